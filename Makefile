@@ -1,0 +1,45 @@
+# run | test | test-slow | check | serve | bench | lock. Only Python >= 3.11, make, git and a package index are needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+export TF_USE_LEGACY_KERAS := 1
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
+export PREFECT_HOME := $(CURDIR)/.trimline/prefect
+.DEFAULT_GOAL := run
+.PHONY: run test test-slow check serve bench lock
+
+# Done once for each content of the lock; a second call finds the stamp and installs nothing.
+INSTALLED := $(VENV)/.installed-$(shell cksum requirements.lock | cut -d' ' -f1)
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is too old: Trimline needs Python 3.11 or newer. Name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+run: $(INSTALLED)
+	@python -m flows.pipeline
+
+test: $(INSTALLED)
+	python -m pytest -n 2 --dist loadfile
+
+test-slow: $(INSTALLED)
+	python -m pytest -m slow
+
+check: $(INSTALLED)
+	ruff format --check .
+	ruff check .
+	mypy
+
+serve: $(INSTALLED)
+	@python -m flows.serve
+
+bench: $(INSTALLED)
+	@python -m benchmarks
+
+lock: $(INSTALLED)
+	cd $(CURDIR) && uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements.lock

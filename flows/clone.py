@@ -1,0 +1,81 @@
+"""A clean clone of a commit to work in: no file can change under a run, and no run changes the tree it came from."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect.logging import get_run_logger
+
+from flows import child, graph
+from flows.errors import CommandFailed, Refused
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What a git command in `root` wrote, without the last newline."""
+    return child.output(f"git {arguments[0]}", ["git", *arguments], root).rstrip("\n")
+
+
+@contextmanager
+def clean_clone(root: Path) -> Iterator[Path]:
+    """A clone of the commit that `root` is at; it is removed at the end, its artifacts stay in the cache of `root`.
+
+    Changes in `root` that are not committed are not in it.
+
+    Raises:
+        Refused: `root` has no commit.
+    """
+    commit = head(root)
+    warn_of_changes(root, commit)
+    folder = root / ".trimline" / "clones"  # on the same file system, so that the cache can be linked
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f"{os.getpid()}-") as name:
+        clone = Path(name)
+        git(root, "clone", "--quiet", "--no-checkout", str(root), str(clone))
+        git(clone, "checkout", "--quiet", "--detach", commit)
+        private = root / ".dvc" / "config.local"
+        if private.exists():
+            shutil.copy2(private, clone / ".dvc" / "config.local")
+        cache = graph.share_storage(root, clone)
+        get_run_logger().info(
+            "working in a clean clone of commit %s; artifacts go to the DVC cache %s", commit[:10], cache
+        )
+        yield clone
+
+
+def head(root: Path) -> str:
+    """The commit that `root` is at.
+
+    Raises:
+        Refused: There is none.
+    """
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    except CommandFailed as failure:
+        raise Refused(
+            f"got:      {root}, which has no commit\n"
+            "expected: a commit; this run works in a clean clone of one\n"
+            "to do:    git add and git commit what should be run"
+        ) from failure
+
+
+def warn_of_changes(root: Path, commit: str) -> None:
+    """Say which changes in `root` the run will not see."""
+    changes = git(root, "status", "--porcelain", "--untracked-files=no").splitlines()
+    if changes:
+        names = ", ".join(change[3:] for change in changes[:5]) + (", ..." if len(changes) > 5 else "")
+        get_run_logger().warning("not part of commit %s and not used by this run: changes in %s", commit[:10], names)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove clones whose process was killed before it could; their names begin with its id."""
+    for clone in folder.glob("[0-9]*-*"):
+        try:
+            os.kill(int(clone.name.partition("-")[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(clone)
+        except PermissionError:
+            continue  # alive, and somebody else's

@@ -1,0 +1,115 @@
+"""`python -m flows.pipeline`: the flow `pipeline` on the current folder, for people at a terminal.
+
+Set TRIMLINE_TRACEBACK=1 to see where in the code a failure arose.
+"""
+
+import argparse
+import atexit
+import copy
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.errors import FlowError
+from flows.pipeline import pipeline
+from flows.server import free_port, running_server
+from flows.show import MODEL_CARD
+
+
+class Terse(logging.Formatter):
+    """`12:01:59 train | [ 40%] epoch 4 of 10`; of a failure only the first line, since `main` says the rest."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, stage or flow, and what was said, without a traceback."""
+        terse = copy.copy(record)  # Prefect's own handlers still send the whole record to the API
+        terse.exc_info = terse.exc_text = None
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR or message.startswith("Finished in state"):
+            message = message.partition("\n")[0].partition("\\n")[0]  # the second form is in the repr of a message
+        terse.msg, terse.args = message, None
+        terse.subject = getattr(record, "task_run_name", None) or getattr(record, "flow_name", None) or record.name
+        return super().format(terse)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the flow; returns the exit status of the stage that failed, or 0."""
+    options = parse(arguments)
+    wants_traceback = os.environ.get("TRIMLINE_TRACEBACK") == "1"
+    if not wants_traceback:
+        make_terse()
+    try:
+        with some_server():
+            table = pipeline(stages=options.stages, overrides=dict(options.set), pull=options.pull)
+    except FlowError as error:
+        if wants_traceback:
+            raise
+        sys.stderr.write(f"\n{error}\n\nTRIMLINE_TRACEBACK=1 shows where in the code.\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. The same command goes on from here.\n")
+        return 130
+    sys.stdout.write(f"\n{table}\n")
+    if MODEL_CARD.exists() and not options.set:
+        sys.stdout.write(f"The whole report: {MODEL_CARD}\n")
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line's options, each as the flow's parameter of that name takes it."""
+    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Bring the model line up to date.")
+    parser.add_argument("--stages", type=lambda text: text.split(","), help="only these, such as compress@int8,release")
+    parser.add_argument(
+        "--set",
+        type=override,
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="in a clean clone, try this",
+    )
+    parser.add_argument("--no-pull", dest="pull", action="store_false", help="fetch nothing from the DVC remote")
+    return parser.parse_args(arguments)
+
+
+def override(text: str) -> tuple[str, Any]:
+    """`train.fit.epochs=3` as key and value; a value that is not JSON is a string."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected section.key=value, such as train.fit.epochs=3")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def make_terse() -> None:
+    """Give every handler that writes to the terminal the terse format, and leave out links that lead nowhere."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(Terse("%(asctime)s %(subject)s | %(message)s", datefmt="%H:%M:%S"))
+        if not PREFECT_API_URL.value():  # a server without pages, gone when this command is done
+            handler.addFilter(lambda record: not record.getMessage().startswith("View at "))
+
+
+@contextmanager
+def some_server() -> Iterator[None]:
+    """The server that PREFECT_API_URL names, or else one for this run alone.
+
+    Prefect would start one, too, but that one stays for ever if this process is killed.
+    """
+    if PREFECT_API_URL.value():
+        yield
+        return
+    server = ExitStack()
+    # It ends after Prefect's own exit handlers, registered later and so called earlier, have sent the last logs.
+    atexit.register(server.close)
+    url, _ = server.enter_context(
+        running_server(Path.cwd(), free_port(), "--no-ui", "--no-scheduler", "--no-late-runs")
+    )
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield

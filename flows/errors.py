@@ -1,0 +1,56 @@
+"""What a flow may raise, and the exit status that each has when it was started from a command line.
+
+FlowError             1
+├── Refused          78   what was asked for cannot be done; nothing was started
+└── CommandFailed     *   a child's own status
+    └── StageFailed   *   the stage's own status
+        └── Busy     75   passes by itself, so Prefect tries again
+"""
+
+from collections.abc import Sequence
+
+
+class FlowError(Exception):
+    """A failure with a message for people and an exit status."""
+
+    exit_status = 1
+
+
+class Refused(FlowError):
+    """The request makes no sense here (EX_CONFIG); the message says which would."""
+
+    exit_status = 78
+
+
+class CommandFailed(FlowError):
+    """A child process ended with another status than 0."""
+
+    def __init__(self, name: str, status: int, tail: Sequence[str]) -> None:
+        """Keep the last lines of the child's output, in which it says why.
+
+        Args:
+            name: What to call the child in the message, such as `dvc push`.
+            status: Its exit status; `-9` means killed by signal 9.
+            tail: The last lines that it wrote.
+        """
+        super().__init__(name, status, list(tail))
+        self.name, self.status, self.tail = name, status, list(tail)
+        self.exit_status = status if status > 0 else 128 - status
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.name} ended with status {self.status}", *self.tail])
+
+    def __repr__(self) -> str:
+        """One line, without the child's output: Prefect writes it into its own messages."""
+        return f"{type(self).__name__}({self.name!r}, {self.status})"
+
+
+class StageFailed(CommandFailed):
+    """A stage's command failed; `name` is the stage's."""
+
+    def __str__(self) -> str:
+        return "\n".join([f"stage {self.name!r} ended with status {self.status}", *self.tail])
+
+
+class Busy(StageFailed):
+    """The stage, or DVC, is at work in another process."""

@@ -1,0 +1,113 @@
+"""The flow `pipeline`: one Prefect task run per DVC stage, in DVC's order.
+
+    python -m flows.pipeline [--stages compress,release] [--set train.fit.epochs=3] [--no-pull]
+
+It knows no stage by name: `dvc.yaml` is the only place where the graph is written.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import Task, flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+
+from flows import child, graph
+from flows.clone import clean_clone, head
+from flows.errors import Busy, Refused
+from flows.show import StageProgress, log, refuse_equal_keys, show_pages
+
+
+def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed stage is worth another try: only if it was at work elsewhere."""
+    return isinstance(state.result(raise_on_failure=False), Busy)
+
+
+# NO_CACHE: DVC alone decides whether a stage has to run.
+@task(
+    task_run_name="{stage}",
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=[2, 10, 60],
+    retry_condition_fn=is_busy,
+)
+def run_stage(stage: str, root: Path) -> None:
+    """Let DVC bring one stage up to date, and show what it says while it works."""
+    progress = StageProgress(stage)
+    progress.show(0)
+    log(graph.reproduce(root, stage), progress.follow)
+    progress.show(100)
+
+
+@flow(name="pipeline")
+def pipeline(stages: list[str] | None = None, overrides: dict[str, Any] | None = None, pull: bool = True) -> str:
+    """Bring the model line up to date and return the result table.
+
+    Args:
+        stages: Only these stages (`compress@int8`) or groups of stages (`compress`); all if not given.
+        overrides: Other values for `params.yaml`, such as `{"train.fit.epochs": 3}`. The run then happens in a clean
+            clone of the last commit, and nothing of it is committed.
+        pull: Whether to fetch artifacts that are missing here from the default DVC remote, if there is one.
+    """
+    root = Path.cwd()
+    if not overrides:
+        return run_stages(root, stages, pull=pull)
+    with clean_clone(root) as clone:
+        apply_overrides(clone, overrides)
+        table = run_stages(clone, stages, pull=pull, shared_cache=True)
+        get_run_logger().info("the clone with these overrides is removed now; nothing was committed")
+        return table
+
+
+def run_stages(root: Path, wanted: Sequence[str] | None = None, *, pull: bool, shared_cache: bool = False) -> str:
+    """Run the stages `wanted`, or all, one after the other in this thread, and return the result table."""
+    everything = graph.stages(root)
+    refuse_equal_keys(everything)
+    chosen = choose(everything, wanted)
+    if pull:
+        log(graph.restore(root, shared_cache=shared_cache))
+    for stage in chosen:
+        run_stage(stage, root)
+    return show_pages(root)
+
+
+def choose(everything: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+    """The stages that are `wanted` by their own name or their group's, in the order of the graph.
+
+    Raises:
+        Refused: A name is neither.
+    """
+    if wanted is None:
+        return list(everything)
+    allowed = dict.fromkeys(name for stage in everything for name in (stage.partition("@")[0], stage))
+    unknown = [name for name in wanted if name not in allowed]
+    if unknown or not wanted:
+        raise Refused(
+            f"got:      stages {unknown or list(wanted)!r}\n"
+            f"expected: some of {', '.join(allowed)}\n"
+            "to do:    correct the names, or leave them out to run everything"
+        )
+    return [stage for stage in everything if stage in wanted or stage.partition("@")[0] in wanted]
+
+
+def apply_overrides(clone: Path, overrides: dict[str, Any]) -> None:
+    """Write `overrides` into the clone's `params.yaml`, and record them beside the run."""
+    items = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+    child.output("overrides", [sys.executable, "-m", "tasks.override", "params.yaml", *items], clone)
+    rows = "\n".join(f"| `{key}` | `{json.dumps(value)}` |" for key, value in overrides.items())
+    create_markdown_artifact(
+        f"Commit `{head(clone)}` with\n\n| parameter | value |\n|---|---|\n{rows}\n",
+        key="overrides",
+        description="What this run changed in params.yaml; never committed",
+    )
+
+
+if __name__ == "__main__":
+    from flows.command import main
+
+    sys.exit(main())

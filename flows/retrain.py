@@ -1,0 +1,68 @@
+"""The flow `retrain`: new data, the pipeline in a clean clone, and, if its release passes, a branch and a version."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from flows import child, graph
+from flows.clone import clean_clone, git
+from flows.pipeline import run_stages
+from flows.show import log
+
+POINTERS = ("dvc.lock", "*.dvc")  # the tracked files that say which artifacts belong to a commit
+AUTHOR = {"user.name": "Trimline", "user.email": "trimline@localhost"}
+MODEL = "trimline"
+
+
+@flow(name="retrain")
+def retrain(branch: str | None = None) -> str:
+    """Fetch new data, run every stage in a clean clone of the last commit, and publish what came of it.
+
+    Nothing is published when a stage fails, `release` with its gates among them, or when nothing has changed.
+
+    Args:
+        branch: The new branch to publish to; `retrain/<UTC time>-<name of this run>` if not given.
+    """
+    with clean_clone(Path.cwd()) as clone:
+        log(graph.update_imports(clone))
+        run_stages(clone, pull=True, shared_cache=True)
+        said = publish(clone, branch or new_branch())
+    create_markdown_artifact(said, key="publication", description="What this run published, or why nothing")
+    get_run_logger().info("%s", said)
+    return said
+
+
+def new_branch() -> str:
+    """A name that no other run has."""
+    return f"retrain/{datetime.now(UTC):%Y%m%d-%H%M%S}-{flow_run.name}"
+
+
+def publish(clone: Path, branch: str) -> str:
+    """Send artifacts, branch and version tag to where `clone` came from, the pointer last; returns what was done.
+
+    The artifacts go first, so that whoever sees the commit can get what it names. Branch and tag arrive together or
+    not at all.
+    """
+    if not git(clone, "status", "--porcelain", "--", *POINTERS):
+        return "Nothing to publish: the new data and the stages left `dvc.lock` and every `.dvc` file as they were."
+    if graph.has_default_remote(clone):
+        log(graph.push(clone))
+    for key, value in AUTHOR.items():
+        git(clone, "config", key, value)
+    git(clone, "add", "--", *present(clone))
+    git(clone, "commit", "--quiet", "--message", f"Retrain: {branch}")
+    commit = git(clone, "rev-parse", "HEAD")
+    child.output("gto register", ["gto", "register", MODEL, commit], clone)
+    tag = git(clone, "tag", "--points-at", commit)
+    git(clone, "push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{branch}", f"refs/tags/{tag}")
+    use = f"To use it: `git merge {branch}`, then `dvc checkout`."
+    return f"Published version `{tag}`: commit `{commit}` on branch `{branch}`.\n\n{use}"
+
+
+def present(clone: Path) -> list[str]:
+    """Those of `POINTERS` that match a file; git refuses the others."""
+    return [pattern for pattern in POINTERS if any(path.is_file() for path in clone.rglob(pattern))]  # .dvc is a folder

@@ -1,0 +1,103 @@
+"""What people see in the Prefect UI: one progress artifact per stage, and the pages that a run leaves."""
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.logging import get_run_logger
+
+from flows.errors import Refused
+
+PROGRESS_LINE = re.compile(r"^\[ *(\d+)%\] ")
+SECONDS_BETWEEN_UPDATES = 1.0
+RESULT_TABLE = Path("reports/results.md")
+MODEL_CARD = Path("release/model_card.md")
+PAGES = {"result-table": RESULT_TABLE, "model-card": MODEL_CARD}
+OTHER_KEYS = ("overrides", "publication")
+
+
+def artifact_key(stage: str) -> str:
+    """`compress@qat_int8` as `compress-qat-int8`: Prefect takes lowercase letters, digits and dashes only."""
+    return re.sub(r"[^a-z0-9]", "-", stage.lower())
+
+
+def refuse_equal_keys(stages: Iterable[str]) -> None:
+    """Make sure that no two stages would write to one artifact.
+
+    Raises:
+        Refused: Two names differ only in what an artifact's key cannot show.
+    """
+    owners = {key: f"the page {key!r}" for key in (*PAGES, *OTHER_KEYS)}
+    for stage in stages:
+        owner = owners.setdefault(artifact_key(stage), f"stage {stage!r}")
+        if owner != f"stage {stage!r}":
+            raise Refused(
+                f"got:      stage {stage!r} beside {owner}; in the Prefect UI both would be {artifact_key(stage)!r}\n"
+                "expected: names that differ in more than upper case, '@', '_' and '-'\n"
+                "to do:    rename one of them in params.yaml or dvc.yaml"
+            )
+
+
+def log(lines: Generator[str, None, None], follow: Callable[[str], None] | None = None) -> None:
+    """Write a child's output to the run's log as it comes, and hand each line to `follow`.
+
+    However this is left, also by a cancellation inside the logger, the iterator is closed and the child ends at once.
+    """
+    logger = get_run_logger()
+    with closing(lines):
+        for line in lines:
+            logger.info("%s", line)
+            if follow:
+                follow(line)
+
+
+class StageProgress:
+    """The progress artifact of one stage, renewed at most once a second.
+
+    If Prefect's API fails, the stage goes on: hours of training are worth more than a bar. The failure is logged, once,
+    and there are no further updates of this stage.
+    """
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.artifact: UUID | None = None
+        self.updated_at = float("-inf")
+        self.is_broken = False
+
+    def follow(self, line: str) -> None:
+        """Show the percentage that `line` begins with, if it does and the last update is old enough."""
+        said = PROGRESS_LINE.match(line)
+        if said and time.monotonic() - self.updated_at >= SECONDS_BETWEEN_UPDATES:
+            self.show(float(said[1]))
+
+    def show(self, percentage: float) -> None:
+        """Show `percentage` now."""
+        if self.is_broken:
+            return
+        self.updated_at = time.monotonic()
+        try:
+            if self.artifact is None:
+                artifact = create_progress_artifact(percentage, artifact_key(self.stage), f"Stage {self.stage}")
+                self.artifact = cast(UUID, artifact)  # a coroutine only where an event loop runs
+            else:
+                update_progress_artifact(self.artifact, percentage)
+        except Exception as error:  # whatever the API's client raises: see the class
+            self.is_broken = True
+            get_run_logger().warning("no more progress of %s in the Prefect UI: %r", self.stage, error)
+
+
+def show_pages(root: Path) -> str:
+    """Show the result table and the model card as artifacts, those that there are; returns the result table.
+
+    A failure of Prefect's API fails the run here: every stage is safe in DVC by now, and "completed" would say that
+    the pages can be seen.
+    """
+    pages = {key: (root / path).read_text() for key, path in PAGES.items() if (root / path).exists()}
+    for key, text in pages.items():
+        create_markdown_artifact(text, key=key, description=f"`{PAGES[key]}` of this run")
+    return pages.get("result-table", "")

@@ -1,0 +1,44 @@
+"""What a stage may raise, and the exit status that each kind of failure has.
+
+TrimlineError
+├── StageError       1   look at it
+├── DataError       65   fix the input
+├── TransientError  75   run it again
+└── ParamsError     78   fix params.yaml, or the environment
+"""
+
+from typing import ClassVar
+
+
+class TrimlineError(Exception):
+    """A failure that the user is told about in three lines: what was got, what was expected, what to do."""
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, *, got: str, expected: str, do: str) -> None:
+        self.got, self.expected, self.do = got, expected, do
+        super().__init__(f"got:      {got}\nexpected: {expected}\nto do:    {do}")
+
+
+class StageError(TrimlineError):
+    """The stage worked as written and its result is not acceptable, or it cannot go on."""
+
+    exit_status = 1
+
+
+class DataError(TrimlineError):
+    """The input data are not what they should be (EX_DATAERR)."""
+
+    exit_status = 65
+
+
+class TransientError(TrimlineError):
+    """Something that passes by itself, such as the same stage running elsewhere (EX_TEMPFAIL)."""
+
+    exit_status = 75
+
+
+class ParamsError(TrimlineError):
+    """`params.yaml` or the installed packages are not what the stage may run with (EX_CONFIG)."""
+
+    exit_status = 78

@@ -1,0 +1,96 @@
+"""Writing so that a reader sees the old artifact or the new one, never a half of either."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.contracts.errors import StageError
+
+SHA256_CHUNK_BYTES = 1 << 20
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` to write a file or folder to; it takes the target's place when the block ends well.
+
+    `.dvcignore` names both temporary forms, so that what a killed attempt left is never hashed into an artifact.
+    One attempt at a time: the stage runner holds a lock.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    previous = target.with_name(f".{target.name}.previous")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _put_back(previous, target)
+    remove(partial)
+    try:
+        yield partial
+        if target.is_dir():  # a folder that is not empty cannot be renamed over
+            target.rename(previous)
+        partial.replace(target)
+    finally:
+        _put_back(previous, target)
+        remove(partial)
+
+
+def _put_back(previous: Path, target: Path) -> None:
+    """Give the target's place back to the last good folder where no new one took it, also after kill -9."""
+    if previous.exists() and not target.exists():
+        previous.rename(target)
+    remove(previous)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that it holds; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(SHA256_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_tree(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file under `folder` that is not hidden, by its path relative to it, sorted."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    relative = {path.relative_to(folder): path for path in files}
+    visible = {name: path for name, path in relative.items() if not any(part.startswith(".") for part in name.parts)}
+    return {
+        name.as_posix(): sha256(path) for name, path in sorted(visible.items(), key=lambda item: item[0].as_posix())
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON that a person can read and git can compare; the keys keep their order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that another stage wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def require_free_space(folder: Path, needed_bytes: int) -> None:
+    """Refuse to start writing what would not fit.
+
+    Raises:
+        StageError: the file system of `folder` has less than `needed_bytes` free.
+    """
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free_bytes = shutil.disk_usage(existing).free
+    if free_bytes < needed_bytes:
+        raise StageError(
+            got=f"{free_bytes:,} bytes free where {folder} lies",
+            expected=f"at least {needed_bytes:,} bytes",
+            do="free some space (`dvc gc --workspace` drops old artifacts from the cache) and run the command again",
+        )

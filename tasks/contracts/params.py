@@ -1,0 +1,201 @@
+"""`params.yaml` as types: one section per stage, strict, complete, without defaults."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.contracts.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed, one_of
+
+Role = Literal["base", "target"]
+
+
+class Compute(Section):
+    """What the bytes of a trained model depend on beside its inputs."""
+
+    threads: Positive
+    onednn: bool
+
+
+class PackageSource(Section):
+    """A data file inside an installed Python package."""
+
+    source: Literal["package"]
+    package: str
+    path: str
+    tracked: Literal["requirements.lock"]
+
+
+class PathSource(Section):
+    """A file, a folder or an archive (zip, tar) of the user's own."""
+
+    source: Literal["path"]
+    tracked: str
+
+
+Ingest = Annotated[PackageSource | PathSource, Field(discriminator="source")]
+
+
+class Split(Section):
+    """Which rows train, which stop the training, which are only ever measured on."""
+
+    validation: Fraction | Literal["given"]
+    test: Fraction | Literal["given"]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> Self:
+        taken = sum(part for part in (self.validation, self.test) if not isinstance(part, str))
+        if taken >= 1:
+            raise ValueError(f"validation + test = {taken:g} leaves no rows to train on; keep it under 1")
+        return self
+
+
+class Preprocess(Section):
+    """From raw files to clean columns."""
+
+    format: Annotated[Name, one_of("data/formats")]
+    image_shape: Annotated[tuple[Positive, Positive, Literal[1, 3]], Field(strict=False)]  # YAML has lists
+    value_max: Positive
+    split: Split
+    max_bad_fraction: Fraction
+    shard_rows: Positive
+
+
+class Fit(Section):
+    """One training run."""
+
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Rate
+    patience: Positive
+    max_shift: Annotated[int, Field(ge=0)]
+    seed: Seed
+
+
+class Train(Section):
+    """The base model."""
+
+    architecture: Annotated[Name, one_of("models/architectures")]
+    filters: Annotated[list[Positive], Field(min_length=1)]
+    fit: Fit
+
+
+class FineTune(Section):
+    """The base model adapted to the target: the head first, then all layers at a low rate."""
+
+    head: Fit
+    all_layers: Fit
+    freeze_batch_norm: bool
+    from_scratch_learning_rate: Rate
+
+
+class Prune(Section):
+    """Magnitude pruning along a polynomial schedule (Zhu and Gupta 2017, arXiv:1710.01878)."""
+
+    step: Literal["prune"]
+    sparsity: OpenFraction
+    fit: Fit
+
+
+class QuantizeAware(Section):
+    """Quantization-aware training, int8 per channel (Jacob et al. 2017, arXiv:1712.05877)."""
+
+    step: Literal["quantize_aware"]
+    preserve_sparsity: bool
+    fit: Fit
+
+
+Step = Annotated[Prune | QuantizeAware, Field(discriminator="step")]
+
+
+class Recipe(Section):
+    """Training steps in their order, then the precision of the exported file."""
+
+    steps: list[Step]
+    precision: Literal["float32", "int8"]
+
+    @model_validator(mode="after")
+    def _order_of_steps(self) -> Self:
+        names = [step.step for step in self.steps]
+        if len(set(names)) < len(names):
+            raise ValueError(f"steps {names} repeat a technique; name each once")
+        for index, step in enumerate(self.steps):
+            if isinstance(step, QuantizeAware):
+                if index < len(self.steps) - 1:
+                    raise ValueError("quantize_aware fixes the grid of the weights: make it the last step")
+                if self.precision != "int8":
+                    raise ValueError("quantize_aware trains for int8: set precision: int8")
+                if step.preserve_sparsity != ("prune" in names):
+                    raise ValueError("preserve_sparsity: true needs a prune step before it, and a prune step needs it")
+        return self
+
+
+class Export(Section):
+    """TFLite conversion."""
+
+    calibration_rows: Positive
+    seed: Seed
+
+
+class Evaluate(Section):
+    """Metrics of the exported file."""
+
+    confidence: OpenFraction
+
+
+class Profile(Section):
+    """Latency and memory of the exported file."""
+
+    warm_up_runs: Positive
+    runs: Positive
+
+
+class Release(Section):
+    """The budget that a released model meets."""
+
+    max_size_bytes: Positive
+    max_latency_us: Rate
+    max_accuracy_drop: Fraction
+
+
+class Report(Section):
+    """What only the owner of the model knows; it goes into the model card."""
+
+    name: str
+    intended_use: str
+    limits: str
+    licence: str
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    kind: Annotated[Name, one_of("kinds")]
+    compute: Compute
+    ingest: dict[Role, Ingest]
+    preprocess: dict[Role, Preprocess]
+    train: Train
+    fine_tune: FineTune
+    compress: dict[Name, Recipe]
+    export: Export
+    evaluate: Evaluate
+    profile: Profile
+    release: Release
+    report: Report
+
+    @model_validator(mode="after")
+    def _both_data_sets_and_a_float_recipe(self) -> Self:
+        for section in ("ingest", "preprocess"):
+            if missing := {"base", "target"} - set(getattr(self, section)):
+                raise ValueError(f"{section} lacks {sorted(missing)}: both data sets are needed; they may be the same")
+        shapes = {role: preprocess.image_shape for role, preprocess in self.preprocess.items()}
+        if shapes["base"] != shapes["target"]:
+            raise ValueError(
+                f"image_shape differs, base {shapes['base']} and target {shapes['target']}: make them equal"
+            )
+        float32 = self.compress.get("float32")
+        if float32 is None or float32.steps or float32.precision != "float32":
+            raise ValueError(
+                "compress lacks `float32: {steps: [], precision: float32}`, which every other is compared to"
+            )
+        return self

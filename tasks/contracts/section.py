@@ -1,0 +1,34 @@
+"""What the sections of `params.yaml` are made of."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+TASKS = Path(__file__).parents[1]
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+OpenFraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    """A part of `params.yaml`: no key unknown, no key missing, no type guessed, nothing changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def one_of(folder: str) -> AfterValidator:
+    """Return a check that a name is that of a module or package in a folder of `tasks/`: these are found by name."""
+
+    def check(name: str) -> str:
+        paths = (TASKS / folder).glob("[a-z]*")
+        names = sorted(path.stem for path in paths if path.suffix == ".py" or path.is_dir())
+        if name not in names:
+            raise ValueError(f"{name!r} is not one of {', '.join(names)}, the modules of tasks/{folder}")
+        return name
+
+    return AfterValidator(check)

@@ -1,0 +1,49 @@
+"""A folder of images per class, below a folder per split or not: `[train/]dress/00017.jpg`."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tasks.contracts.errors import DataError
+from tasks.contracts.params import Preprocess
+from tasks.data.records import SPLITS, Array, Chunk, only_unreadable
+
+IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises for bad files
+MODES = {1: "L", 3: "RGB"}
+
+
+def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
+    """Yield the images of every class folder, decoded to `params.image_shape`'s channels.
+
+    Raises:
+        DataError: there is no image in a class folder.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files or any(path.parent == folder for path in files):
+        raise DataError(
+            got=f"{len(files)} images, some of them in no class folder" if files else "no image",
+            expected="a folder per class: dress/1.jpg, or train/dress/1.jpg",
+            do="correct ingest.<role>, or preprocess.<role>.format",
+        )
+    for parent, in_parent in groupby(files, key=lambda path: path.parent):
+        names = parent.relative_to(folder).parts
+        given = next((split for split in SPLITS if len(names) > 1 and split == names[-2]), None)
+        for path in in_parent:
+            source = path.relative_to(folder).as_posix()
+            try:
+                image = decode(path, params.image_shape[2])
+            except UNREADABLE as error:
+                problem = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
+                yield only_unreadable(source, f"unreadable: {problem}")
+                continue
+            yield Chunk(image[np.newaxis], np.array([names[-1]]), np.array([source]), given)
+
+
+def decode(path: Path, channels: int) -> Array:
+    """Read an image file as (height, width, channels) of uint8."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert(MODES[channels]), np.uint8).reshape(image.height, image.width, channels)

@@ -1,0 +1,22 @@
+"""A file, folder or archive of the user's own."""
+
+from pathlib import Path
+
+from tasks.contracts.errors import DataError
+from tasks.contracts.params import PathSource
+
+
+def locate(source: PathSource) -> Path:
+    """Find the file or folder.
+
+    Raises:
+        DataError: there is nothing at `tracked`, or an empty folder.
+    """
+    path = Path(source.tracked)
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        raise DataError(
+            got=f"{'an empty folder' if path.exists() else 'nothing'} at {source.tracked!r}",
+            expected="the file, folder or archive that ingest.<role>.tracked names",
+            do="put it there (`dvc pull` where DVC keeps it), or correct the path",
+        )
+    return path

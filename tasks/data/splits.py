@@ -1,0 +1,58 @@
+"""Splits without leakage: every content is in one split only, and stays there when more data come."""
+
+from hashlib import blake2b
+
+import numpy as np
+
+from tasks.contracts.params import Split
+from tasks.data.records import Array
+
+DIGEST_BYTES = 16
+
+
+def content_digests(rows: Array) -> Array:
+    """Return a 16-byte digest of each row's content, (rows,) of void."""
+    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    joined = b"".join([blake2b(row.data, digest_size=DIGEST_BYTES).digest() for row in flat])
+    return np.frombuffer(joined, dtype=f"V{DIGEST_BYTES}")
+
+
+def first_of_each(digests: Array, given: Array) -> Array:
+    """Return for each row the index of the row with the same content that is kept: itself, where it is the first.
+
+    A row that the source puts into the test split goes before one of the validation split, and that before all others,
+    so that a given test split keeps its rows and the training split loses the copies.
+    """
+    rank = np.select([given == "test", given == "validation"], [0, 1], default=2)
+    order = np.lexsort((np.arange(len(rank)), rank))
+    _, first, inverse = np.unique(digests[order], return_index=True, return_inverse=True)
+    kept = np.empty(len(order), np.int64)
+    kept[order] = order[first[inverse]]
+    return kept
+
+
+def assign(digests: Array, labels: Array, given: Array, split: Split) -> Array:
+    """Put each row into "train", "validation" or "test", (rows,) of str.
+
+    Stratified: a fraction is taken of each class. Within a class the rows are ranked by a keyed hash of their content,
+    not by their place: another order changes nothing, and when rows are added nearly all stay where they are (only
+    those at the rank where a split ends can move, most of them between test and validation).
+    """
+    ranks = _keyed(digests, split.seed)
+    assigned = np.where(given == "", "train", given).astype("<U10")
+    for name, part in (("test", split.test), ("validation", split.validation)):
+        if isinstance(part, str):
+            continue
+        assigned[given == name] = "train"
+        for label in np.unique(labels):
+            members = np.flatnonzero(labels == label)
+            free = members[assigned[members] == "train"]
+            wanted = round(part * len(members))
+            assigned[free[np.argsort(ranks[free], kind="stable")[:wanted]]] = name
+    return assigned
+
+
+def _keyed(digests: Array, seed: int) -> Array:
+    key = seed.to_bytes(8, "little", signed=True)
+    ranks = [blake2b(digest, digest_size=8, key=key).digest() for digest in digests.tolist()]
+    return np.frombuffer(b"".join(ranks), dtype="<u8")

@@ -1,0 +1,36 @@
+"""Converts one recipe's model into a TFLite file that takes raw pixels: `dvc repro export@int8`."""
+
+from pathlib import Path
+
+from tasks.contracts import stage
+from tasks.contracts.files import replacing
+from tasks.contracts.params import Compute, Export, Recipe
+from tasks.contracts.progress import say
+from tasks.data import columns
+
+
+def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, data: Path, tflite: Path) -> None:
+    """Write the file; its outputs are probabilities.
+
+    A float32 file takes raw pixel values as float32. An int8 file takes raw - 128 as int8: the normalisation is in the
+    scale and zero point of its input, and no operator is added for it.
+
+    Raises:
+        StageError: the int8 file's input is not `raw - 128`.
+    """
+    from tasks.models import conversion, saving
+    from tasks.models.seeding import seed
+
+    seed(params.seed)
+    network, facts = saving.load(model)
+    if compress.precision == "float32":
+        content = conversion.float32(network, facts)
+    else:
+        content = conversion.int8(network, facts, columns.load(data), params)
+    with replacing(tflite) as file:
+        file.write_bytes(content)
+    say(f"[100%] export: {tflite} has {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    stage.run(export)

@@ -1,0 +1,52 @@
+"""Brings a data set in as it is, with a manifest of SHA-256 sums: `dvc repro ingest@target`."""
+
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+from tasks.contracts import stage
+from tasks.contracts.errors import DataError
+from tasks.contracts.files import replacing, require_free_space, sha256_tree, write_json
+from tasks.contracts.params import Ingest
+from tasks.contracts.progress import say
+from tasks.data import archives
+
+MANIFEST = "manifest.json"
+
+
+def ingest(params: Ingest, *, raw: Path) -> None:
+    """Copy a source's files, or unpack its archive, into `raw/files`, and write `raw/manifest.json` beside them.
+
+    Raises:
+        DataError: the source is missing, empty or a damaged archive.
+    """
+    source = import_module(f"tasks.data.sources.{params.source}").locate(params)
+    with replacing(raw) as folder:
+        files = folder / "files"
+        files.mkdir(parents=True)
+        if archives.is_archive(source):
+            archives.unpack(source, files)
+        elif source.is_dir():
+            copy_folder(source, files)
+        else:
+            require_free_space(folder, source.stat().st_size)
+            shutil.copyfile(source, files / source.name)
+        sums = sha256_tree(files)
+        if not sums:
+            raise DataError(got=f"no file in {source.name}", expected="at least one", do="correct ingest.<role>")
+        write_json(folder / MANIFEST, {"files": sums})
+        say(f"[100%] ingest: {len(sums)} files from {source.name}")
+
+
+def copy_folder(source: Path, files: Path) -> None:
+    """Copy the files of a folder and of those in it, hidden ones left out."""
+    found = {path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
+    visible = {name: path for name, path in found.items() if not any(part.startswith(".") for part in name.parts)}
+    require_free_space(files, sum(path.stat().st_size for path in visible.values()))
+    for name, path in visible.items():
+        (files / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, files / name)
+
+
+if __name__ == "__main__":
+    stage.run(ingest)

@@ -1,0 +1,83 @@
+"""Where a training run stands, outside DVC's outputs (DVC may clear those), so that a killed run goes on."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER
+from tasks.contracts.files import sha256, sha256_tree
+from tasks.data.records import Array
+
+DIGEST_LENGTH = 32
+
+
+@dataclass
+class Standing:
+    """A training run after a number of whole epochs.
+
+    Attributes:
+        history: one row of metrics per epoch done.
+        best_loss: the least validation loss so far.
+        waited: epochs since then.
+        weights: of the model now.
+        best: of the model at the least validation loss.
+        optimizer: its variables, the step counter among them.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_loss: float = float("inf")
+    waited: int = 0
+    weights: list[Array] = field(default_factory=list)
+    best: list[Array] = field(default_factory=list)
+    optimizer: list[Array] = field(default_factory=list)
+
+
+class Checkpoint:
+    """A file whose name is the digest of everything that the run's result depends on."""
+
+    def __init__(self, name: str, params: Any, inputs: list[Path]) -> None:
+        origin = [name, params.model_dump(), {str(path): _digest(path) for path in inputs}, _code(), sha256(LOCK_FILE)]
+        digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
+        self._name = name
+        self.path = STATE_FOLDER / "checkpoints" / f"{name}-{digest[:DIGEST_LENGTH]}.npz"
+
+    def write(self, standing: Standing) -> None:
+        """Replace the last checkpoint, never leaving a half."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial.npz")
+        scalars = {key: value for key, value in asdict(standing).items() if key in {"history", "best_loss", "waited"}}
+        arrays = {
+            f"{name}-{index}": array
+            for name in ("weights", "best", "optimizer")
+            for index, array in enumerate(getattr(standing, name))
+        }
+        np.savez(partial, scalars=np.array(json.dumps(scalars)), **arrays)
+        partial.replace(self.path)
+
+    def read(self) -> Standing | None:
+        """Return where the killed run stood, None where there was none."""
+        if not self.path.exists():
+            return None
+        with np.load(self.path) as file:
+            groups: dict[str, Any] = {
+                name: [file[f"{name}-{index}"] for index in range(sum(key.startswith(f"{name}-") for key in file))]
+                for name in ("weights", "best", "optimizer")
+            }
+            return Standing(**json.loads(str(file["scalars"])), **groups)
+
+    def remove(self) -> None:
+        """Forget the run, and older ones of its name that never ended: its result is written."""
+        for path in self.path.parent.glob(f"{self._name}-{'?' * DIGEST_LENGTH}.npz"):
+            path.unlink()
+
+
+def _digest(path: Path) -> str | dict[str, str]:
+    return sha256_tree(path) if path.is_dir() else sha256(path)
+
+
+def _code() -> dict[str, str]:
+    return {name: sum_ for name, sum_ in sha256_tree(Path(__file__).parents[1]).items() if name.endswith(".py")}

@@ -1,0 +1,139 @@
+"""Training that stops early, resumes where it was killed, and gives the same bytes either way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tasks.contracts.errors import StageError
+from tasks.contracts.params import Fit
+from tasks.contracts.progress import Progress
+from tasks.data.columns import Dataset
+from tasks.models.batches import Batches, validation
+from tasks.models.checkpoint import Checkpoint, Standing
+from tasks.models.saving import Facts
+
+History = list[dict[str, float]]
+
+
+def fit(
+    model: Any,
+    data: Dataset,
+    facts: Facts,
+    params: Fit,
+    checkpoint: Checkpoint,
+    *,
+    name: str,
+    callbacks: Callable[[], list[Any]] = list,
+    early_stopping: bool = True,
+) -> History:
+    """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
+
+    Args:
+        model: images as `facts` normalises them in, logits out.
+        data: its training and validation splits are used.
+        facts: of the model.
+        params: of this run; the learning rate falls to 0 along a cosine over all epochs.
+        checkpoint: written after every epoch; the caller removes it when the run's result is in its place.
+        name: of the run, for the progress and the history.
+        callbacks: makes Keras callbacks, after the model has been compiled.
+        early_stopping: False runs all epochs and keeps the last weights, for schedules that must reach their end.
+
+    Raises:
+        StageError: the loss became NaN or infinite.
+    """
+    batches = Batches(data, facts, params)
+    compile_(model, params, batches.steps * params.epochs)
+    standing = _resumed(model, checkpoint)
+    recorder = _Recorder(standing, checkpoint, params, name, early_stopping=early_stopping)
+    if not recorder.is_over():
+        model.fit(
+            batches.epochs(len(standing.history)),
+            steps_per_epoch=batches.steps,
+            initial_epoch=len(standing.history),
+            epochs=params.epochs,
+            validation_data=validation(data, facts),
+            callbacks=[*callbacks(), recorder],  # the recorder last: it keeps what the others have made of the epoch
+            verbose=0,
+        )
+    model.set_weights(standing.best)
+    return [{"run": name, **row} for row in standing.history]  # type: ignore[dict-item]
+
+
+class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch: notes where the run stands, writes the checkpoint, and ends the run when it is time."""
+
+    def __init__(
+        self, standing: Standing, checkpoint: Checkpoint, params: Fit, name: str, *, early_stopping: bool
+    ) -> None:
+        super().__init__()
+        self._standing, self._checkpoint, self._name = standing, checkpoint, name
+        self._epochs, self._patience = params.epochs, params.patience if early_stopping else params.epochs
+        self._keep_best = early_stopping
+        self._progress = Progress(params.epochs)
+        self._progress.done = len(standing.history)
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to train."""
+        return len(self._standing.history) >= self._epochs or self._standing.waited >= self._patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this, with the epoch's metrics.
+
+        Raises:
+            StageError: one of them is NaN or infinite.
+        """
+        row = {"epoch": epoch, **{key: float(value) for key, value in (logs or {}).items()}}
+        if not all(abs(value) < float("inf") for value in row.values()):
+            raise StageError(
+                got=f"{self._name}: a loss of {row['loss']} in epoch {epoch + 1}",
+                expected="a finite loss",
+                do="lower the learning rate",
+            )
+        self._record(row)
+        self._checkpoint.write(self._standing)
+        said = f"{self._name}: epoch {epoch + 1} of {self._epochs}, val_accuracy {row['val_accuracy']:.4f}"
+        if self.is_over():
+            self.model.stop_training = True
+            self._progress.advance(said, by=self._epochs)
+        else:
+            self._progress.advance(said)
+
+    def _record(self, row: dict[str, float]) -> None:
+        standing = self._standing
+        standing.history.append(row)
+        standing.weights = self.model.get_weights()
+        standing.optimizer = [variable.numpy() for variable in self.model.optimizer.variables]
+        if not self._keep_best or row["val_loss"] < standing.best_loss:
+            standing.best_loss, standing.waited, standing.best = row["val_loss"], 0, standing.weights
+        else:
+            standing.waited += 1
+
+
+def compile_(model: Any, params: Fit, steps: int) -> None:
+    """Give the model its loss, and Adam with a cosine schedule over `steps` (Loshchilov and Hutter 2017)."""
+    schedule = tf_keras.optimizers.schedules.CosineDecay(params.learning_rate, steps)
+    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(tf_keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+
+
+def accuracy(model: Any, batches: tf.data.Dataset) -> tuple[int, int]:
+    """Return how many rows of the batches the model gets right, and how many there are."""
+    right = rows = 0
+    for images, labels in batches:
+        guesses = tf.argmax(model(images, training=False), axis=1, output_type=tf.int32)
+        right += int(tf.reduce_sum(tf.cast(guesses == labels, tf.int32)))
+        rows += len(labels)
+    return right, rows
+
+
+def _resumed(model: Any, checkpoint: Checkpoint) -> Standing:
+    standing = checkpoint.read()
+    if standing is None:
+        return Standing(weights=model.get_weights(), best=model.get_weights())
+    model.set_weights(standing.weights)
+    for variable, value in zip(model.optimizer.variables, standing.optimizer, strict=True):
+        variable.assign(value)
+    return standing

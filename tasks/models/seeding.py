@@ -1,0 +1,10 @@
+"""What makes TensorFlow repeat itself."""
+
+import tensorflow as tf
+import tf_keras
+
+
+def seed(value: int) -> None:
+    """Make the initial weights that follow, and every operation, repeatable. To be called before a model is built."""
+    tf.config.experimental.enable_op_determinism()
+    tf_keras.utils.set_random_seed(value)

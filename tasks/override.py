@@ -1,0 +1,73 @@
+"""Changes values of `params.yaml` and keeps its comments: `python -m tasks.override params.yaml train.fit.epochs=3`."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tasks.contracts import params_file
+from tasks.contracts.errors import ParamsError
+from tasks.contracts.files import replacing
+from tasks.contracts.progress import say
+from tasks.contracts.stage import guarded
+
+
+def override(path: Path, changes: list[str]) -> None:
+    """Apply `section.key=JSON` items, check the whole result, then write it.
+
+    Raises:
+        ParamsError: a key is not there, a value is no JSON, or the result breaks a rule of `params.yaml`.
+    """
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes = 4096, True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(path)
+    for change in changes:
+        key, _, value = change.partition("=")
+        *parents, last = key.split(".")
+        section = document
+        for name in parents:
+            section = _entry(section, name, key)
+        _entry(section, last, key)
+        section[_index(section, last)] = _parsed(change, value)
+    params_file.check(json.loads(json.dumps(document)), path)
+    with replacing(path) as partial:
+        yaml.dump(document, partial)
+    say(f"{path}: " + ", ".join(changes))
+
+
+def _entry(section: Any, name: str, key: str) -> Any:
+    names = list(section) if isinstance(section, dict) else [str(i) for i in range(len(section))] \
+        if isinstance(section, list) else []  # fmt: skip
+    if name not in names:
+        raise ParamsError(got=f"the key {key!r}", expected=f"at {name!r} one of {names}", do="correct the override")
+    return section[_index(section, name)]
+
+
+def _index(section: Any, name: str) -> Any:
+    return int(name) if isinstance(section, list) else name
+
+
+def _parsed(change: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise ParamsError(
+            got=change, expected='section.key=JSON, such as train.fit.epochs=3 or report.name="digits"', do="correct it"
+        ) from None
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tasks.override", description=override.__doc__)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("changes", nargs="+", metavar="section.key=JSON")
+    options = parser.parse_args()
+    sys.exit(guarded(lambda: override(options.path, options.changes), "override"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Latency, memory and operators of the exported file: `dvc repro profile@int8`. Its bytes differ between equal runs."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from tasks.contracts import stage
+from tasks.contracts.files import replacing, write_json
+from tasks.contracts.params import Profile
+from tasks.contracts.progress import say
+from tasks.data import columns
+from tasks.device.latency import in_turn, summary
+from tasks.device.memory import resident_bytes, tensor_bytes
+from tasks.device.operators import operators
+from tasks.device.running import ExportedFile
+
+
+def profile(params: Profile, *, tflite: Path, float32: Path, data: Path, report: Path) -> None:
+    """Time the file and the float32 file in turn, on one pinned thread; it should run alone on its machine.
+
+    Raises:
+        DataError: the file is no TFLite model.
+    """
+    image = columns.load(data).column("test", "image").take(np.array([0]))
+    before = resident_bytes()
+    file = ExportedFile(tflite, threads=1)
+    file.probabilities(image)
+    kept = resident_bytes() - before
+    own, reference = in_turn([file, ExportedFile(float32, threads=1)], image, params.warm_up_runs, params.runs)
+    measured = {
+        "latency_us": summary(own),
+        "float32_latency_us": summary(reference),
+        "times_float32": float(np.median(own) / np.median(reference)),
+        "runs": params.runs,
+        "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(file.interpreter)},
+        "operators": operators(file.interpreter),
+        "machine": platform.machine(),
+    }
+    with replacing(report) as partial:
+        write_json(partial, measured)
+    say(f"[100%] profile: {tflite.stem} {measured['latency_us']['median']:.1f} us")  # type: ignore[index]
+
+
+if __name__ == "__main__":
+    stage.run(profile)

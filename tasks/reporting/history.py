@@ -1,0 +1,14 @@
+"""Training histories as CSV, which `dvc plots` shows."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+
+def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a row per epoch, numbered through over all runs."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        names = ["step", "run", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"step": step, **row} for step, row in enumerate(rows))

@@ -1,0 +1,63 @@
+"""The result table: every recipe beside the float model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+HEADER = (
+    "recipe",
+    "verdict",
+    "accuracy [interval]",
+    "macro F1",
+    "agrees",
+    "bytes",
+    "zip bytes",
+    "of float",
+    "median us",
+    "p95 us",
+)
+
+
+def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str, Any], transfer: dict[str, Any]) -> str:
+    """Return a Markdown table with a row per recipe, and the gain of transfer below it."""
+    chosen = bundle["recipe"]
+    rows = [HEADER]
+    for recipe, measured in metrics.items():
+        low, high = measured["accuracy_interval"]
+        latency = profiles[recipe]["latency_us"]
+        judged = next(candidate for candidate in bundle["candidates"] if candidate["recipe"] == recipe)
+        broken = [bound for bound, kept in judged["kept"].items() if not kept]
+        rows.append((
+            recipe,
+            "released" if recipe == chosen else "breaks " + ", ".join(broken) if broken else "fits",
+            f"{measured['accuracy']:.2%} [{low:.1%}, {high:.1%}]",
+            f"{measured['macro']['f1']:.4f}",
+            f"{measured['agreement_with_float32']:.2%}",
+            f"{measured['size_bytes']:,}",
+            f"{measured['zip_bytes']:,}",
+            f"{measured['zip_bytes'] / metrics['float32']['zip_bytes']:.1%}",
+            f"{latency['median']:.1f}",
+            f"{latency['p95']:.1f}",
+        ))  # fmt: skip
+    float32 = metrics["float32"]
+    measured_on = (
+        f"Measured on {float32['rows']} test rows, on the exported files; {float32['confidence']:.0%} intervals."
+    )
+    return f"{markdown_table(rows)}\n\n{measured_on} {gain(transfer)}\n"
+
+
+def gain(transfer: dict[str, Any]) -> str:
+    """Say what fine-tuning gained over the same network trained on the target alone."""
+    tuned, scratch = transfer["fine_tuned"], transfer["from_scratch"]
+    return (
+        f"Fine-tuned {tuned['accuracy']:.2%}, from scratch with as many steps {scratch['accuracy']:.2%}: "
+        f"transfer gains {100 * transfer['gain_of_transfer']:+.2f} points."
+    )
+
+
+def markdown_table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Lay rows out as Markdown that reads well as plain text; the first row is the header."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])

@@ -1,0 +1,53 @@
+"""Writes what a data set promises, for git to keep: `python -m tasks.schema target`."""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from tasks.contracts import params_file
+from tasks.contracts.errors import DataError
+from tasks.contracts.progress import say
+from tasks.contracts.stage import guarded
+from tasks.data import schema as schemas
+from tasks.preprocess import require_intact
+
+
+def schema(role: str, replace: bool) -> None:
+    """Describe `data/raw/<role>` in `schemas/<role>.json`.
+
+    Raises:
+        DataError: there is a schema already and `replace` is false, or there are no raw data.
+    """
+    line = params_file.load()
+    path, raw = Path("schemas") / f"{role}.json", Path("data/raw") / role
+    if path.exists() and not replace:
+        raise DataError(
+            got=f"{path} exists", expected="no schema yet: it is a promise, kept in git",
+            do=f"`python -m tasks.schema {role} --replace` writes a new one; look at it with `git diff {path}`",
+        )  # fmt: skip
+    if not raw.is_dir():
+        raise DataError(got=f"no {raw}", expected="raw data", do=f"run `dvc repro ingest@{role}` first")
+    require_intact(raw)
+    params = line.preprocess[role]  # type: ignore[index]
+    reader = import_module(f"tasks.data.formats.{params.format}")
+    observed = import_module(f"tasks.kinds.{line.kind}.rows").observe(
+        reader.read(raw / "files", params), line.kind, params
+    )
+    schemas.write(path, observed)
+    say(f"{path}: {len(observed.classes)} classes, {observed.dtype}; read it, then `git add {path}`")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tasks.schema", description=schema.__doc__)
+    parser.add_argument("role", nargs="*", choices=["base", "target", []], help="base, target, or both")
+    parser.add_argument("--replace", action="store_true", help="write a new schema over the old one")
+    options = parser.parse_args()
+    for role in options.role or ["base", "target"]:
+        if status := guarded(lambda role=role: schema(role, options.replace), f"schema {role}"):  # type: ignore[misc]
+            sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

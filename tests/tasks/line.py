@@ -1,0 +1,157 @@
+"""A tiny model line of real digits in a folder of its own, and its stages as the processes that DVC starts."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts import params_file
+from tasks.contracts.params import Params, Preprocess
+from tasks.data.records import Array
+from tasks.ingest import ingest
+from tasks.preprocess import preprocess
+from tests.graph_rules import ROOT, yaml
+
+RECIPES = ("float32", "int8", "pruned_qat_int8")
+SPARSITY = 0.6
+FILES = ["ingest@base", "ingest@target", "preprocess@base", "preprocess@target"]
+MODELS = ["train", "fine_tune", *(f"compress@{recipe}" for recipe in RECIPES)]
+EXPORTS = [f"{name}@{recipe}" for name in ("export", "evaluate", "profile") for recipe in RECIPES]
+SCHEMA = {
+    "kind": "image_classification",
+    "dtype": "float32",
+    "height": {"min": 8, "max": 8},
+    "width": {"min": 8, "max": 8},
+    "channels": 1,
+    "value": {"min": 0, "max": 16},
+    "classes": [str(digit) for digit in range(10)],
+}
+
+
+def digits(start: int, stop: int) -> list[str]:
+    """Lines of scikit-learn's UCI digits: 64 pixels of 0 to 16, then the label. All contents differ."""
+    folder = Path(str(next(iter(util.find_spec("sklearn").submodule_search_locations))))  # type: ignore[union-attr,arg-type]
+    with gzip.open(folder / "datasets/data/digits.csv.gz", "rt") as file:
+        return file.read().splitlines()[start:stop]
+
+
+def pixels(lines: list[str]) -> Array:
+    """The images of such lines, (rows, 8, 8, 1), as numpy reads them."""
+    return np.loadtxt(lines, delimiter=",", ndmin=2)[:, :-1].reshape(-1, 8, 8, 1)
+
+
+def fit(epochs: int, learning_rate: float = 1e-2) -> dict[str, Any]:
+    return {
+        "epochs": epochs, "batch_size": 16, "learning_rate": learning_rate, "patience": epochs,
+        "max_shift": 1, "seed": 0,
+    }  # fmt: skip
+
+
+def tiny_params() -> dict[str, Any]:
+    """The repository's own params.yaml with less work in it."""
+    params: dict[str, Any] = yaml("params.yaml")
+    prune = {"step": "prune", "sparsity": SPARSITY, "fit": fit(4)}
+    aware = {"step": "quantize_aware", "preserve_sparsity": True, "fit": fit(2, 1e-3)}
+    steps = {"float32": [], "int8": [], "pruned_qat_int8": [prune, aware]}
+    for role in ("base", "target"):
+        params["ingest"][role] = {"source": "path", "tracked": f"incoming/{role}.csv"}
+        params["preprocess"][role] = {
+            "format": "pixels_csv", "image_shape": [16, 16, 1], "value_max": 16, "max_bad_fraction": 0.05,
+            "shard_rows": 100, "split": {"validation": 0.1, "test": 0.3, "seed": 0},
+        }  # fmt: skip
+    params["train"] |= {"architecture": "conv_net", "filters": [8, 16], "fit": fit(8)}
+    params["fine_tune"] |= {"head": fit(2), "all_layers": fit(6)}
+    params["compress"] = {
+        recipe: {"steps": steps[recipe], "precision": "float32" if recipe == "float32" else "int8"}
+        for recipe in RECIPES
+    }
+    params["export"] |= {"calibration_rows": 100}
+    params["profile"] |= {"warm_up_runs": 5, "runs": 50}
+    params["release"] |= {"max_size_bytes": 1_000_000, "max_latency_us": 1e6, "max_accuracy_drop": 1.0}
+    return params
+
+
+def write_params(folder: Path, params: dict[str, Any]) -> None:
+    (folder / "params.yaml").write_text(json.dumps(params, indent=1))  # JSON is YAML
+
+
+def create(folder: Path) -> Path:
+    """A working folder like a clone's: parameters, the lock, the code, schemas and raw data."""
+    (folder / "incoming").mkdir(parents=True)
+    (folder / "schemas").mkdir()
+    write_params(folder, tiny_params())
+    shutil.copyfile(ROOT / "requirements.lock", folder / "requirements.lock")
+    shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    for role, start in (("base", 0), ("target", 300)):
+        (folder / f"incoming/{role}.csv").write_text("\n".join(digits(start, start + 300)) + "\n")
+        (folder / f"schemas/{role}.json").write_text(json.dumps(SCHEMA))
+    return folder
+
+
+def command(name: str) -> list[str]:
+    """What dvc.yaml runs for a stage."""
+    stage, _, key = name.partition("@")
+    entry = yaml("dvc.yaml")["stages"][stage]
+    words: list[str] = entry.get("do", entry)["cmd"].replace("${key}", key).split()
+    return [sys.executable, *words[1:]]
+
+
+def start(folder: Path, words: list[str], **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        words, cwd=folder, env=os.environ | environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a stage by its name, or any module with arguments, to its end; what it says is in `stdout`."""
+    words = command(name) if " " not in name else [sys.executable, "-m", *name.split()]
+    process = start(folder, words, **environment)
+    said, _ = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(words, process.returncode, said)
+
+
+def run_all(folder: Path, names: list[str]) -> Path:
+    for name in names:
+        done = run(folder, name)
+        assert done.returncode == 0, f"{name}\n{done.stdout}"
+    return folder
+
+
+def section(**changes: Any) -> Preprocess:
+    """The tiny line's preprocess.target, changed."""
+    return Preprocess.model_validate(tiny_params()["preprocess"]["target"] | changes)
+
+
+def params_of(folder: Path) -> Params:
+    return params_file.load(folder / "params.yaml")
+
+
+def prepared(folder: Path, source: Path, params: Preprocess, schema: dict[str, Any] | None = None) -> Path:
+    """Ingest a source and preprocess it, in this process; return the ready folder."""
+    from tasks.contracts.params import PathSource
+
+    ingest(PathSource(source="path", tracked=str(source)), raw=folder / "raw")
+    (folder / "schema.json").write_text(json.dumps(schema or SCHEMA))
+    preprocess(
+        params, "image_classification", raw=folder / "raw", schema=folder / "schema.json", ready=folder / "ready"
+    )
+    return folder / "ready"
+
+
+def csv_of(folder: Path, lines: list[str], name: str = "rows.csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("\n".join(lines) + "\n")
+    return folder / name
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones too."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,102 @@
+"""A released bundle is enough to classify an image, anywhere."""
+
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.contracts.errors import DataError
+from tasks.data import columns
+from tasks.predict import predict
+from tests.graph_rules import ROOT
+from tests.tasks import line
+
+
+@pytest.fixture
+def bundle(tiny_line: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_line / "release", tmp_path / "elsewhere/bundle"))
+
+
+def test_test_images_get_the_probabilities_that_evaluate_gave_them(tiny_line: Path, bundle: Path) -> None:
+    images = columns.load(tiny_line / "data/ready/target").column("test", "image").all()
+    manifest_recipe = min(line.RECIPES, key=lambda recipe: (tiny_line / f"models/tflite/{recipe}.tflite").read_bytes()
+                          != (bundle / "model.tflite").read_bytes())  # fmt: skip
+    expected = np.load(tiny_line / f"reports/evaluate/{manifest_recipe}/predictions.npz")["probabilities"]
+    for row in (0, 17, 60):
+        Image.fromarray(images[row, ..., 0]).save(bundle.parent / "image.png")
+        got = dict(predict(bundle, bundle.parent / "image.png"))
+        assert [got[str(digit)] for digit in range(10)] == expected[row].tolist()
+
+
+def test_the_command_needs_nothing_but_the_bundle_and_the_code(tiny_line: Path, bundle: Path) -> None:
+    data = columns.load(tiny_line / "data/ready/target")
+    for row in (0, 1):
+        Image.fromarray(data.column("test", "image").all()[row, ..., 0]).save(bundle.parent / f"{row}.png")
+    done = line.run(bundle.parent, "tasks.predict bundle 0.png 1.png", PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stdout
+    said = [text for text in done.stdout.splitlines() if ".png: " in text]
+    for row, text in enumerate(said):
+        (label, probability), *_ = predict(bundle, bundle.parent / f"{row}.png")
+        assert text.startswith(f"{row}.png: {label} {probability:.1%}, ") and text.count("%") == 3
+    assert len(said) == 2
+    assert sorted(path.name for path in bundle.parent.iterdir()) == ["0.png", "1.png", "bundle"]
+
+
+def test_an_image_of_another_size_and_mode_is_read_as_the_training_images_were(tiny_line: Path, bundle: Path) -> None:
+    row = line.digits(300, 301)[0]
+    raw = np.rint(line.pixels([row])[0, ..., 0] * (255 / 16)).astype(np.uint8)
+    data = columns.load(tiny_line / "data/ready/target")
+    assert any(0 in data.column(split, "row").all() for split in ("train", "validation", "test"))
+    for mode in ("L", "RGB", "RGBA", "P"):
+        Image.fromarray(raw).convert(mode).save(bundle.parent / f"{mode}.png")
+    probabilities = {mode: predict(bundle, bundle.parent / f"{mode}.png") for mode in ("L", "RGB", "RGBA", "P")}
+    assert all(got == probabilities["L"] for got in probabilities.values())
+    assert probabilities["L"][0][0] == row.rpartition(",")[2]
+    assert sum(probability for _, probability in probabilities["L"]) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "labels.txt"])
+def test_a_bundle_with_a_changed_or_missing_file_is_refused(name: str, bundle: Path) -> None:
+    Image.fromarray(np.eye(16, dtype=np.uint8)).save(bundle.parent / "image.png")
+    content = bytearray((bundle / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / name).write_bytes(content)
+    done = line.run(bundle.parent, "tasks.predict bundle image.png", PYTHONPATH=str(ROOT))
+    assert done.returncode == 65 and f"bundle/{name}: " in done.stdout and "SHA-256" in done.stdout
+    (bundle / name).unlink()
+    with pytest.raises(DataError, match=f"{name}: no file"):
+        predict(bundle, bundle.parent / "image.png")
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a released bundle"):
+        predict(tmp_path, tmp_path / "image.png")
+
+
+def huge_png() -> bytes:
+    """A picture of 60,000 x 60,000 pixels, of which hardly more than the header is there."""
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0), b"IDAT": zlib.compress(bytes(100))}
+    parts = [
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None, b"", b"not an image",
+        huge_png(),
+    ],
+    ids=["missing", "empty", "text", "huge"],
+)  # fmt: skip
+def test_what_is_no_image_is_refused_with_65(content: bytes | None, bundle: Path) -> None:
+    if content is not None:
+        (bundle.parent / "image.png").write_bytes(content)
+    done = line.run(bundle.parent, "tasks.predict bundle image.png", PYTHONPATH=str(ROOT))
+    assert done.returncode == 65 and "image.png: " in done.stdout and "an image file" in done.stdout

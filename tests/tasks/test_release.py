@@ -1,0 +1,176 @@
+"""The smallest recipe inside the budget is released, with the sums of all that it came from; else nothing changes."""
+
+import json
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.contracts.files import read_json, sha256
+from tests.tasks import line
+
+
+@pytest.fixture
+def copy(tiny_line: Path, tmp_path: Path) -> Path:
+    """The line after its release, to be changed."""
+    return Path(shutil.copytree(tiny_line, tmp_path / "line"))
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    return {recipe: read_json(folder / f"reports/evaluate/{recipe}/metrics.json") for recipe in line.RECIPES}
+
+
+def set_budget(folder: Path, **bounds: float) -> None:
+    params = line.tiny_params()
+    params["release"] |= bounds
+    line.write_params(folder, params)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every key and every value in nested JSON."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def test_the_recipe_with_the_smallest_zip_is_released(tiny_line: Path) -> None:
+    manifest, measured = read_json(tiny_line / "release/manifest.json"), metrics(tiny_line)
+    assert manifest["recipe"] == min(measured, key=lambda recipe: measured[recipe]["zip_bytes"])
+    file = tiny_line / f"models/tflite/{manifest['recipe']}.tflite"
+    assert (tiny_line / "release/model.tflite").read_bytes() == file.read_bytes()
+    assert (tiny_line / "release/labels.txt").read_text().splitlines() == [str(digit) for digit in range(10)]
+    assert manifest["metrics"] == measured[manifest["recipe"]]
+    assert all(bound["kept"] for bound in manifest["budget"].values())
+
+
+def test_the_next_smallest_is_released_where_the_smallest_is_too_slow(copy: Path) -> None:
+    measured = metrics(copy)
+    smallest, second = sorted(measured, key=lambda recipe: measured[recipe]["zip_bytes"])[:2]
+    path = copy / f"reports/profile/{smallest}.json"
+    report = read_json(path)
+    report["latency_us"]["median"] = 2e6
+    path.write_text(json.dumps(report))
+    line.run_all(copy, ["release"])
+    manifest = read_json(copy / "release/manifest.json")
+    assert manifest["recipe"] == second
+    judged = {candidate["recipe"]: candidate["kept"] for candidate in manifest["candidates"]}
+    assert judged[smallest] == {"max_size_bytes": True, "max_latency_us": False, "max_accuracy_drop": True}
+    assert set(judged) == set(line.RECIPES)
+
+
+def test_a_bound_is_kept_by_a_file_that_just_meets_it(copy: Path) -> None:
+    size = min(measured["size_bytes"] for measured in metrics(copy).values())
+    set_budget(copy, max_size_bytes=size)
+    line.run_all(copy, ["release"])
+    assert (copy / "release/model.tflite").stat().st_size == size
+    set_budget(copy, max_size_bytes=size - 1)
+    assert line.run(copy, "release").returncode == 1
+
+
+def test_where_none_fits_each_recipe_is_shown_with_its_broken_bounds_and_the_last_release_stays(copy: Path) -> None:
+    before = line.tree(copy / "release")
+    set_budget(copy, max_size_bytes=10, max_latency_us=0.001)
+    done = line.run(copy, "release")
+    assert done.returncode == 1
+    for recipe, measured in metrics(copy).items():
+        told = next(text for text in done.stdout.splitlines() if text.strip().startswith(f"{recipe}: "))
+        assert f"size {measured['size_bytes']:,} bytes > 10" in told and "latency" in told
+        assert "accuracy drop" not in told
+    assert line.tree(copy / "release") == before
+
+
+@pytest.mark.parametrize(
+    "path", ["models/tflite/old.tflite", "models/compressed/old", "reports/evaluate/old", "reports/profile/old.json"]
+)
+def test_what_a_removed_recipe_left_behind_is_refused_with_the_files_to_delete(path: str, copy: Path) -> None:
+    before = line.tree(copy / "release")
+    (copy / path).mkdir()
+    done = line.run(copy, "release")
+    assert done.returncode == 65
+    assert f"to do:    rm -r {path}\n" in done.stdout
+    assert line.tree(copy / "release") == before
+
+
+def test_a_recipe_that_was_not_exported_is_refused(copy: Path) -> None:
+    (copy / "models/tflite/int8.tflite").unlink()
+    done = line.run(copy, "release")
+    assert done.returncode == 65 and "missing: models/tflite/int8.tflite" in done.stdout
+
+
+def test_every_sum_of_the_manifest_is_right_and_no_input_is_left_out(tiny_line: Path) -> None:
+    manifest = read_json(tiny_line / "release/manifest.json")
+    sums = manifest["inputs"] | manifest["sources"]
+    assert {name: sha256(tiny_line / name) for name in sums} == sums
+    assert {name: sha256(tiny_line / "release" / name) for name in manifest["files"]} == manifest["files"]
+    models = {f"models/{name}" for name in line.tree(tiny_line / "models")}
+    evaluations = {f"reports/evaluate/{name}" for name in line.tree(tiny_line / "reports/evaluate")}
+    others = {"requirements.lock"} | {
+        path.replace("<role>", role)
+        for role in ("base", "target")
+        for path in ("data/ready/<role>/dataset.json", "data/raw/<role>/manifest.json", "schemas/<role>.json")
+    }
+    assert set(manifest["inputs"]) == models | evaluations | others
+    assert "tasks/release.py" in manifest["sources"]
+
+
+def test_the_manifest_holds_the_parameters_as_they_are_in_the_file(tiny_line: Path) -> None:
+    expected = json.loads((tiny_line / "params.yaml").read_text())
+    assert read_json(tiny_line / "release/manifest.json")["parameters"] == expected
+
+
+def test_the_input_of_the_manifest_is_that_of_the_model(tiny_line: Path) -> None:
+    facts = read_json(tiny_line / "data/ready/target/dataset.json")["normalisation"]
+    given = read_json(tiny_line / "release/manifest.json")["input"]
+    assert given.pop("scale") == pytest.approx(1 / facts["std"], rel=1e-5)
+    expected = {"shape": [16, 16, 1], "dtype": "int8", "zero_point": facts["mean"] - 128, "feed": "raw - 128"}
+    assert given == expected
+
+
+def test_nothing_that_differs_between_equal_runs_is_in_the_manifest(tiny_line: Path) -> None:
+    manifest = read_json(tiny_line / "release/manifest.json")
+    texts = [str(leaf) for leaf in leaves(manifest)]
+    host = re.compile(rf"\b{re.escape(socket.gethostname())}\b")
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    for text in texts:
+        assert not text.startswith("/") and "/tmp" not in text and str(tiny_line) not in text
+        assert not host.search(text) and today not in text
+    numbers = {leaf for leaf in leaves(manifest) if isinstance(leaf, float)}
+    for recipe in line.RECIPES:
+        report = read_json(tiny_line / f"reports/profile/{recipe}.json")
+        assert not numbers & {*report["latency_us"].values(), *report["float32_latency_us"].values()}
+
+
+def test_another_latency_and_another_folder_give_the_same_release(tiny_line: Path, copy: Path) -> None:
+    for path in (copy / "reports/profile").iterdir():
+        report = read_json(path)
+        report["latency_us"] = {key: value * 1.5 for key, value in report["latency_us"].items()}
+        path.write_text(json.dumps(report))
+    shutil.rmtree(copy / "release")
+    line.run_all(copy, ["release"])
+    first = line.tree(tiny_line / "release")
+    assert line.tree(copy / "release") == {
+        name: first[name] for name in ("model.tflite", "labels.txt", "manifest.json")
+    }
+
+
+def test_the_pages_for_people_show_every_recipe_and_the_released_one(tiny_line: Path) -> None:
+    table = (tiny_line / "reports/results.md").read_text()
+    card = (tiny_line / "release/model_card.md").read_text()
+    released = read_json(tiny_line / "release/manifest.json")["recipe"]
+    for recipe, measured in metrics(tiny_line).items():
+        row = next(text for text in table.splitlines() if text.startswith(f"| {recipe} "))
+        assert f"{measured['accuracy']:.2%}" in row and f"{measured['zip_bytes']:,}" in row
+        verdict = row.split("|")[2].strip()
+        assert (verdict == "released") == (recipe == released)
+    assert table.strip() in card and sha256(tiny_line / "release/model.tflite") in card

@@ -1,0 +1,114 @@
+"""The default line, whole, in fresh clones: killed on the way, resumed, run by DVC and by Prefect, changed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.graph_rules import ROOT
+
+# The only outputs that may differ between equal runs: latencies, and the pages that show them.
+MEASURED = re.compile(r"reports/profile(/.*)?|release/model_card\.md|reports/results\.md")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fresh") / "trimline"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return folder
+
+
+def environment(clone: Path) -> dict[str, str]:
+    return os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONUNBUFFERED": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_HOME": str(clone / ".trimline/prefect"),
+    }
+
+
+def run(clone: Path, *arguments: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stdout[-4000:]
+    return finished.stdout
+
+
+def lock_without_measurements(path: Path) -> dict[str, Any]:
+    stages: dict[str, Any] = YAML(typ="safe").load(path)["stages"]
+    for stage in stages.values():
+        for entry in stage.get("deps", []) + stage.get("outs", []):
+            if MEASURED.fullmatch(entry["path"]):
+                del entry["md5"], entry["size"]
+    return stages
+
+
+def processes_in(folder: Path) -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                yield (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue  # it ended meanwhile
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for orphans in /proc")
+def test_killing_dvc_repro_in_mid_train_leaves_no_process_and_no_half_artifact(clone: Path) -> None:
+    command = [sys.executable, "-m", "dvc", "repro"]
+    with subprocess.Popen(command, cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "train: epoch" in line:
+                break
+        process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while (left := list(processes_in(clone))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left
+    assert not (clone / "models/base").exists()
+    assert list((clone / ".trimline/checkpoints").glob("train-*.npz"))
+
+
+def test_the_flow_then_ends_with_the_bytes_of_the_committed_lock(clone: Path) -> None:
+    said = run(clone, "flows.pipeline")
+    assert "pruned_qat_int8" in said
+    assert "release/model_card.md" in said
+    assert lock_without_measurements(clone / "dvc.lock") == lock_without_measurements(ROOT / "dvc.lock")
+    assert not list((clone / ".trimline/checkpoints").glob("*"))
+
+
+def test_there_is_nothing_to_do_then(clone: Path) -> None:
+    assert "Data and pipelines are up to date." in run(clone, "dvc", "repro")
+
+
+def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(clone: Path) -> None:
+    run(clone, "tasks.override", "params.yaml", "compress.qat_int8.steps.0.fit.epochs=1")
+    said = run(clone, "dvc", "repro")
+    ran = re.findall(r"Running stage '(.+)'", said)
+    own = [f"{stage}@qat_int8" for stage in ("compress", "export", "evaluate", "profile")]
+    assert sorted(ran) == sorted([*own, "release", "report"])
+
+
+def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(clone: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (clone / "release").iterdir()}
+    run(clone, "tasks.override", "params.yaml", "release.max_size_bytes=10")
+    finished = subprocess.run(
+        [sys.executable, "-m", "flows.pipeline"],
+        cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    for recipe in ("float32", "int8", "qat_int8", "pruned_qat_int8"):
+        assert re.search(rf"{recipe}: size [\d,]+ bytes > 10", finished.stdout)
+    assert "Traceback" not in finished.stdout
+    assert {path.name: path.read_bytes() for path in (clone / "release").iterdir()} == before
