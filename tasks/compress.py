@@ -1,23 +1,27 @@
 """Trains one recipe's techniques into the tuned model: `dvc repro compress@pruned_qat_int8`."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tasks.contracts import stage
 from tasks.contracts.files import replacing
-from tasks.contracts.params import Compute, Prune, QuantizeAware, Recipe
+from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
+from tasks.contracts.recipes import Recipe
 from tasks.data import columns
 from tasks.reporting.history import write_history
+
+if TYPE_CHECKING:
+    from tasks.models.checkpoint import Checkpoint
 
 
 def compress(params: Recipe, compute: Compute, *, tuned: Path, data: Path, model: Path) -> None:
     """Apply the recipe's steps in their order; a recipe without steps takes the tuned model as it is.
 
     Raises:
-        StageError: a step did not reach the sparsity asked for, or its loss became NaN.
+        ParamsError: a step names a layer that the model lacks, or has nothing to work on.
+        StageError: a step did not reach what it was asked for, or its loss became NaN.
     """
     with replacing(model) as folder:
         if params.steps:
@@ -31,28 +35,19 @@ def compress(params: Recipe, compute: Compute, *, tuned: Path, data: Path, model
         checkpoint.remove()
 
 
-def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -> list[Any]:
-    from tasks.compression.prune import prune
-    from tasks.compression.quantize_aware import quantize_aware
+def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -> "list[Checkpoint]":
+    from tasks.compression.apply import train
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.seeding import seed
 
-    target = columns.load(data)
-    network, facts = saving.load(tuned)
-    history, checkpoints = [], []
-    sparsity: float | None
-    for step in params.steps:
-        seed(step.fit.seed)
-        name = f"{recipe}-{step.step}"
+    checkpoints: list[Checkpoint] = []
+
+    def checkpoint(name: str) -> Checkpoint:
         checkpoints.append(Checkpoint(name, params, [data / columns.DATASET, tuned / saving.FACTS]))
-        match step:
-            case Prune():
-                network, sparsity, rows = prune(network, step, target, facts, checkpoints[-1], name)
-            case QuantizeAware():
-                network, sparsity, rows = quantize_aware(network, step, target, facts, checkpoints[-1], name)
-        facts = replace(facts, steps=[*facts.steps, step.step], sparsity=sparsity)
-        history += rows
+        return checkpoints[-1]
+
+    network, facts = saving.load(tuned)
+    network, facts, history = train(network, facts, params, columns.load(data), recipe, checkpoint)
     saving.save(network, facts, folder)
     write_history(folder / "history.csv", history)
     return checkpoints

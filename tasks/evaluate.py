@@ -13,6 +13,7 @@ from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.data.records import Array
 from tasks.device.running import ExportedFile
+from tasks.metrics.paired import accuracy_drop
 from tasks.metrics.sizes import sizes
 
 
@@ -41,12 +42,16 @@ def evaluate(
     probabilities = ExportedFile(tflite, compute.threads).probabilities(images)
     reference = probabilities if tflite == float32 else ExportedFile(float32, compute.threads).probabilities(images)
     measured = scores.measure(labels, probabilities, target.classes, params.confidence)
-    agreement = float((scores.predicted(probabilities) == scores.predicted(reference)).mean())
+    guesses, expected = scores.predicted(probabilities), scores.predicted(reference)
+    compared = {
+        "agreement_with_float32": float((guesses == expected).mean()),
+        **accuracy_drop(expected == labels, guesses == labels, params.confidence),
+    }
     with replacing(metrics) as metrics_file, replacing(predictions) as array_file, replacing(confusion) as table:
-        write_json(metrics_file, {**measured, "agreement_with_float32": agreement, **sizes(tflite)})
+        write_json(metrics_file, {**measured, **compared, **sizes(tflite)})
         with array_file.open("wb") as file:  # a path would be given the suffix .npz
             np.savez(file, row=target.column("test", "row").all(), label=labels, probabilities=probabilities)
-        _write_confusion(table, labels, scores.predicted(probabilities), target.classes)
+        _write_confusion(table, labels, guesses, target.classes)
     say(f"[100%] evaluate: {tflite.stem} {measured['accuracy']:.4f} on {len(labels)} rows")
 
 

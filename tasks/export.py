@@ -4,29 +4,29 @@ from pathlib import Path
 
 from tasks.contracts import stage
 from tasks.contracts.files import replacing
-from tasks.contracts.params import Compute, Export, Recipe
+from tasks.contracts.params import Compute, Export
 from tasks.contracts.progress import say
+from tasks.contracts.recipes import Recipe
 from tasks.data import columns
 
 
 def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, data: Path, tflite: Path) -> None:
     """Write the file; its outputs are probabilities.
 
-    A float32 file takes raw pixel values as float32. An int8 file takes raw - 128 as int8: the normalisation is in the
-    scale and zero point of its input, and no operator is added for it.
+    An int8 file takes raw - 128 as int8: the normalisation is in the scale and zero point of its input, and no operator
+    is added for it. Files of other precisions take raw pixel values as float32.
 
     Raises:
-        StageError: the int8 file's input is not `raw - 128`.
+        ParamsError: the recipe's `float_layers` names what the model does not have.
+        StageError: the int8 file's input is not `raw - 128`, or a step of the finish did not do its work.
     """
-    from tasks.models import conversion, saving
+    from tasks.compression.exporting import exported
+    from tasks.models import saving
     from tasks.models.seeding import seed
 
     seed(params.seed)
     network, facts = saving.load(model)
-    if compress.precision == "float32":
-        content = conversion.float32(network, facts)
-    else:
-        content = conversion.int8(network, facts, columns.load(data), params)
+    content = exported(network, facts, compress, columns.load(data), params)
     with replacing(tflite) as file:
         file.write_bytes(content)
     say(f"[100%] export: {tflite} has {len(content):,} bytes")

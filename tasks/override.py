@@ -3,6 +3,8 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +23,38 @@ def override(path: Path, changes: list[str]) -> None:
     Raises:
         ParamsError: a key is not there, a value is no JSON, or the result breaks a rule of `params.yaml`.
     """
+    with _edited(path) as document:
+        for change in changes:
+            key, _, value = change.partition("=")
+            *parents, last = key.split(".")
+            section = document
+            for name in parents:
+                section = _entry(section, name, key)
+            _entry(section, last, key)
+            section[_index(section, last)] = _parsed(change, value)
+    say(f"{path}: " + ", ".join(changes))
+
+
+def put_recipe(path: Path, name: str, recipe: dict[str, Any]) -> None:
+    """Write a recipe under `compress`, in the place of one of its name or behind the others; see `override`."""
+    with _edited(path) as document:
+        document["compress"][name] = recipe
+
+
+@contextmanager
+def _edited(path: Path) -> Iterator[Any]:
+    """Yield the file's values to be changed, then check the whole result and write it."""
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 4096, True
     yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(
+        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     document = yaml.load(path)
-    for change in changes:
-        key, _, value = change.partition("=")
-        *parents, last = key.split(".")
-        section = document
-        for name in parents:
-            section = _entry(section, name, key)
-        _entry(section, last, key)
-        section[_index(section, last)] = _parsed(change, value)
+    yield document
     params_file.check(json.loads(json.dumps(document)), path)
     with replacing(path) as partial:
         yaml.dump(document, partial)
-    say(f"{path}: " + ", ".join(changes))
 
 
 def _entry(section: Any, name: str, key: str) -> Any:

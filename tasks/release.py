@@ -87,13 +87,14 @@ def require_exactly(expected: dict[Path, set[str]]) -> None:
 
 
 def _candidate(recipe: str, evaluations: Path, profiles: Path) -> Candidate:
-    metrics, float32 = (read_json(evaluations / name / "metrics.json") for name in (recipe, "float32"))
+    metrics = read_json(evaluations / recipe / "metrics.json")
     return Candidate(
         recipe=recipe,
         size_bytes=metrics["size_bytes"],
         zip_bytes=metrics["zip_bytes"],
         accuracy=metrics["accuracy"],
-        accuracy_drop=float32["accuracy"] - metrics["accuracy"],
+        accuracy_drop=metrics["accuracy_drop"],
+        accuracy_drop_upper=metrics["accuracy_drop_interval"][1],
         latency_us=read_json(profiles / f"{recipe}.json")["latency_us"]["median"],
     )
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from tasks.contracts import stage
 from tasks.contracts.files import read_json, replacing
-from tasks.contracts.params import Recipe, Report
+from tasks.contracts.params import Report
 from tasks.contracts.progress import say
+from tasks.contracts.recipes import Recipe
 from tasks.reporting.model_card import model_card
 from tasks.reporting.results import results
 

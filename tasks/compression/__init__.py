@@ -1,3 +1,14 @@
-"""Techniques of compression, by TFMOT. TensorFlow is started by `tasks.models`, quietly, before TFMOT imports it."""
+"""Techniques of compression; `from tasks.compression import compress` applies them to a model in memory."""
 
-import tasks.models  # noqa: F401
+import os
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs TensorFlow when it is asked for: this package stays cheap to import."""
+    if name == "compress":
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+        import_module("tasks.models")  # starts TensorFlow quietly, before others import it
+        return import_module("tasks.compression.api").compress
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tasks.contracts.recipes import Distillation, Fit, Recipe
 from tasks.contracts.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed, one_of
 
 Role = Literal["base", "target"]
@@ -61,17 +62,6 @@ class Preprocess(Section):
     shard_rows: Positive
 
 
-class Fit(Section):
-    """One training run."""
-
-    epochs: Positive
-    batch_size: Positive
-    learning_rate: Rate
-    patience: Positive
-    max_shift: Annotated[int, Field(ge=0)]
-    seed: Seed
-
-
 class Train(Section):
     """The base model."""
 
@@ -87,47 +77,6 @@ class FineTune(Section):
     all_layers: Fit
     freeze_batch_norm: bool
     from_scratch_learning_rate: Rate
-
-
-class Prune(Section):
-    """Magnitude pruning along a polynomial schedule (Zhu and Gupta 2017, arXiv:1710.01878)."""
-
-    step: Literal["prune"]
-    sparsity: OpenFraction
-    fit: Fit
-
-
-class QuantizeAware(Section):
-    """Quantization-aware training, int8 per channel (Jacob et al. 2017, arXiv:1712.05877)."""
-
-    step: Literal["quantize_aware"]
-    preserve_sparsity: bool
-    fit: Fit
-
-
-Step = Annotated[Prune | QuantizeAware, Field(discriminator="step")]
-
-
-class Recipe(Section):
-    """Training steps in their order, then the precision of the exported file."""
-
-    steps: list[Step]
-    precision: Literal["float32", "int8"]
-
-    @model_validator(mode="after")
-    def _order_of_steps(self) -> Self:
-        names = [step.step for step in self.steps]
-        if len(set(names)) < len(names):
-            raise ValueError(f"steps {names} repeat a technique; name each once")
-        for index, step in enumerate(self.steps):
-            if isinstance(step, QuantizeAware):
-                if index < len(self.steps) - 1:
-                    raise ValueError("quantize_aware fixes the grid of the weights: make it the last step")
-                if self.precision != "int8":
-                    raise ValueError("quantize_aware trains for int8: set precision: int8")
-                if step.preserve_sparsity != ("prune" in names):
-                    raise ValueError("preserve_sparsity: true needs a prune step before it, and a prune step needs it")
-        return self
 
 
 class Export(Section):
@@ -148,6 +97,27 @@ class Profile(Section):
 
     warm_up_runs: Positive
     runs: Positive
+
+
+class Search(Section):
+    """The search of `python -m tasks.search` for the recipe `searched`; null is no bound."""
+
+    max_accuracy_drop: Fraction
+    max_zip_bytes: Positive | None
+    max_latency_us: Rate | None
+    trials: Positive
+    max_minutes: Rate | None
+    generation: Positive
+    workers: Positive
+    seed: Seed
+    distillation: Distillation | None
+    fit: Fit
+
+    @model_validator(mode="after")
+    def _some_trials_at_once(self) -> Self:
+        if self.generation < self.workers:
+            raise ValueError(f"generation: {self.generation} leaves workers idle; make it {self.workers} or more")
+        return self
 
 
 class Release(Section):
@@ -180,6 +150,7 @@ class Params(Section):
     export: Export
     evaluate: Evaluate
     profile: Profile
+    search: Search
     release: Release
     report: Report
 

@@ -19,13 +19,16 @@ class ExportedFile:
         DataError: the file is no TFLite model, or LiteRT cannot run it.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, source: Path | bytes, threads: int) -> None:
+        where = {"model_content": source} if isinstance(source, bytes) else {"model_path": str(source)}
         try:
-            self.interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self.interpreter = Interpreter(**where, num_threads=threads)
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise DataError(
-                got=f"{path}: {error}", expected="a TFLite model", do="delete the file and run `dvc repro` again"
+                got=f"{source if isinstance(source, Path) else 'bytes'}: {error}",
+                expected="a TFLite model",
+                do="delete the file and run `dvc repro` again",
             ) from None
         self.input: dict[str, Any] = self.interpreter.get_input_details()[0]
         self.output: dict[str, Any] = self.interpreter.get_output_details()[0]

@@ -1,16 +1,42 @@
 """How big a file is: on the device, and on the way there."""
 
 import io
+import lzma
+import math
 import zipfile
 from pathlib import Path
 
+from tasks.compression.file import File
+from tasks.compression.rate_distortion import entropy
+
 
 def sizes(path: Path) -> dict[str, int]:
-    """Return the file's raw bytes and the bytes of a zip of it (deflate, default level).
+    """Return the file's raw bytes, those of its zip and xz, and the floor of a code of single values.
 
     Published "compressed sizes" of TFMOT are those of the zip (tensorflow/model-optimization, g3doc/guide/clustering).
+    `entropy_bytes` is the order-0 entropy of the constants, each tensor by itself: a deflate that finds no repetition
+    comes no lower.
     """
+    content = path.read_bytes()
+    return {
+        "size_bytes": len(content),
+        "zip_bytes": zip_bytes(content, path.name),
+        "xz_bytes": len(lzma.compress(content)),
+        "entropy_bytes": entropy_bytes(content),
+    }
+
+
+def zip_bytes(content: bytes, name: str = "model.tflite") -> int:
+    """Return the size of a zip (deflate, default level) that holds the content alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes(), zipfile.ZIP_DEFLATED)
-    return {"size_bytes": path.stat().st_size, "zip_bytes": len(buffer.getvalue())}
+        archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return len(buffer.getvalue())
+
+
+def entropy_bytes(content: bytes) -> int:
+    """Return the order-0 entropy of all constants of known type, in bytes."""
+    file = File(content)
+    constants = {tensor.buffer: index for index, tensor in enumerate(file.tensors) if file.is_constant(index)}
+    values = [file.values(index) for index in constants.values() if file.dtype(index) is not None]
+    return math.ceil(sum(entropy(value) * value.size for value in values) / 8)

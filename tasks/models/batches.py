@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tasks.contracts.errors import ParamsError
-from tasks.contracts.params import Fit
-from tasks.data.columns import Dataset
+from tasks.contracts.recipes import Fit
+from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array
 from tasks.models.saving import Facts
 
@@ -34,7 +35,7 @@ class Batches:
     def epochs(self, first: int) -> tf.data.Dataset:
         """Return batches of (images (batch, h, w, c) float32, labels (batch,) int32), from epoch `first` on."""
         size, shape = self._fit.batch_size, tuple(self._facts.image_shape)
-        signature = tf.TensorSpec((size, *shape), tf.uint8), tf.TensorSpec((size,), tf.int32)
+        signature = tf.TensorSpec((size, *shape), dtype_of(self._images)), tf.TensorSpec((size,), tf.int32)
         raw = tf.data.Dataset.from_generator(
             lambda: chain.from_iterable(map(self._raw, range(first, self._fit.epochs))), output_signature=signature
         )
@@ -49,6 +50,11 @@ class Batches:
             if self._fit.max_shift:
                 images = shifted(images, self._fit.max_shift, random)
             yield images, self._labels[rows]
+
+
+def dtype_of(column: Column) -> Any:
+    """Return the type of a column's values: uint8 for images on disk, float32 for rows in memory."""
+    return column.take(np.arange(1)).dtype
 
 
 def normalised(images: tf.Tensor, facts: Facts) -> tf.Tensor:
@@ -71,7 +77,7 @@ def whole(data: Dataset, split: str, facts: Facts) -> tf.data.Dataset:
             rows = np.arange(start, min(start + 256, len(labels)))
             yield images.take(rows), labels[rows]
 
-    signature = tf.TensorSpec((None, *facts.image_shape), tf.uint8), tf.TensorSpec((None,), tf.int32)
+    signature = tf.TensorSpec((None, *facts.image_shape), dtype_of(images)), tf.TensorSpec((None,), tf.int32)
     return tf.data.Dataset.from_generator(raw, output_signature=signature).map(
         lambda image, label: (normalised(image, facts), label)
     )

@@ -7,11 +7,13 @@ import tensorflow as tf
 import tf_keras
 
 from tasks.contracts.errors import StageError
-from tasks.contracts.params import Fit
 from tasks.contracts.progress import Progress
+from tasks.contracts.recipes import Fit
 from tasks.data.columns import Dataset
+from tasks.models import distilling
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
+from tasks.models.distilling import Teacher
 from tasks.models.saving import Facts
 
 History = list[dict[str, float]]
@@ -22,11 +24,12 @@ def fit(
     data: Dataset,
     facts: Facts,
     params: Fit,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | None,
     *,
     name: str,
     callbacks: Callable[[], list[Any]] = list,
     early_stopping: bool = True,
+    teacher: Teacher | None = None,
 ) -> History:
     """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
 
@@ -35,25 +38,30 @@ def fit(
         data: its training and validation splits are used.
         facts: of the model.
         params: of this run; the learning rate falls to 0 along a cosine over all epochs.
-        checkpoint: written after every epoch; the caller removes it when the run's result is in its place.
+        checkpoint: written after every epoch; the caller removes it when the run's result is in its place. Without
+            one a killed run starts again.
         name: of the run, for the progress and the history.
         callbacks: makes Keras callbacks, after the model has been compiled.
         early_stopping: False runs all epochs and keeps the last weights, for schedules that must reach their end.
+        teacher: whose answers count beside the labels.
 
     Raises:
         StageError: the loss became NaN or infinite.
     """
     batches = Batches(data, facts, params)
-    compile_(model, params, batches.steps * params.epochs)
+    rows, checked = batches.epochs, validation(data, facts)
+    if teacher:
+        rows, checked = lambda first: batches.epochs(first).map(teacher.add_logits), checked.map(teacher.add_logits)
+    compile_(model, params, batches.steps * params.epochs, teacher)
     standing = _resumed(model, checkpoint)
     recorder = _Recorder(standing, checkpoint, params, name, early_stopping=early_stopping)
     if not recorder.is_over():
         model.fit(
-            batches.epochs(len(standing.history)),
+            rows(len(standing.history)),
             steps_per_epoch=batches.steps,
             initial_epoch=len(standing.history),
             epochs=params.epochs,
-            validation_data=validation(data, facts),
+            validation_data=checked,
             callbacks=[*callbacks(), recorder],  # the recorder last: it keeps what the others have made of the epoch
             verbose=0,
         )
@@ -65,7 +73,7 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
     """After every epoch: notes where the run stands, writes the checkpoint, and ends the run when it is time."""
 
     def __init__(
-        self, standing: Standing, checkpoint: Checkpoint, params: Fit, name: str, *, early_stopping: bool
+        self, standing: Standing, checkpoint: Checkpoint | None, params: Fit, name: str, *, early_stopping: bool
     ) -> None:
         super().__init__()
         self._standing, self._checkpoint, self._name = standing, checkpoint, name
@@ -92,7 +100,8 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
                 do="lower the learning rate",
             )
         self._record(row)
-        self._checkpoint.write(self._standing)
+        if self._checkpoint:
+            self._checkpoint.write(self._standing)
         said = f"{self._name}: epoch {epoch + 1} of {self._epochs}, val_accuracy {row['val_accuracy']:.4f}"
         if self.is_over():
             self.model.stop_training = True
@@ -111,11 +120,17 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
             standing.waited += 1
 
 
-def compile_(model: Any, params: Fit, steps: int) -> None:
-    """Give the model its loss, and Adam with a cosine schedule over `steps` (Loshchilov and Hutter 2017)."""
+def compile_(model: Any, params: Fit, steps: int, teacher: Teacher | None = None) -> None:
+    """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
+
+    The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983).
+    """
     schedule = tf_keras.optimizers.schedules.CosineDecay(params.learning_rate, steps)
-    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(tf_keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    adam = tf_keras.optimizers.Adam(schedule)
+    if teacher:
+        model.compile(adam, teacher.loss, metrics=[distilling.accuracy])
+    else:
+        model.compile(adam, tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
 
 
@@ -129,8 +144,8 @@ def accuracy(model: Any, batches: tf.data.Dataset) -> tuple[int, int]:
     return right, rows
 
 
-def _resumed(model: Any, checkpoint: Checkpoint) -> Standing:
-    standing = checkpoint.read()
+def _resumed(model: Any, checkpoint: Checkpoint | None) -> Standing:
+    standing = checkpoint.read() if checkpoint else None
     if standing is None:
         return Standing(weights=model.get_weights(), best=model.get_weights())
     model.set_weights(standing.weights)

@@ -8,10 +8,13 @@ HEADER = (
     "verdict",
     "accuracy [interval]",
     "macro F1",
+    "drop [interval]",
     "agrees",
     "bytes",
     "zip bytes",
     "of float",
+    "xz bytes",
+    "floor",
     "median us",
     "p95 us",
 )
@@ -23,6 +26,7 @@ def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str,
     rows = [HEADER]
     for recipe, measured in metrics.items():
         low, high = measured["accuracy_interval"]
+        least, most = measured["accuracy_drop_interval"]
         latency = profiles[recipe]["latency_us"]
         judged = next(candidate for candidate in bundle["candidates"] if candidate["recipe"] == recipe)
         broken = [bound for bound, kept in judged["kept"].items() if not kept]
@@ -31,16 +35,20 @@ def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str,
             "released" if recipe == chosen else "breaks " + ", ".join(broken) if broken else "fits",
             f"{measured['accuracy']:.2%} [{low:.1%}, {high:.1%}]",
             f"{measured['macro']['f1']:.4f}",
+            f"{100 * measured['accuracy_drop']:.2f} [{100 * least:.1f}, {100 * most:.1f}]",
             f"{measured['agreement_with_float32']:.2%}",
             f"{measured['size_bytes']:,}",
             f"{measured['zip_bytes']:,}",
             f"{measured['zip_bytes'] / metrics['float32']['zip_bytes']:.1%}",
+            f"{measured['xz_bytes']:,}",
+            f"{measured['entropy_bytes']:,}",
             f"{latency['median']:.1f}",
             f"{latency['p95']:.1f}",
         ))  # fmt: skip
     float32 = metrics["float32"]
     measured_on = (
-        f"Measured on {float32['rows']} test rows, on the exported files; {float32['confidence']:.0%} intervals."
+        f"Measured on {float32['rows']} test rows, on the exported files; {float32['confidence']:.0%} intervals. "
+        "drop: points lost against float32 on the same rows; floor: order-0 entropy of the constants, in bytes."
     )
     return f"{markdown_table(rows)}\n\n{measured_on} {gain(transfer)}\n"
 

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from tasks.contracts import environment
 from tests.tasks import line
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tests that start TensorFlow in this process all find it set as the stages set it."""
+    environment.set_threads(1, onednn=True)
 
 
 @pytest.fixture(scope="session")

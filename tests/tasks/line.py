@@ -54,12 +54,35 @@ def fit(epochs: int, learning_rate: float = 1e-2) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def prune_step(**changes: Any) -> dict[str, Any]:
+    """A pruning step, changed."""
+    return {
+        "step": "prune", "schedule": "polynomial", "sparsity": SPARSITY, "layers": {}, "pattern": "unstructured",
+        "distillation": None, "fit": fit(4),
+    } | changes  # fmt: skip
+
+
+def cluster_step(**changes: Any) -> dict[str, Any]:
+    """A clustering step, changed."""
+    return {
+        "step": "cluster", "clusters": 8, "layers": {}, "per_channel": False, "preserve_sparsity": False,
+        "distillation": None, "fit": fit(2, 1e-3),
+    } | changes  # fmt: skip
+
+
+def aware_step(**changes: Any) -> dict[str, Any]:
+    """A quantization-aware step, changed."""
+    return {
+        "step": "quantize_aware", "preserve_sparsity": False, "preserve_clusters": False, "weight_step": None,
+        "layers": {}, "distillation": None, "fit": fit(2, 1e-3),
+    } | changes  # fmt: skip
+
+
 def tiny_params() -> dict[str, Any]:
     """The repository's own params.yaml with less work in it."""
     params: dict[str, Any] = yaml("params.yaml")
-    prune = {"step": "prune", "sparsity": SPARSITY, "fit": fit(4)}
-    aware = {"step": "quantize_aware", "preserve_sparsity": True, "fit": fit(2, 1e-3)}
-    steps = {"float32": [], "int8": [], "pruned_qat_int8": [prune, aware]}
+    steps = {"float32": [], "int8": [], "pruned_qat_int8": [prune_step(), aware_step(preserve_sparsity=True)]}
+    finish = {"pruned_qat_int8": [{"step": "round_weights", "noise_per_bit": 1e-6}, {"step": "slim"}]}
     for role in ("base", "target"):
         params["ingest"][role] = {"source": "path", "tracked": f"incoming/{role}.csv"}
         params["preprocess"][role] = {
@@ -69,9 +92,12 @@ def tiny_params() -> dict[str, Any]:
     params["train"] |= {"architecture": "conv_net", "filters": [8, 16], "fit": fit(8)}
     params["fine_tune"] |= {"head": fit(2), "all_layers": fit(6)}
     params["compress"] = {
-        recipe: {"steps": steps[recipe], "precision": "float32" if recipe == "float32" else "int8"}
+        recipe: {
+            "steps": steps[recipe], "precision": "float32" if recipe == "float32" else "int8", "float_layers": [],
+            "finish": finish.get(recipe, []),
+        }
         for recipe in RECIPES
-    }
+    }  # fmt: skip
     params["export"] |= {"calibration_rows": 100}
     params["profile"] |= {"warm_up_runs": 5, "runs": 50}
     params["release"] |= {"max_size_bytes": 1_000_000, "max_latency_us": 1e6, "max_accuracy_drop": 1.0}

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tasks.contracts import environment
-from tasks.contracts.errors import DataError, StageError
+from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json
-from tasks.contracts.params import Export, Prune, QuantizeAware
 from tasks.data import columns
 from tests.tasks import line
 
@@ -22,7 +19,6 @@ from tests.tasks import line
 @pytest.fixture(scope="module")
 def tuned(tiny_line: Path) -> Iterator[tuple[Path, Any, Any, columns.Dataset]]:
     """In this process: the line's folder, which is also the working folder, its tuned model, facts and target."""
-    environment.set_threads(1, onednn=True)
     from tasks.models import saving, seeding
 
     before = Path.cwd()
@@ -73,61 +69,6 @@ def test_a_recipe_without_steps_is_the_tuned_model(tiny_line: Path) -> None:
     compressed = line.tree(tiny_line / "models/compressed/int8")
     assert compressed.pop("history.csv").count(b"\n") == 1
     assert compressed == line.tree(tiny_line / "models/tuned")
-
-
-def run_step(tuned: tuple[Path, Any, Any, columns.Dataset], step: Prune | QuantizeAware) -> tuple[Any, float | None]:
-    from tasks.compression.prune import prune
-    from tasks.compression.quantize_aware import quantize_aware
-    from tasks.models.checkpoint import Checkpoint
-
-    _, network, facts, data = tuned
-    checkpoint = Checkpoint("test", step, [])
-    try:
-        if isinstance(step, Prune):
-            return prune(network, step, data, facts, checkpoint, "test")[:2]
-        return quantize_aware(network, step, data, facts, checkpoint, "test")[:2]
-    finally:
-        checkpoint.remove()
-
-
-def test_a_quantization_aware_model_is_saved_exactly_and_its_source_is_untouched(
-    tuned: tuple[Path, Any, Any, columns.Dataset], tmp_path: Path
-) -> None:
-    from tasks.models import conversion, saving
-
-    _, network, facts, data = tuned
-    before = [weight.copy() for weight in network.get_weights()]
-    step = QuantizeAware.model_validate(
-        {"step": "quantize_aware", "preserve_sparsity": False, "fit": line.fit(1, 1e-3)}
-    )  # fmt: skip
-    aware, _ = run_step(tuned, step)
-    assert all((one == other).all() for one, other in zip(before, network.get_weights(), strict=True))
-    assert type(network.layers[1]).__name__ == "Conv2D"
-
-    images = (data.column("test", "image").all().astype(np.float32) - facts.mean) / facts.std
-    saving.save(aware, replace(facts, steps=["quantize_aware"]), tmp_path / "model")
-    again, _ = saving.load(tmp_path / "model")
-    assert (again(images, training=False).numpy() == aware(images, training=False).numpy()).all()
-
-    content = conversion.int8(aware, facts, data, Export(calibration_rows=20, seed=0))
-    scale, zero_point = Interpreter(model_content=content).get_input_details()[0]["quantization"]
-    assert scale == pytest.approx(1 / facts.std, rel=1e-5) and zero_point == facts.mean - 128
-
-
-def test_pruning_leaves_its_source_dense_and_a_schedule_that_cannot_end_is_refused(
-    tuned: tuple[Path, Any, Any, columns.Dataset], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tasks.compression import prune as module
-    from tasks.compression.sparsity import sparsity_of
-
-    network = tuned[1]
-    step = Prune.model_validate({"step": "prune", "sparsity": 0.5, "fit": line.fit(1)})
-    pruned, sparsity = run_step(tuned, step)
-    assert sparsity == sparsity_of(pruned) == pytest.approx(0.5, abs=0.01)
-    assert sparsity_of(network) < 0.01
-    monkeypatch.setattr(module, "RAMP_FRACTION", 10.0)
-    with pytest.raises(StageError, match=r"50\.0%"):
-        run_step(tuned, step)
 
 
 def test_the_float_file_computes_what_keras_computes_with_normalisation_and_softmax(

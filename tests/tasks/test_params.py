@@ -73,25 +73,6 @@ def test_several_problems_are_listed_at_once() -> None:
     assert all(key in said for key in ("compute.threads", "release.max_size", "profile.runs"))
 
 
-@pytest.mark.parametrize(
-    ("recipe", "reason"),
-    [
-        ({"steps": ["quantize_aware", "prune"], "precision": "int8"}, "make it the last step"),
-        ({"steps": ["quantize_aware"], "precision": "float32"}, "set precision: int8"),
-        ({"steps": ["prune", "prune"], "precision": "int8"}, "repeat a technique"),
-        ({"steps": ["prune", "dense"], "precision": "int8"}, "preserve_sparsity"),
-        ({"steps": ["quantize_aware"], "precision": "int8"}, "preserve_sparsity"),
-    ],
-)
-def test_an_impossible_recipe_is_refused_with_the_reason(recipe: dict[str, Any], reason: str) -> None:
-    params = line.tiny_params()
-    prune, aware = params["compress"]["pruned_qat_int8"]["steps"]
-    techniques = {"prune": prune, "quantize_aware": aware, "dense": aware | {"preserve_sparsity": False}}
-    params["compress"]["odd"] = recipe | {"steps": [techniques[name] for name in recipe["steps"]]}
-    said = refused(params)
-    assert "compress.odd" in said and reason in said
-
-
 def test_the_float_recipe_cannot_be_left_out() -> None:
     params = yaml("params.yaml")
     del params["compress"]["float32"]

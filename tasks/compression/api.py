@@ -1,0 +1,149 @@
+"""Compression of a model in memory, without stages, params.yaml or DVC."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import tf_keras
+from pydantic import ValidationError
+
+from tasks.compression.apply import train
+from tasks.compression.copies import copy_of
+from tasks.compression.exporting import finished
+from tasks.contracts.errors import DataError, ParamsError
+from tasks.contracts.recipes import Recipe
+from tasks.data.in_memory import in_memory
+from tasks.data.records import Array
+from tasks.data.samples import MAX_CALIBRATION_ROWS, checked, digests, require_fit
+from tasks.models.own_model import convert, ends_in_softmax, last_layer
+from tasks.models.saving import Facts
+
+RAW_MAX = 255
+WHERE = "compress"
+
+
+class Rows(Protocol):
+    """Samples: `tasks.data.samples.Samples`, or any object with these two.
+
+    Attributes:
+        x: (rows, ...) of float32, uint8 or int8, as the model takes them.
+        y: class numbers, (rows,); None lets the model's own answers be the labels.
+    """
+
+    @property
+    def x(self) -> Array: ...  # noqa: D102
+
+    @property
+    def y(self) -> Array | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What came of a model.
+
+    Attributes:
+        model: of tf_keras; it answers as the given one does, in logits or in probabilities.
+        tflite: the file, finished.
+    """
+
+    model: Any
+    tflite: bytes
+
+
+def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Compressed:
+    """Apply a recipe to a tf_keras model; the given model stays as it is.
+
+    A fifth of the samples, by their content, is validated on. Keep the rows apart that you will measure the result on.
+
+    Example:
+        >>> fit = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-3, "patience": 3, "max_shift": 0, "seed": 0}
+        >>> prune = {"step": "prune", "schedule": "polynomial", "sparsity": 0.5, "layers": {},
+        ...          "pattern": "unstructured", "distillation": None, "fit": fit}
+        >>> recipe = {"steps": [prune], "precision": "int8", "float_layers": [], "finish": [{"step": "slim"}]}
+        >>> compressed = compress(model, recipe, Samples(x, y))
+        >>> Path("small.tflite").write_bytes(compressed.tflite)
+
+    Args:
+        model: one input of float32, (batch, ...), one output of logits or of a softmax, (batch, classes).
+        recipe: as in `params.yaml` under `compress`; `float_layers` has to be empty.
+        samples: to train, calibrate and validate on.
+
+    Raises:
+        DataError: the samples are not taken (see `tasks.data.samples.checked`), or the model is not.
+        ParamsError: the recipe is not valid, or asks for what only images have.
+        StageError: a step did not reach what it was asked for.
+    """
+    recipe = _recipe(recipe)
+    shape, classes = _shapes(model)
+    given = checked(np.asarray(samples.x), None if samples.y is None else np.asarray(samples.y), WHERE)
+    require_fit(given, shape, classes, WHERE)
+    if len(shape) != 3 and any(step.step != "re_estimate_batch_norm" and step.fit.max_shift for step in recipe.steps):
+        raise ParamsError(got=f"max_shift for rows of {shape}", expected="0: only images are shifted", do="set it to 0")
+    x = given.x.astype(np.float32)
+    labels = _answers(model, x) if given.y is None else given.y
+    facts, raw = _facts(x, classes)
+    data = in_memory(raw, labels, classes)
+    softmax = ends_in_softmax(model)
+    network, _, _ = train(_logits(model) if softmax else copy_of(model), facts, recipe, data, WHERE, lambda name: None)
+    answering = tf_keras.Model(network.inputs, tf_keras.layers.Softmax()(network.outputs[0])) if softmax else network
+    rows = x[np.unique(digests(x), return_index=True)[1]][:MAX_CALIBRATION_ROWS]
+    content = convert(answering, recipe.precision, rows)
+    return Compressed(answering, finished(content, recipe, rows, lambda: convert(answering, "float32", rows)))
+
+
+def _recipe(recipe: Recipe | dict[str, Any]) -> Recipe:
+    if isinstance(recipe, dict):
+        try:
+            recipe = Recipe.model_validate(recipe)
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, told['loc']))}: {told['msg']}" for told in error.errors()]
+            raise ParamsError(
+                got="a recipe with problems:\n  " + "\n  ".join(problems),
+                expected="every key of a recipe, of its type, and no other",
+                do="docs/reference/params.md lists the keys",
+            ) from None  # fmt: skip
+    if recipe.float_layers:
+        raise ParamsError(got=f"float_layers {recipe.float_layers}", expected="none here", do="leave the list empty")
+    return recipe
+
+
+def _shapes(model: Any) -> tuple[tuple[int, ...], int]:
+    """Return the shape of a row and the number of classes."""
+    if not isinstance(model, tf_keras.Model) or not model.built:
+        raise DataError(
+            got=f"a {type(model).__module__}.{type(model).__name__}", expected="a built model of tf_keras (Keras 2)",
+            do="build it with tf_keras; TFMOT refuses models of Keras 3",
+        )  # fmt: skip
+    shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
+    if len(shapes) != 2 or None in (*shapes[0][1:], *shapes[-1][1:]) or len(shapes[1]) != 2 or shapes[1][1] < 2:
+        raise DataError(
+            got=f"inputs and outputs of {shapes}", expected="one input (batch, ...) and one output (batch, classes)",
+            do="compress a classifier with one input; `python -m tasks.squeeze` takes other models too",
+        )  # fmt: skip
+    return shapes[0][1:], shapes[1][1]
+
+
+def _answers(model: Any, x: Array) -> Array:
+    return np.asarray(model.predict(x, verbose=0).argmax(axis=1))
+
+
+def _facts(x: Array, classes: int) -> tuple[Facts, Array]:
+    """Return rows in the unit of raw pixels, 0 to 255, and facts that take them back to what the model takes.
+
+    So the range of the input, which quantization-aware training does not learn, is that of the samples.
+    """
+    low, high = float(min(x.min(), 0)), float(max(x.max(), 0))
+    std = RAW_MAX / (high - low)
+    mean = round(-low * std)
+    facts = Facts([str(number) for number in range(classes)], list(x.shape[1:]), mean, std, steps=[])
+    return facts, (x * np.float32(std) + np.float32(mean)).astype(np.float32)
+
+
+def _logits(model: Any) -> Any:
+    """Return a copy of a model without its softmax: the training steps' losses take logits."""
+    copy = copy_of(model)
+    last = last_layer(copy)
+    if isinstance(last, tf_keras.layers.Softmax | tf_keras.layers.Activation):
+        return tf_keras.Model(copy.inputs, last.input)
+    last.activation = tf_keras.activations.linear
+    return copy_of(copy)  # cloned from its config, so that the graph has no softmax either

@@ -1,0 +1,54 @@
+"""The training steps of a recipe, applied to a model."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tasks.compression.sparsity import sparsity_of
+from tasks.compression.training import Training
+from tasks.contracts.recipes import (
+    Cluster,
+    Prune,
+    QuantizeAware,
+    Recipe,
+    ReEstimateBatchNorm,
+    Tune,
+)
+from tasks.data.columns import Dataset
+from tasks.models.checkpoint import Checkpoint
+from tasks.models.fitting import History
+from tasks.models.saving import Facts
+from tasks.models.seeding import seed
+
+
+def train(
+    model: Any, facts: Facts, recipe: Recipe, data: Dataset, name: str, checkpoint: Callable[[str], Checkpoint | None]
+) -> tuple[Any, Facts, History]:
+    """Apply the training steps in their order to copies; `model` stays as it is.
+
+    Returns:
+        The new model, its facts, and a row of history per epoch.
+
+    Raises:
+        StageError: a step did not reach what it was asked for, or its loss became NaN.
+    """
+    from tasks.compression.steps.cluster import cluster
+    from tasks.compression.steps.prune import prune
+    from tasks.compression.steps.quantize_aware import quantize_aware
+    from tasks.compression.steps.re_estimate_batch_norm import re_estimate_batch_norm
+    from tasks.compression.steps.tune import tune
+
+    functions: dict[type, Callable[[Any, Any, Training], tuple[Any, History]]] = {
+        Tune: tune, Prune: prune, ReEstimateBatchNorm: re_estimate_batch_norm, Cluster: cluster,
+        QuantizeAware: quantize_aware,
+    }  # fmt: skip
+    network, history = model, []
+    for step in recipe.steps:
+        seed(step.seed if isinstance(step, ReEstimateBatchNorm) else step.fit.seed)
+        training = Training(data, facts, model, name, checkpoint)
+        network, rows = functions[type(step)](network, step, training)
+        history += rows
+        facts = replace(facts, steps=[*facts.steps, step.step])
+    if "prune" in recipe.names():
+        facts = replace(facts, sparsity=sparsity_of(network))
+    return network, facts, history

@@ -1,0 +1,64 @@
+"""Batch-norm statistics measured again: pruned and clustered layers have other outputs than before."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from tf_keras import Model, layers
+
+from tasks.compression.copies import copy_of
+from tasks.compression.training import Training
+from tasks.contracts.errors import ParamsError
+from tasks.contracts.progress import say
+from tasks.contracts.recipes import ReEstimateBatchNorm
+from tasks.data.records import Array
+from tasks.models.batches import normalised
+from tasks.models.fitting import History
+
+BATCH = 256
+
+
+def re_estimate_batch_norm(model: Any, params: ReEstimateBatchNorm, training: Training) -> tuple[Any, History]:
+    """Return a copy of `model` whose batch norms have mean and variance of their inputs; nothing else differs.
+
+    The statistics are exact: layer by layer from the input on, each sees all rows through the layers before it, which
+    have their new statistics already. The rows are training rows as they are at inference, without augmentation.
+
+    Raises:
+        ParamsError: the model has no batch normalisation.
+    """
+    network = copy_of(model)
+    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+    if not norms:
+        raise ParamsError(
+            got=f"{training.name}: re_estimate_batch_norm for a model without batch normalisation",
+            expected="a model with BatchNormalization layers",
+            do="take the step out of the recipe",
+        )
+    column = training.data.column("train", "image")
+    count = min(params.rows, len(column))
+    images = column.take(np.sort(np.random.default_rng(params.seed).choice(len(column), count, replace=False)))
+    for layer in norms:
+        before = Model(network.input, layer.input)
+        mean, variance = _moments(
+            before(normalised(images[start : start + BATCH], training.facts), training=False).numpy()
+            for start in range(0, count, BATCH)
+        )
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+    say(f"{training.name}-re_estimate_batch_norm: {len(norms)} layers, from {count} rows")
+    return network, []
+
+
+def _moments(batches: Iterator[Array]) -> tuple[Array, Array]:
+    """Return mean and variance of each channel, the last axis; the sums are taken around the first batch's mean."""
+    count, first, second = 0, np.zeros(()), np.zeros(())
+    centre: Array | None = None
+    for batch in batches:
+        values = batch.reshape(-1, batch.shape[-1]).astype(np.float64)
+        centre = values.mean(axis=0) if centre is None else centre
+        count += len(values)
+        first = first + (values - centre).sum(axis=0)
+        second = second + np.square(values - centre).sum(axis=0)
+    assert centre is not None  # there is a row at least
+    return centre + first / count, second / count - np.square(first / count)

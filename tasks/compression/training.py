@@ -1,0 +1,37 @@
+"""What every training step of a recipe works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.contracts.recipes import TrainingStep
+from tasks.data.columns import Dataset
+from tasks.models.checkpoint import Checkpoint
+from tasks.models.distilling import Teacher
+from tasks.models.fitting import History, fit
+from tasks.models.saving import Facts
+
+
+@dataclass(frozen=True)
+class Training:
+    """The rows, the facts of the model, and its float parent.
+
+    Attributes:
+        data: training and validation rows.
+        facts: of the model.
+        parent: the float model that the recipe started from; distillation listens to it.
+        name: of the recipe.
+        checkpoint: returns where a run of this name keeps its standing, None where it keeps none.
+    """
+
+    data: Dataset
+    facts: Facts
+    parent: Any
+    name: str
+    checkpoint: Callable[[str], Checkpoint | None]
+
+    def run(self, model: Any, step: TrainingStep, **options: Any) -> History:
+        """Train `model` in place as a step says; `options` are those of `tasks.models.fitting.fit`."""
+        name = f"{self.name}-{step.step}"  # type: ignore[attr-defined]
+        teacher = Teacher(self.parent, step.distillation) if step.distillation else None
+        return fit(model, self.data, self.facts, step.fit, self.checkpoint(name), name=name, teacher=teacher, **options)

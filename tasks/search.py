@@ -1,0 +1,139 @@
+"""Searches for the smallest recipe inside bounds and writes it into `params.yaml`: `python -m tasks.search`.
+
+It looks at the validation rows of the target, never at the test rows. Run it once (`dvc repro fine_tune` first), read
+reports/search/pareto.md, commit params.yaml; `dvc repro` then takes the recipe `searched` through the normal stages.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tasks.compression.search.journal import Journal
+from tasks.compression.search.latency import require_latency
+from tasks.compression.search.pareto import front
+from tasks.compression.search.sensitivity import Sensitivity
+from tasks.compression.search.study import Found
+from tasks.compression.search.study import search as run_study
+from tasks.compression.search.trial import Outcome, Task
+from tasks.compression.search.workers import Workers
+from tasks.contracts import environment, params_file
+from tasks.contracts.errors import DataError, StageError
+from tasks.contracts.files import replacing, sha256, sha256_tree, write_json
+from tasks.contracts.params import Params, Search
+from tasks.contracts.progress import say
+from tasks.contracts.recipes import Recipe
+from tasks.contracts.stage import guarded
+from tasks.override import put_recipe
+from tasks.reporting.pareto import pareto_page, pareto_picture
+
+TUNED, DATA, REPORTS = Path("models/tuned"), Path("data/ready/target"), Path("reports/search")
+NAME = "searched"
+FLOAT32, INT8 = (
+    Recipe.model_validate({"steps": [], "precision": precision, "float_layers": [], "finish": []})
+    for precision in ("float32", "int8")
+)
+
+
+def search(line: Params) -> None:
+    """Search, write the report, and put the chosen recipe into `params.yaml`.
+
+    Raises:
+        DataError: the float parent is not there.
+        StageError: no trial keeps all bounds; params.yaml stays as it is.
+    """
+    weights = TUNED / "model.h5"
+    if not weights.exists():
+        raise DataError(got=f"no {weights}", expected="the float parent", do="run `dvc repro fine_tune` first")
+    environment.set_threads(line.compute.threads, line.compute.onednn)
+    asked = line.model_dump(mode="json", include={"search", "export", "evaluate", "compute"})
+    code = {name: digest for name, digest in sha256_tree(Path(__file__).parent).items() if name.endswith(".py")}
+    journal = Journal([asked, sha256(weights), sha256(DATA / "dataset.json"), code])
+    with Workers(line.search.workers, journal) as workers:
+        (float32,) = workers.measure([_task(line, "float32", FLOAT32, None)])
+        int8_task = _task(line, "int8", INT8, float32)
+        (int8,) = workers.measure([int8_task])
+        layers = workers.sensitivities(int8_task)
+        if line.search.max_latency_us:
+            require_latency(workers.latency_us(int8_task, line.profile), line.search.max_latency_us)
+        found = run_study(
+            line.search,
+            layers,
+            lambda recipes: workers.measure([_task(line, name, recipe, float32) for name, recipe in recipes.items()]),
+        )
+    chosen = _smallest_within(found, line.search)
+    _write(line, float32, int8, layers, found, chosen)
+    if chosen is None:
+        raise _none_fits(found, line.search)
+    put_recipe(params_file.PARAMS_FILE, NAME, chosen.recipe.model_dump(mode="json"))
+    say(f"search: trial {chosen.number} is compress.{NAME} of params.yaml now; see {REPORTS / 'pareto.md'}")
+
+
+def _task(line: Params, name: str, recipe: Recipe, float32: Outcome | None) -> Task:
+    reference = float32.right if float32 else None
+    return Task(name, recipe, TUNED, DATA, line.export, line.evaluate.confidence, reference)
+
+
+def _broken(outcome: Outcome, bounds: Search) -> list[str]:
+    upper = outcome.accuracy_drop_interval[1]
+    told = [f"accuracy drop up to {upper:.4f} > {bounds.max_accuracy_drop:g}"] * (upper > bounds.max_accuracy_drop)
+    if bounds.max_zip_bytes and outcome.zip_bytes > bounds.max_zip_bytes:
+        told.append(f"{outcome.zip_bytes:,} zip bytes > {bounds.max_zip_bytes:,}")
+    return told
+
+
+def _smallest_within(found: list[Found], bounds: Search) -> Found | None:
+    inside = [one for one in found if not _broken(one.outcome, bounds)]
+    return min(inside, key=lambda one: (one.outcome.zip_bytes, one.number), default=None)
+
+
+def _none_fits(found: list[Found], bounds: Search) -> StageError:
+    rows = "\n  ".join(f"trial {one.number}: {'; '.join(_broken(one.outcome, bounds))}" for one in found)
+    return StageError(
+        got=f"no trial inside the bounds\n  {rows or 'none was trained to the end'}",
+        expected="at least one that keeps every bound of search",
+        do="raise the bounds or the number of trials; with few validation rows the interval alone is wide",
+    )
+
+
+def _write(
+    line: Params, float32: Outcome, int8: Outcome, layers: list[Sensitivity], found: list[Found], chosen: Found | None
+) -> None:
+    best = front({one.number: one.outcome for one in found})
+    document: dict[str, Any] = {
+        "rows": len(float32.right),
+        "confidence": line.evaluate.confidence,
+        "float32": float32.told(),
+        "int8": int8.told(),
+        "trials": [
+            {
+                "number": one.number, "technique": one.technique, **one.outcome.told(), "front": one.number in best,
+                "chosen": one is chosen, "recipe": one.recipe.model_dump(mode="json"),
+            }
+            for one in found
+        ],
+        "layers": [{**asdict(layer), "bytes_per_point": layer.bytes_per_point()} for layer in layers],
+    }  # fmt: skip
+    with replacing(REPORTS) as folder:
+        write_json(folder / "pareto.json", document)
+        (folder / "pareto.md").write_text(pareto_page(document), encoding="utf-8")
+        pareto_picture(document, folder / "pareto.svg")
+
+
+def _run() -> None:
+    line = params_file.load()
+    environment.require_locked_versions()
+    with environment.only_one("search"):
+        search(line)
+
+
+def main() -> None:
+    """Read the command line."""
+    argparse.ArgumentParser(prog="python -m tasks.search", description=__doc__).parse_args()
+    environment.die_with_parent()
+    sys.exit(guarded(_run, "search"))
+
+
+if __name__ == "__main__":
+    main()
