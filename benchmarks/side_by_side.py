@@ -15,9 +15,8 @@ import numpy as np
 
 from benchmarks.float_models import DATA, FASHION, FloatModel, mobilenet, of_line, tuned_line
 from benchmarks.processes import ROOT
-from tasks.compression.finish.round_weights import round_weights
+from tasks.compression.finish.round_weights import Rounding
 from tasks.compression.finish.slim import slim
-from tasks.contracts.recipes import RoundWeights
 from tasks.data.records import Array
 from tasks.device.latency import in_turn
 from tasks.device.own_running import OwnFile
@@ -25,7 +24,7 @@ from tasks.metrics.sizes import zip_bytes
 from tasks.reporting.results import markdown_table
 
 PEER = ROOT / "benchmarks/peer"
-NOISES = (1e-8, 3e-8, 1e-7, 3e-7, 1e-6)
+NOISES = (1e-8, 3e-8, 5e-8, 1e-7, 3e-7, 1e-6)
 WARM_UP_RUNS, RUNS = 20, 300
 
 
@@ -59,10 +58,9 @@ def _files(model: FloatModel, folder: Path) -> dict[str, Path]:
     contents = {
         f"converter {name}": own.convert(name, model.calibration) for name in ("float32", "float16", "dynamic", "int8")
     }
+    rounding = Rounding(contents["converter int8"], model.calibration)
     for noise in NOISES:
-        step = RoundWeights(step="round_weights", noise_per_bit=noise)
-        rounded = round_weights(contents["converter int8"], step, model.calibration)
-        contents[f"ours, {noise:g} noise per bit"] = slim(rounded)
+        contents[f"ours, {noise:g} noise per bit"] = slim(rounding.at(noise))
     files = {}
     for name, content in contents.items():
         files[name] = folder / f"{name}.tflite"

@@ -1,9 +1,11 @@
 """Adapts the base model to the target, and measures what that gains over training on the target alone."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tasks.contracts import stage
+from tasks.contracts.errors import DataError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
@@ -12,15 +14,20 @@ from tasks.reporting.history import write_history
 
 
 def fine_tune(
-    params: FineTune, compute: Compute, *, base: Path, data: Path, model: Path, history: Path, comparison: Path
+    params: FineTune | None, compute: Compute, *, base: Path, data: Path, model: Path, history: Path, comparison: Path
 ) -> None:
     """Train the head alone, then all layers at a low rate; then the same network from scratch for as many steps.
 
     Both keep the weights of their least validation loss; `comparison` holds their accuracy on the same test rows.
+    Where `params` is None the base model is taken as it is, and `comparison` holds its accuracy alone.
 
     Raises:
+        DataError: the base model is to be taken as it is, and the target has other classes.
         StageError: the loss became NaN.
     """
+    if params is None:
+        take_as_it_is(base, data, model, history, comparison)
+        return
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import fit
@@ -56,6 +63,30 @@ def fine_tune(
     say(f"fine_tune: {compared['fine_tuned']['accuracy']:.4f}, from scratch {compared['from_scratch']['accuracy']:.4f}")
 
 
+def take_as_it_is(base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:
+    """Put the base model in the place of a tuned one, with its own normalisation, and measure it on the test rows.
+
+    Raises:
+        DataError: the target has other classes than the base model, or in another order.
+    """
+    from tasks.models import saving
+
+    target = columns.load(data)
+    network, facts = saving.load(base)
+    if facts.classes != target.classes:
+        raise DataError(
+            got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
+            expected=f"the base model's: {', '.join(facts.classes)}",
+            do="bring a target of the same classes; a base model that is trained here can be fine-tuned to others",
+        )
+    taken = measured(network, target, facts)
+    with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
+        shutil.copytree(base, folder)
+        write_history(history_file, [])
+        write_json(comparison_file, {"tuned": False, "as_it_is": taken})
+    say(f"[100%] fine_tune: nothing is tuned; {taken['accuracy']:.4f} as it is")
+
+
 def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
     """Return a copy of a model, with its last layer new where `keep` is false."""
     from tf_keras import Model, layers, models
@@ -89,15 +120,21 @@ def is_batch_norm(layer: Any) -> bool:
 
 def compare(tuned: Any, scratch: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
     """Measure both on the test split of the target."""
+    compared: dict[str, Any] = {
+        "fine_tuned": measured(tuned, target, facts),
+        "from_scratch": measured(scratch, target, facts),
+    }
+    gain = compared["fine_tuned"]["accuracy"] - compared["from_scratch"]["accuracy"]
+    return {**compared, "gain_of_transfer": gain}
+
+
+def measured(network: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
+    """Measure a network on the test split of the target."""
     from tasks.models.batches import whole
     from tasks.models.fitting import accuracy
 
-    compared: dict[str, Any] = {}
-    for name, network in (("fine_tuned", tuned), ("from_scratch", scratch)):
-        correct, rows = accuracy(network, whole(target, "test", facts))
-        compared[name] = {"accuracy": correct / rows, "correct": correct, "rows": rows}
-    gain = compared["fine_tuned"]["accuracy"] - compared["from_scratch"]["accuracy"]
-    return {**compared, "gain_of_transfer": gain}
+    correct, rows = accuracy(network, whole(target, "test", facts))
+    return {"accuracy": correct / rows, "correct": correct, "rows": rows}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.contracts import stage
 from tasks.contracts.errors import DataError
-from tasks.contracts.files import replacing, require_free_space, sha256_tree, write_json
+from tasks.contracts.files import is_hidden, replacing, require_free_space, sha256_tree, write_json
 from tasks.contracts.params import Ingest
 from tasks.contracts.progress import say
 from tasks.data import archives
@@ -41,7 +41,7 @@ def ingest(params: Ingest, *, raw: Path) -> None:
 def copy_folder(source: Path, files: Path) -> None:
     """Copy the files of a folder and of those in it, hidden ones left out."""
     found = {path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
-    visible = {name: path for name, path in found.items() if not any(part.startswith(".") for part in name.parts)}
+    visible = {name: path for name, path in found.items() if not is_hidden(name)}
     require_free_space(files, sum(path.stat().st_size for path in visible.values()))
     for name, path in visible.items():
         (files / name).parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from tasks.contracts import params_file
 from tasks.contracts.errors import ParamsError
@@ -37,8 +38,18 @@ def override(path: Path, changes: list[str]) -> None:
 
 def put_recipe(path: Path, name: str, recipe: dict[str, Any]) -> None:
     """Write a recipe under `compress`, in the place of one of its name or behind the others; see `override`."""
+    steps = [{"step": step["step"], **{key: _flow(value) for key, value in step.items()}} for step in recipe["steps"]]
     with _edited(path) as document:
-        document["compress"][name] = recipe
+        document["compress"][name] = {**recipe, "steps": steps}
+
+
+def _flow(value: Any) -> Any:
+    """Return a mapping that is written in one line."""
+    if not isinstance(value, dict):
+        return value
+    mapping = CommentedMap(value)
+    mapping.fa.set_flow_style()
+    return mapping
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.compression.search.journal import Journal
 from tasks.compression.search.latency import require_latency
-from tasks.compression.search.pareto import front
+from tasks.compression.search.pareto import broken, front, is_within
 from tasks.compression.search.sensitivity import Sensitivity
 from tasks.compression.search.study import Found
 from tasks.compression.search.study import search as run_study
@@ -67,7 +67,7 @@ def search(line: Params) -> None:
     if chosen is None:
         raise _none_fits(found, line.search)
     put_recipe(params_file.PARAMS_FILE, NAME, chosen.recipe.model_dump(mode="json"))
-    say(f"search: trial {chosen.number} is compress.{NAME} of params.yaml now; see {REPORTS / 'pareto.md'}")
+    say(f"search: {chosen.name} is compress.{NAME} of params.yaml now; see {REPORTS / 'pareto.md'}")
 
 
 def _task(line: Params, name: str, recipe: Recipe, float32: Outcome | None) -> Task:
@@ -75,23 +75,15 @@ def _task(line: Params, name: str, recipe: Recipe, float32: Outcome | None) -> T
     return Task(name, recipe, TUNED, DATA, line.export, line.evaluate.confidence, reference)
 
 
-def _broken(outcome: Outcome, bounds: Search) -> list[str]:
-    upper = outcome.accuracy_drop_interval[1]
-    told = [f"accuracy drop up to {upper:.4f} > {bounds.max_accuracy_drop:g}"] * (upper > bounds.max_accuracy_drop)
-    if bounds.max_zip_bytes and outcome.zip_bytes > bounds.max_zip_bytes:
-        told.append(f"{outcome.zip_bytes:,} zip bytes > {bounds.max_zip_bytes:,}")
-    return told
-
-
 def _smallest_within(found: list[Found], bounds: Search) -> Found | None:
-    inside = [one for one in found if not _broken(one.outcome, bounds)]
-    return min(inside, key=lambda one: (one.outcome.zip_bytes, one.number), default=None)
+    inside = [one for one in found if is_within(one.outcome, bounds)]
+    return min(inside, key=lambda one: (one.outcome.zip_bytes, one.name), default=None)
 
 
 def _none_fits(found: list[Found], bounds: Search) -> StageError:
-    rows = "\n  ".join(f"trial {one.number}: {'; '.join(_broken(one.outcome, bounds))}" for one in found)
+    rows = "\n  ".join(f"{one.name}: {'; '.join(broken(one.outcome, bounds))}" for one in found)
     return StageError(
-        got=f"no trial inside the bounds\n  {rows or 'none was trained to the end'}",
+        got=f"no trial inside the bounds\n  {rows or 'every one failed'}",
         expected="at least one that keeps every bound of search",
         do="raise the bounds or the number of trials; with few validation rows the interval alone is wide",
     )
@@ -100,7 +92,7 @@ def _none_fits(found: list[Found], bounds: Search) -> StageError:
 def _write(
     line: Params, float32: Outcome, int8: Outcome, layers: list[Sensitivity], found: list[Found], chosen: Found | None
 ) -> None:
-    best = front({one.number: one.outcome for one in found})
+    best = front({one.name: one.outcome for one in found})
     document: dict[str, Any] = {
         "rows": len(float32.right),
         "confidence": line.evaluate.confidence,
@@ -108,7 +100,7 @@ def _write(
         "int8": int8.told(),
         "trials": [
             {
-                "number": one.number, "technique": one.technique, **one.outcome.told(), "front": one.number in best,
+                "name": one.name, "technique": one.technique, **one.outcome.told(), "front": one.name in best,
                 "chosen": one is chosen, "recipe": one.recipe.model_dump(mode="json"),
             }
             for one in found

@@ -18,9 +18,9 @@ def yaml(name: str) -> Any:
     return YAML(typ="safe").load(ROOT / name)
 
 
-def resolved_stages() -> dict[str, dict[str, Any]]:
-    """Every stage of dvc.yaml, foreach unrolled and `${...}` filled in, by its name."""
-    params, stages = yaml("params.yaml"), {}
+def resolved_stages(parameters: str = "params.yaml") -> dict[str, dict[str, Any]]:
+    """Every stage of dvc.yaml, foreach unrolled and `${...}` filled in from a file of parameters, by its name."""
+    params, stages = yaml(parameters), {}
     for name, stage in yaml("dvc.yaml")["stages"].items():
         if "foreach" not in stage:
             stages[name] = _filled(stage, params)

@@ -54,6 +54,21 @@ def lock_without_measurements(path: Path) -> dict[str, Any]:
     return stages
 
 
+def expected_lock(own: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The committed lock, or, where that was made on another kind of processor, the lock of a `dvc repro` on this one.
+
+    Equal bytes are promised for one kind of processor: what it has decides the order in which a training run adds.
+    """
+    committed = lock_without_measurements(ROOT / "dvc.lock")
+    if own["train"] == committed["train"]:
+        return committed
+    untrained = [stage for stage in committed if stage.startswith(("ingest", "preprocess"))]
+    assert len(untrained) == 4 and all(own[stage] == committed[stage] for stage in untrained)
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    run(folder, "dvc", "repro")
+    return lock_without_measurements(folder / "dvc.lock")
+
+
 def processes_in(folder: Path) -> Iterator[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -80,11 +95,12 @@ def test_killing_dvc_repro_in_mid_train_leaves_no_process_and_no_half_artifact(c
     assert list((clone / ".trimline/checkpoints").glob("train-*.npz"))
 
 
-def test_the_flow_then_ends_with_the_bytes_of_the_committed_lock(clone: Path) -> None:
+def test_the_flow_then_ends_with_the_bytes_of_the_committed_lock(clone: Path, tmp_path: Path) -> None:
     said = run(clone, "flows.pipeline")
     assert "pruned_qat_int8" in said
     assert "release/model_card.md" in said
-    assert lock_without_measurements(clone / "dvc.lock") == lock_without_measurements(ROOT / "dvc.lock")
+    own = lock_without_measurements(clone / "dvc.lock")
+    assert own == expected_lock(own, tmp_path / "undisturbed")
     assert not list((clone / ".trimline/checkpoints").glob("*"))
 
 

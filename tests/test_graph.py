@@ -48,6 +48,7 @@ def test_the_paths_of_the_command_are_the_dependencies_and_outputs(name: str) ->
     outputs = entries(STAGES[name], "outs", "metrics", "plots")
     data = {path for path in entries(STAGES[name], "deps") if not path.startswith("tasks/")}
     tracked = {section["tracked"] for section in yaml("params.yaml")["ingest"].values()}
+    tracked.add(yaml("params.yaml")["train"]["tracked"])
     assert set(options.values()) - set(outputs) == data - {"requirements.lock"} - tracked | (
         {"requirements.lock"} if name == "release" else set()
     )
@@ -67,6 +68,15 @@ def test_the_code_dependencies_are_the_modules_that_are_imported(name: str) -> N
     expected = imported_files([f"tasks/{stage}.py", *by_name])
     assert declared == expected, f"correct the deps of {stage} in dvc.yaml"
     assert "requirements.lock" in dependencies
+
+
+def test_the_code_dependencies_of_a_model_of_ones_own_are_complete_too() -> None:
+    dependencies = entries(resolved_stages("presets/own_model.yaml")["train"], "deps")
+    declared = {path for path in dependencies if path.startswith("tasks/")}
+    by_name = _imported_by_name(imported_files(["tasks/train.py"]), declared)
+    assert by_name == ["tasks/models/architectures/own_file.py"]
+    assert declared == imported_files(["tasks/train.py", *by_name])
+    assert "data/raw/model.h5" in dependencies
 
 
 def _imported_by_name(files: set[str], declared: set[str]) -> list[str]:

@@ -12,7 +12,13 @@ from tasks.contracts.params import Params
 PARAMS_FILE, PAGE = Path("params.yaml"), Path("docs/reference/params.md")
 SCHEMA = Params.model_json_schema()
 DEFINITIONS = {f"#/$defs/{name}": schema for name, schema in SCHEMA["$defs"].items()}
-KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`", "string": "text"}
+KINDS = {
+    "null": "`null`",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "string": "text",
+}
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<=", "pattern": "like"}
 INTRODUCTION = """# `params.yaml`
 
@@ -42,18 +48,31 @@ def leaves(schema: Any, path: str, places: list[tuple[Any, Any]], lines: list[st
         for name, option in schema["discriminator"]["mapping"].items():
             chosen = [place for place in places if place[0][place[1]][schema["discriminator"]["propertyName"]] == name]
             yield from leaves({"$ref": option}, f"{path}({name})", chosen, lines)
+    elif referred := [option for option in schema.get("anyOf", []) if "$ref" in option]:
+        yield f"`{path}`", "`null` or the keys below", _shown(places), _remark(places, lines)
+        yield from leaves(referred[0], path, [place for place in places if place[0][place[1]] is not None], lines)
     elif "properties" in schema:
         for name, part in schema["properties"].items():
             yield from leaves(part, f"{path}.{name}", [(value, name) for value in here], lines)
     elif roles or recipes:
         below = [(value, key) for value in here for key in value]
-        yield from leaves(roles or recipes[0], f"{path}.{'<role>' if roles else '<recipe>'}", below, lines)
+        name = "recipe" if recipes else "role" if path in {"ingest", "preprocess"} else "layer"
+        yield from leaves(recipes[0] if recipes else roles, f"{path}.<{name}>", below, lines)
     elif "discriminator" in schema.get("items", {}):
         yield from leaves(schema["items"], f"{path}.<n>", [(each, i) for each in here for i in range(len(each))], lines)
     else:
-        values = dict.fromkeys(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in here)
-        remarks = filter(None, (remark(parent, key, lines) for parent, key in places))
-        yield f"`{path}`", allowed(schema), ", ".join(values) or "not used", next(remarks, "")
+        yield f"`{path}`", allowed(schema), _shown(places), _remark(places, lines)
+
+
+def _shown(places: list[tuple[Any, Any]]) -> str:
+    """Say the scalars that are shipped; of keys with keys below, those say it."""
+    values = [parent[key] for parent, key in places if not isinstance(parent[key], dict)]
+    words = ("null" if value is None else str(value).lower() if isinstance(value, bool) else value for value in values)
+    return ", ".join(dict.fromkeys(f"`{word}`" for word in words)) or ("as below" if places else "not used")
+
+
+def _remark(places: list[tuple[Any, Any]], lines: list[str]) -> str:
+    return next(filter(None, (remark(parent, key, lines) for parent, key in places)), "")
 
 
 def allowed(schema: Any) -> str:

@@ -8,14 +8,13 @@ import tf_keras
 from pydantic import ValidationError
 
 from tasks.compression.apply import train
-from tasks.compression.copies import copy_of
 from tasks.compression.exporting import finished
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.recipes import Recipe
 from tasks.data.in_memory import in_memory
 from tasks.data.records import Array
 from tasks.data.samples import MAX_CALIBRATION_ROWS, checked, digests, require_fit
-from tasks.models.own_model import convert, ends_in_softmax, last_layer
+from tasks.models.own_model import convert, ends_in_softmax, logits_of
 from tasks.models.saving import Facts
 
 RAW_MAX = 255
@@ -84,7 +83,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     facts, raw = _facts(x, classes)
     data = in_memory(raw, labels, classes)
     softmax = ends_in_softmax(model)
-    network, _, _ = train(_logits(model) if softmax else copy_of(model), facts, recipe, data, WHERE, lambda name: None)
+    network, _, _ = train(logits_of(model), facts, recipe, data, WHERE, lambda name: None)
     answering = tf_keras.Model(network.inputs, tf_keras.layers.Softmax()(network.outputs[0])) if softmax else network
     rows = x[np.unique(digests(x), return_index=True)[1]][:MAX_CALIBRATION_ROWS]
     content = convert(answering, recipe.precision, rows)
@@ -137,13 +136,3 @@ def _facts(x: Array, classes: int) -> tuple[Facts, Array]:
     mean = round(-low * std)
     facts = Facts([str(number) for number in range(classes)], list(x.shape[1:]), mean, std, steps=[])
     return facts, (x * np.float32(std) + np.float32(mean)).astype(np.float32)
-
-
-def _logits(model: Any) -> Any:
-    """Return a copy of a model without its softmax: the training steps' losses take logits."""
-    copy = copy_of(model)
-    last = last_layer(copy)
-    if isinstance(last, tf_keras.layers.Softmax | tf_keras.layers.Activation):
-        return tf_keras.Model(copy.inputs, last.input)
-    last.activation = tf_keras.activations.linear
-    return copy_of(copy)  # cloned from its config, so that the graph has no softmax either

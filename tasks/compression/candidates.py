@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from tasks.compression.file import File
-from tasks.compression.finish.round_weights import round_weights
+from tasks.compression.finish.round_weights import Rounding
 from tasks.compression.finish.slim import slim
 from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
-from tasks.contracts.recipes import RoundWeights
 from tasks.data.records import Array
 from tasks.device.own_running import OwnFile
 from tasks.metrics.sizes import zip_bytes
@@ -64,10 +63,10 @@ class Candidates:
             rows: calibration rows as floats, (rows, ...).
             max_zip_bytes: that the zip may have.
         """
-        content, prefix = self.files[name].read_bytes(), "int8" if name == "given" else name
+        rounding, prefix = Rounding(self.files[name].read_bytes(), rows), "int8" if name == "given" else name
         zips: dict[float, int] = {}
         for noise in NOISE_LADDER:
-            zips[noise] = self._add_one(prefix, content, noise, rows)
+            zips[noise] = self._add_one(prefix, rounding, noise)
             if zips[noise] <= max_zip_bytes:
                 break  # a coarser one would lose more
         for _ in range(BISECTIONS):
@@ -79,7 +78,7 @@ class Candidates:
             middle = float(f"{np.sqrt(coarser * finer):.1e}")
             if middle in zips:
                 return
-            zips[middle] = self._add_one(prefix, content, middle, rows)
+            zips[middle] = self._add_one(prefix, rounding, middle)
 
     def runnable(self) -> dict[str, OwnFile]:
         """Load the candidates, and leave those out that LiteRT cannot run.
@@ -101,8 +100,8 @@ class Candidates:
         self.left_out[name] = error.got
         say(f"{name}: left out, {error.got}")
 
-    def _add_one(self, prefix: str, content: bytes, noise: float, rows: Array) -> int:
-        rounded = slim(round_weights(content, RoundWeights(step="round_weights", noise_per_bit=noise), rows))
+    def _add_one(self, prefix: str, rounding: Rounding, noise: float) -> int:
+        rounded = slim(rounding.at(noise))
         size = self.add(f"{prefix} rounded {noise:.1e}", rounded)
         say(f"{prefix} rounded {noise:.1e}: {size:,} zip bytes")
         return size

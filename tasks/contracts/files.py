@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from tasks.contracts.errors import StageError
@@ -59,11 +59,16 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def is_hidden(path: PurePath) -> bool:
+    """Whether a part of a relative path starts with a dot, or is what a Mac packs beside the files."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
 def sha256_tree(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file under `folder` that is not hidden, by its path relative to it, sorted."""
     files = (path for path in folder.rglob("*") if path.is_file())
     relative = {path.relative_to(folder): path for path in files}
-    visible = {name: path for name, path in relative.items() if not any(part.startswith(".") for part in name.parts)}
+    visible = {name: path for name, path in relative.items() if not is_hidden(name)}
     return {
         name.as_posix(): sha256(path) for name, path in sorted(visible.items(), key=lambda item: item[0].as_posix())
     }

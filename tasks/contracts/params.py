@@ -1,8 +1,8 @@
 """`params.yaml` as types: one section per stage, strict, complete, without defaults."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from tasks.contracts.recipes import Distillation, Fit, Recipe
 from tasks.contracts.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed, one_of
@@ -63,11 +63,34 @@ class Preprocess(Section):
 
 
 class Train(Section):
-    """The base model."""
+    """The base model, trained on the base data set."""
 
     architecture: Annotated[Name, one_of("models/architectures")]
+    tracked: Literal["requirements.lock"]
     filters: Annotated[list[Positive], Field(min_length=1)]
     fit: Fit
+
+
+class OwnModel(Section):
+    """The base model from a file of the user's own, as it is."""
+
+    architecture: Literal["own_file"]
+    tracked: Annotated[str, Field(pattern=r"\.(h5|hdf5|keras)$")]
+    mean: Annotated[int, Field(ge=0, le=255)]
+    std: Rate
+
+
+def _tag(section: Any) -> str:
+    name = section.get("architecture") if isinstance(section, dict) else getattr(section, "architecture", None)
+    return "own_file" if name == "own_file" else "conv_net"  # or any other module: they are found by name
+
+
+MAPPING = {"conv_net": "#/$defs/Train", "own_file": "#/$defs/OwnModel"}
+Base = Annotated[
+    Annotated[Train, Tag("conv_net")] | Annotated[OwnModel, Tag("own_file")],
+    Discriminator(_tag),
+    Field(json_schema_extra={"discriminator": {"propertyName": "architecture", "mapping": MAPPING}}),
+]
 
 
 class FineTune(Section):
@@ -144,8 +167,8 @@ class Params(Section):
     compute: Compute
     ingest: dict[Role, Ingest]
     preprocess: dict[Role, Preprocess]
-    train: Train
-    fine_tune: FineTune
+    train: Base
+    fine_tune: FineTune | None
     compress: dict[Name, Recipe]
     export: Export
     evaluate: Evaluate
@@ -163,6 +186,10 @@ class Params(Section):
         if shapes["base"] != shapes["target"]:
             raise ValueError(
                 f"image_shape differs, base {shapes['base']} and target {shapes['target']}: make them equal"
+            )
+        if isinstance(self.train, OwnModel) and self.fine_tune is not None:
+            raise ValueError(
+                "fine_tune is not null, but own_file is taken as it is: write `fine_tune: null` (a step `tune` trains)"
             )
         float32 = self.compress.get("float32")
         if float32 is None or float32.steps or float32.precision != "float32":

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.files import require_free_space
+from tasks.contracts.files import is_hidden, require_free_space
 
 DAMAGES = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError
@@ -49,7 +49,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
         members = [member for member in file.infolist() if not member.is_dir()]
         for member in members:
             _require_inside(archive, member.filename, is_regular=(member.external_attr >> 28) in {0, 8})
-        members = [member for member in members if not _is_hidden(member.filename)]
+        members = [member for member in members if not is_hidden(PurePosixPath(member.filename))]
         require_free_space(folder, sum(member.file_size for member in members))
         for member in members:
             with file.open(member) as source:
@@ -61,7 +61,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
         members = [member for member in file if not member.isdir()]
         for member in members:
             _require_inside(archive, member.name, is_regular=member.isreg())
-        members = [member for member in members if not _is_hidden(member.name)]
+        members = [member for member in members if not is_hidden(PurePosixPath(member.name))]
         require_free_space(folder, sum(member.size for member in members))
         for member in members:
             with cast(IO[bytes], file.extractfile(member)) as source:  # a regular file: never None
@@ -74,11 +74,6 @@ def _write(source: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         shutil.copyfileobj(source, file)
-
-
-def _is_hidden(name: str) -> bool:
-    """Tell what a Mac packs beside the files, and other hidden ones: a folder's are left out, too."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def _require_inside(archive: Path, name: str, *, is_regular: bool) -> None:

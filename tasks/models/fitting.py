@@ -49,24 +49,25 @@ def fit(
         StageError: the loss became NaN or infinite.
     """
     batches = Batches(data, facts, params)
-    rows, checked = batches.epochs, validation(data, facts)
-    if teacher:
-        rows, checked = lambda first: batches.epochs(first).map(teacher.add_logits), checked.map(teacher.add_logits)
     compile_(model, params, batches.steps * params.epochs, teacher)
     standing = _resumed(model, checkpoint)
     recorder = _Recorder(standing, checkpoint, params, name, early_stopping=early_stopping)
     if not recorder.is_over():
         model.fit(
-            rows(len(standing.history)),
+            _taught(batches.epochs(len(standing.history)), teacher),
             steps_per_epoch=batches.steps,
             initial_epoch=len(standing.history),
             epochs=params.epochs,
-            validation_data=checked,
+            validation_data=_taught(validation(data, facts), teacher),
             callbacks=[*callbacks(), recorder],  # the recorder last: it keeps what the others have made of the epoch
             verbose=0,
         )
     model.set_weights(standing.best)
     return [{"run": name, **row} for row in standing.history]  # type: ignore[dict-item]
+
+
+def _taught(rows: tf.data.Dataset, teacher: Teacher | None) -> tf.data.Dataset:
+    return rows.map(teacher.add_logits) if teacher else rows
 
 
 class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from tasks.compression.copies import copy_of
 from tasks.contracts.errors import DataError
 from tasks.data.records import Array
 from tasks.models.own_files import (
@@ -89,6 +90,18 @@ def ends_in_softmax(model: Any) -> bool:
 def last_layer(model: Any) -> Any:
     """Return the layer whose output is the model's."""
     return model.outputs[0]._keras_history.layer
+
+
+def logits_of(model: Any) -> Any:
+    """Return a copy of a model without the softmax that it ends in, if it does: training and conversion take logits."""
+    copy = copy_of(model)
+    if not ends_in_softmax(copy):
+        return copy
+    last = last_layer(copy)
+    if isinstance(last, tf_keras.layers.Softmax | tf_keras.layers.Activation):
+        return tf_keras.Model(copy.inputs, last.input)
+    last.activation = tf_keras.activations.linear
+    return copy_of(copy)  # cloned from its config, so that the graph has no softmax either
 
 
 def convert(model: Any, precision: str, rows: Array) -> bytes:

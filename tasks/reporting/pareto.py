@@ -15,7 +15,7 @@ def pareto_page(document: dict[str, Any]) -> str:
     for trial in sorted(document["trials"], key=lambda one: int(one["zip_bytes"])):
         low, high = trial["accuracy_drop_interval"]
         rows.append((
-            str(trial["number"]),
+            trial["name"],
             trial["technique"],
             f"{trial['zip_bytes']:,}",
             f"{int8['zip_bytes'] / trial['zip_bytes']:.2f}",

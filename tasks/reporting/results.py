@@ -54,7 +54,9 @@ def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str,
 
 
 def gain(transfer: dict[str, Any]) -> str:
-    """Say what fine-tuning gained over the same network trained on the target alone."""
+    """Say what fine-tuning gained over the same network trained on the target alone, where it was done."""
+    if "as_it_is" in transfer:
+        return "The model was taken as it is: nothing was fine-tuned, and no gain of transfer was measured."
     tuned, scratch = transfer["fine_tuned"], transfer["from_scratch"]
     return (
         f"Fine-tuned {tuned['accuracy']:.2%}, from scratch with as many steps {scratch['accuracy']:.2%}: "

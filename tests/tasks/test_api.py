@@ -138,4 +138,3 @@ def test_the_example_of_the_how_to_runs(tmp_path: Path, monkeypatch: pytest.Monk
     exec(code, names)
     outputs = OwnFile(tmp_path / "small.tflite").outputs(X[1200:])
     assert (outputs.argmax(axis=1) == Y[1200:]).mean() > 0.8
-    assert len(text.splitlines()) <= 60

@@ -1,6 +1,7 @@
 """The metrics are those that anyone would compute from the predictions, and the sizes those of the files."""
 
 import csv
+import lzma
 import math
 import shutil
 import zipfile
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
+from ai_edge_litert.interpreter import Interpreter
 from sklearn import metrics as sklearn_metrics
 
 from tasks.contracts.files import read_json
@@ -73,6 +76,29 @@ def test_agreement_is_counted_on_the_same_rows(recipe: str, tiny_line: Path) -> 
     got, _, guesses = results(tiny_line, recipe)
     assert got["agreement_with_float32"] == (guesses == results(tiny_line, "float32")[2]).mean()
     assert recipe != "float32" or got["agreement_with_float32"] == 1.0
+
+
+@every_recipe
+def test_the_drop_is_that_against_float32_on_the_same_rows(recipe: str, tiny_line: Path) -> None:
+    got, labels, guesses = results(tiny_line, recipe)
+    _, _, reference = results(tiny_line, "float32")
+    assert got["accuracy_drop"] == pytest.approx((reference == labels).mean() - (guesses == labels).mean())
+    low, high = got["accuracy_drop_interval"]
+    assert low < got["accuracy_drop"] < high
+
+
+@every_recipe
+def test_the_other_sizes_are_those_of_xz_and_of_the_entropy_of_the_constants(recipe: str, tiny_line: Path) -> None:
+    got, _, _ = results(tiny_line, recipe)
+    path = tiny_line / f"models/tflite/{recipe}.tflite"
+    assert got["xz_bytes"] == len(lzma.compress(path.read_bytes()))
+    interpreter = Interpreter(model_path=str(path))
+    operators = [one for one in interpreter._get_ops_details() if one["op_name"] in {"CONV_2D", "FULLY_CONNECTED"}]
+    kernels = [interpreter.get_tensor(one["inputs"][1]).ravel() for one in operators]
+    bits = sum(
+        scipy.stats.entropy(np.unique(kernel, return_counts=True)[1], base=2) * kernel.size for kernel in kernels
+    )
+    assert bits / 8 < got["entropy_bytes"] < min(bits / 8 + 1000, got["size_bytes"])
 
 
 @pytest.mark.parametrize(("correct", "rows"), [(0, 10), (1, 10), (88, 93), (557, 557)])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.contracts.errors import ParamsError
+from tasks.contracts.params import Train
 from tasks.override import override
 from tests.graph_rules import ROOT
 from tests.tasks import line
@@ -28,6 +29,7 @@ def test_only_the_lines_of_the_changed_values_differ_and_comments_stay(path: Pat
     ]
     assert all(old.partition("#")[2].strip() == new.partition("#")[2].strip() for old, new in changed)
     params = line.params_of(path.parent)
+    assert isinstance(params.train, Train)
     assert (params.train.fit.epochs, params.preprocess["target"].split.seed) == (3, 7)
 
 
@@ -40,7 +42,7 @@ def test_every_comment_stays(path: Path) -> None:
 def test_an_entry_of_a_list_is_named_by_its_place(path: Path) -> None:
     override(path, ["train.filters.1=8", "compress.pruned_qat_int8.steps.0.sparsity=0.9"])
     params = line.params_of(path.parent)
-    assert params.train.filters == [16, 8, 48]
+    assert isinstance(params.train, Train) and params.train.filters == [16, 8, 48]
     assert params.compress["pruned_qat_int8"].steps[0].model_dump()["sparsity"] == 0.9
 
 
@@ -69,4 +71,4 @@ def test_the_command_exits_with_78_where_it_refuses(path: Path) -> None:
     done = line.run(ROOT, f"tasks.override {path} train.fit.epoch=3")
     assert done.returncode == 78 and "got:      the key 'train.fit.epoch'" in done.stdout
     assert line.run(ROOT, f"tasks.override {path} train.fit.epochs=3").returncode == 0
-    assert line.params_of(path.parent).train.fit.epochs == 3
+    assert line.params_of(path.parent).model_dump()["train"]["fit"]["epochs"] == 3

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.contracts import params_file
 from tasks.contracts.errors import ParamsError
+from tasks.contracts.params import Train
 from tests.graph_rules import ROOT, yaml
 from tests.tasks import line
 
@@ -27,7 +28,8 @@ def test_a_rate_written_as_1e_3_is_a_float(tmp_path: Path) -> None:
     text = (ROOT / "params.yaml").read_text()
     assert "learning_rate: 3.0e-3" in text
     (tmp_path / "params.yaml").write_text(text.replace("learning_rate: 3.0e-3", "learning_rate: 1e-3"))
-    assert line.params_of(tmp_path).train.fit.learning_rate == 0.001
+    train = line.params_of(tmp_path).train
+    assert isinstance(train, Train) and train.fit.learning_rate == 0.001
 
 
 def test_an_unknown_key_is_named() -> None:

@@ -26,20 +26,31 @@ class Layer:
 def round_weights(content: bytes, params: RoundWeights, rows: Array) -> bytes:
     """Return the file with rounded kernels and with biases that take back the shift of the means.
 
-    How much each layer may lose follows from what its noise does at the file's output, measured layer by layer.
-
     Args:
         content: of an int8 file; kernels of other types stay as they are.
-        params: `noise_per_bit` is in units of the output's power.
+        params: `noise_per_bit` is in units of the logits' power.
         rows: calibration rows as floats, (rows, ...).
     """
-    fed = feed(content, rows)
-    layers = layers_of(content, fed)
-    gains = output_gains(content, layers, fed)
-    file = File(content)
-    for layer, gain in zip(layers, gains, strict=True):
-        replace_kernel(file, layer, layer.kernel.rounded(params.noise_per_bit / gain))
-    return file.content()
+    return Rounding(content, rows).at(params.noise_per_bit)
+
+
+class Rounding:
+    """An int8 file with what its rounding needs to know of it, for as many roundings as are wanted.
+
+    How much each layer may lose follows from what its noise does at the logits, measured layer by layer.
+    """
+
+    def __init__(self, content: bytes, rows: Array) -> None:
+        fed = feed(content, rows)
+        self._content, self._layers = content, layers_of(content, fed)
+        self._gains = output_gains(content, self._layers, fed)
+
+    def at(self, noise_per_bit: float) -> bytes:
+        """Return the rounded file; see `round_weights`."""
+        file = File(self._content)
+        for layer, gain in zip(self._layers, self._gains, strict=True):
+            replace_kernel(file, layer, layer.kernel.rounded(noise_per_bit / gain))
+        return file.content()
 
 
 def layers_of(content: bytes, fed: Array) -> list[Layer]:

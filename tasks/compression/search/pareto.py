@@ -1,25 +1,49 @@
-"""Which outcomes no other beats in both size and accuracy."""
+"""Which outcomes keep the bounds, and which no other beats in both size and accuracy."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from tasks.compression.search.trial import Outcome
+from tasks.contracts.params import Search
+
+Key = TypeVar("Key", int, str)
 
 
-def front(outcomes: Mapping[int, Outcome]) -> list[int]:
-    """Return the numbers of the outcomes that none is better than in one of zip bytes and drop, and as good in both."""
-    points = {number: (outcome.zip_bytes, outcome.accuracy_drop) for number, outcome in outcomes.items()}
+def broken(outcome: Outcome, bounds: Search) -> list[str]:
+    """Name the bounds that an outcome breaks, with got and bound; the drop is held by the upper end of its interval."""
+    upper = outcome.accuracy_drop_interval[1]
+    told = [f"accuracy drop up to {upper:.4f} > {bounds.max_accuracy_drop:g}"] * (upper > bounds.max_accuracy_drop)
+    if bounds.max_zip_bytes and outcome.zip_bytes > bounds.max_zip_bytes:
+        told.append(f"{outcome.zip_bytes:,} zip bytes > {bounds.max_zip_bytes:,}")
+    return told
+
+
+def is_within(outcome: Outcome, bounds: Search) -> bool:
+    """Whether an outcome keeps the bounds."""
+    return not broken(outcome, bounds)
+
+
+def front(outcomes: Mapping[Key, Outcome]) -> list[Key]:
+    """Return the keys of the outcomes that none is better than in one of zip bytes and drop, and as good in both."""
+    points = {key: (outcome.zip_bytes, outcome.accuracy_drop) for key, outcome in outcomes.items()}
     return [
-        number
-        for number, (size, drop) in points.items()
+        key
+        for key, (size, drop) in points.items()
         if not any(other != (size, drop) and other[0] <= size and other[1] <= drop for other in points.values())
     ]
 
 
-def ranked(outcomes: Mapping[int, Outcome]) -> list[int]:
-    """Return all numbers, those of the front first, then the front of the others, and so on; small files first."""
-    left, order = dict(outcomes), list[int]()
+def ranked(outcomes: Mapping[int, Outcome], bounds: Search) -> list[int]:
+    """Return the numbers by what more training may make of them.
+
+    First those whose drop may lie inside the bound: the front of them, then the front of the others, and so on, small
+    files first. Then those that it does not, even at the lower end of its interval.
+    """
+    hopeful = [number for number, one in outcomes.items() if one.accuracy_drop_interval[0] <= bounds.max_accuracy_drop]
+    left = {number: outcomes[number] for number in hopeful}
+    order: list[int] = []
     while left:
         best = sorted(front(left), key=lambda number: (left[number].zip_bytes, number))
         order += best
         left = {number: outcome for number, outcome in left.items() if number not in best}
-    return order
+    return order + sorted(set(outcomes) - set(order), key=lambda number: (outcomes[number].accuracy_drop, number))

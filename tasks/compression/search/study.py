@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import optuna
 
-from tasks.compression.search.pareto import ranked
+from tasks.compression.search.pareto import is_within, ranked
 from tasks.compression.search.sensitivity import Sensitivity
 from tasks.compression.search.space import FIRST, recipe_of, shortened
 from tasks.compression.search.trial import Outcome
@@ -19,7 +19,7 @@ from tasks.contracts.params import Search
 from tasks.contracts.progress import Progress
 from tasks.contracts.recipes import Recipe
 
-# Of each generation this part is trained to the end, after a first look at this part of the epochs.
+# Of each generation at most this part is trained to the end, after a first look at this part of the epochs.
 KEPT, FIRST_LOOK = 0.5, 0.25
 
 # Measures recipes by their names, side by side, and returns the outcomes in the order of the recipes.
@@ -28,16 +28,23 @@ Measure = Callable[[dict[str, Recipe]], list[Outcome]]
 
 @dataclass(frozen=True)
 class Found:
-    """A recipe that was trained to the end, and what it came to."""
+    """A recipe that was trained, and what it came to.
 
-    number: int
+    Attributes:
+        name: of the trial; a first look is a recipe of fewer epochs, and stands for itself.
+        technique: the branch of the tree.
+        recipe: as it was trained.
+        outcome: what was measured.
+    """
+
+    name: str
     technique: str
     recipe: Recipe
     outcome: Outcome
 
 
 def search(params: Search, layers: list[Sensitivity], measure: Measure) -> list[Found]:
-    """Run all generations and return the trials that were trained to the end, in the order of their numbers."""
+    """Run all generations and return everything that was trained, first looks too, in the order of the trials."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["minimize", "minimize"])
     for first in FIRST[: params.trials]:
@@ -49,8 +56,9 @@ def search(params: Search, layers: list[Sensitivity], measure: Measure) -> list[
             break
         count = min(params.generation, params.trials - len(study.trials) + _waiting(study))
         found += _generation(study, count, params, layers, measure)
-        smallest = min(found, key=lambda one: one.outcome.zip_bytes).outcome.zip_bytes if found else 0
-        progress.advance(f"search: {len(found)} trained to the end, smallest {smallest:,} zip bytes", by=count)
+        sizes = [one.outcome.zip_bytes for one in found if is_within(one.outcome, params)]
+        told = f"smallest inside the bounds {min(sizes):,} zip bytes" if sizes else "none inside the bounds yet"
+        progress.advance(f"search: {len(found)} recipes measured, {told}", by=count)
     return found
 
 
@@ -65,21 +73,35 @@ def _generation(
     for _ in range(count):
         study.sampler = _sampler(params.seed, len(study.trials))
         asked.append(study.ask())
-    recipes = {trial.number: recipe_of(trial, params, layers) for trial in asked}
-    looks = measure({f"trial-{number}-look": shortened(recipe, FIRST_LOOK) for number, recipe in recipes.items()})
-    promising = {number: look for number, look in zip(recipes, looks, strict=True) if not look.failed}
-    kept = set(ranked(promising)[: max(1, round(KEPT * count))])
-    whole = measure({f"trial-{number}": recipe for number, recipe in recipes.items() if number in kept})
-    numbers = [number for number in recipes if number in kept]
-    outcomes = {number: outcome for number, outcome in zip(numbers, whole, strict=True) if not outcome.failed}
+    wholes = {trial.number: recipe_of(trial, params, layers) for trial in asked}
+    looks = {number: shortened(recipe, FIRST_LOOK) for number, recipe in wholes.items()}
+    found = _measured({f"trial {number}, first look": looks[number] for number in looks}, asked, measure)
+    seen = dict(zip(looks, found, strict=True))
+    hopeful = ranked({number: one.outcome for number, one in seen.items() if not one.outcome.failed}, params)
+    trainable = [number for number in hopeful if wholes[number] != looks[number]]  # rounding alone trains nothing
+    chosen = sorted(trainable[: max(1, round(KEPT * count))])
+    trained = _measured({f"trial {number}": wholes[number] for number in chosen}, _of(asked, chosen), measure)
+    last = seen | dict(zip(chosen, trained, strict=True))
     for trial in asked:
-        if trial.number in outcomes:
-            outcome = outcomes[trial.number]
-            study.tell(trial, [outcome.zip_bytes, outcome.accuracy_drop])
+        outcome = last[trial.number].outcome
+        if outcome.failed:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    techniques = {trial.number: trial.params["technique"] for trial in asked}
-    return [Found(number, techniques[number], recipes[number], outcome) for number, outcome in outcomes.items()]
+            study.tell(trial, [outcome.zip_bytes, outcome.accuracy_drop])
+    return [one for one in (*found, *trained) if not one.outcome.failed]
+
+
+def _of(asked: list[optuna.Trial], numbers: list[int]) -> list[optuna.Trial]:
+    return [trial for trial in asked if trial.number in numbers]
+
+
+def _measured(recipes: dict[str, Recipe], trials: list[optuna.Trial], measure: Measure) -> list[Found]:
+    """Measure a recipe for each of the trials."""
+    outcomes = measure(recipes) if recipes else []
+    return [
+        Found(name, trial.params["technique"], recipe, outcome)
+        for (name, recipe), trial, outcome in zip(recipes.items(), trials, outcomes, strict=True)
+    ]
 
 
 def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:

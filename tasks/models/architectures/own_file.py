@@ -1,0 +1,71 @@
+"""A trained network from a file of the user's own: nothing is built, and nothing of the file runs but its layers."""
+
+from typing import Any
+
+import numpy as np
+
+import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+from tasks.contracts.errors import DataError
+from tasks.data.columns import Dataset
+from tasks.models.batches import normalised
+from tasks.models.own_model import OwnModel, logits_of
+from tasks.models.saving import Facts
+
+MEASURED_ROWS = 1000
+
+
+def fitting(own: OwnModel, facts: Facts) -> Any:
+    """Check that a loaded model fits the images and classes of the line, and take off the softmax that it ends in.
+
+    Args:
+        own: as `load_own` loads it from an `.h5` or `.keras` file.
+        facts: of the line: the images' shape and the classes.
+
+    Returns:
+        A network that gives logits (batch, classes) for images (batch, *image_shape) of float32.
+
+    Raises:
+        DataError: it does not fit, or it is a SavedModel, which has no layers.
+    """
+    path, model = own.path, own.model
+    if model is None:
+        raise DataError(
+            got=f"{path}: a SavedModel", expected="a file of tf_keras, .h5 or .keras: the layers are worked on",
+            do="save it with `model.save('model.h5')`; `python -m tasks.squeeze` takes SavedModels",
+        )  # fmt: skip
+    (given,), (answer,) = model.inputs, model.outputs
+    if tuple(given.shape[1:]) != tuple(facts.image_shape) or given.dtype != "float32":
+        raise DataError(
+            got=f"{path}: an input of {_shown(given.shape)}, {given.dtype.name}",
+            expected=f"{_shown([None, *facts.image_shape])}, float32: (batch, height, width, channels)",
+            do="set preprocess.<role>.image_shape to the model's, or bring a model for such images",
+        )
+    if tuple(answer.shape[1:]) != (len(facts.classes),):
+        raise DataError(
+            got=f"{path}: an output of {_shown(answer.shape)}",
+            expected=f"{_shown([None, len(facts.classes)])}: a number for each class, {', '.join(facts.classes)}",
+            do="bring data of the classes that the model was trained on, in its order: their names are sorted",
+        )
+    return logits_of(model)
+
+
+def accuracy(network: Any, data: Dataset, facts: Facts) -> float:
+    """Measure a network on up to 1,000 training rows, evenly spread: 0 to 1.
+
+    Raises:
+        DataError: what it gives are no logits: a softmax or a sigmoid is in it that is not its last layer's.
+    """
+    images = data.column("train", "image")
+    rows = np.unique(np.linspace(0, len(images) - 1, MEASURED_ROWS).astype(int))
+    logits = network.predict(normalised(images.take(rows), facts), verbose=0)
+    if logits.min() >= 0 and logits.max() <= 1:
+        raise DataError(
+            got=f"outputs of {logits.min():.3g} to {logits.max():.3g}, as probabilities have",
+            expected="logits, or a last layer that is a softmax, which is taken off",
+            do="let the model end in Dense(classes), or in a softmax after it",
+        )
+    return float((logits.argmax(axis=1) == data.column("train", "label").take(rows)).mean())
+
+
+def _shown(shape: Any) -> str:
+    return f"({', '.join('batch' if size is None else str(size) for size in shape)})"
