@@ -57,6 +57,13 @@ def test_the_layer_that_bears_more_gets_the_coarser_grid() -> None:
     assert set(even.layers.values()) == {1.5}  # type: ignore[union-attr]
 
 
+def test_the_numbers_of_a_recipe_are_short_since_dvc_does_not_keep_the_last_digits_of_a_float() -> None:
+    chosen = {"technique": "pruned_coarse", "spread": 0.123456789, "sparsity": 0.512345678, "weight_step": 1.23456789}
+    recipe = recipe_of(optuna.trial.FixedTrial(chosen | {"noise_per_bit": 2.616468385606429e-7}), section(), LAYERS)
+    assert recipe.steps[0].sparsity == 0.51 and recipe.steps[1].weight_step == 1.23  # type: ignore[union-attr]
+    assert recipe.finish[0].noise_per_bit == 2.6e-7  # type: ignore[union-attr]
+
+
 def test_a_first_look_trains_for_a_part_of_the_epochs() -> None:
     recipe = recipe_of(optuna.trial.FixedTrial(FIRST[3]), section(), LAYERS)
     looked = shortened(recipe, 0.25)

@@ -29,14 +29,17 @@ class Trial(Protocol):
 
 
 def recipe_of(trial: Trial, params: Search, layers: list[Sensitivity]) -> Recipe:
-    """Return the recipe that a trial's choices describe; every recipe trains for as many steps."""
+    """Return the recipe that a trial's choices describe; every recipe trains for as many steps.
+
+    Numbers are rounded: they will be read in `params.yaml`, and DVC does not keep the last digits of a float.
+    """
     technique = trial.suggest_categorical("technique", TECHNIQUES)
     spread = trial.suggest_float("spread", 0.0, 1.0)
-    noise_per_bit = trial.suggest_float("noise_per_bit", 1e-9, 1e-6, log=True)
+    noise_per_bit = float(f"{trial.suggest_float('noise_per_bit', 1e-9, 1e-6, log=True):.1e}")
     finish = [{"step": "round_weights", "noise_per_bit": noise_per_bit}, {"step": "slim"}]
     steps: list[dict[str, Any]] = []
     if technique in {"pruned_coarse", "clustered"}:
-        sparsity = trial.suggest_float("sparsity", 0.3, 0.8)
+        sparsity = round(trial.suggest_float("sparsity", 0.3, 0.8), 2)
         steps.append({
             "step": "prune", "schedule": "polynomial", "pattern": "unstructured", "sparsity": sparsity,
             "layers": _sparsities(sparsity, spread, layers),
@@ -49,7 +52,7 @@ def recipe_of(trial: Trial, params: Search, layers: list[Sensitivity]) -> Recipe
         })  # fmt: skip
         steps.append(_aware(None, {}, clustered=True, pruned=True))
     elif technique != "round":
-        step = trial.suggest_float("weight_step", 0.5, 2.5)
+        step = round(trial.suggest_float("weight_step", 0.5, 2.5), 2)
         pruned = technique == "pruned_coarse"
         steps.append(_aware(step, _weight_steps(step, spread, layers), clustered=False, pruned=pruned))
     common = _common(params, len(steps))
