@@ -24,8 +24,11 @@ $(INSTALLED): requirements.lock
 run: $(INSTALLED)
 	@python -m flows.pipeline
 
+# The longest file first: the other worker then does the rest beside it.
+LONGEST := tests/test_end_to_end.py
+OTHERS := $(filter-out $(LONGEST),$(wildcard tests/test_*.py))
 test: $(INSTALLED)
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONGEST) tests/tasks tests/flows $(OTHERS)
 
 test-slow: $(INSTALLED)
 	python -m pytest -m slow

@@ -109,10 +109,10 @@ def test_equal_seeds_choose_equal_trials_and_other_seeds_others() -> None:
 
 @pytest.fixture
 def small(tiny_line: Path, tmp_path: Path) -> Path:
-    """The tiny line with a search of four trials."""
+    """The tiny line with a search of three trials."""
     folder = Path(shutil.copytree(tiny_line, tmp_path / "line"))
     params = line.tiny_params()
-    params["search"] |= {"trials": 4, "generation": 2, "max_accuracy_drop": 1.0, "fit": line.fit(4, 1e-3)}
+    params["search"] |= {"trials": 3, "generation": 2, "max_accuracy_drop": 1.0, "fit": line.fit(2, 1e-3)}
     line.write_params(folder, params)
     return folder
 
