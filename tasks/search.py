@@ -1,7 +1,8 @@
 """Searches for the smallest recipe inside bounds and writes it into `params.yaml`: `python -m tasks.search`.
 
-It looks at the validation rows of the target, never at the test rows. Run it once (`dvc repro fine_tune` first), read
-reports/search/pareto.md, commit params.yaml; `dvc repro` then takes the recipe `searched` through the normal stages.
+It looks at the validation rows of the target, never at the test rows: one half of them chooses, the other confirms. Run
+it once (`dvc repro fine_tune` first), read reports/search/pareto.md, commit params.yaml; `dvc repro` then takes the
+recipe `searched` through the normal stages.
 """
 
 import argparse
@@ -10,9 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tasks.compression.search.confirming import CHOOSING, CONFIRMING, STRIDE, Confirmation, confirmed
 from tasks.compression.search.journal import Journal
 from tasks.compression.search.latency import require_latency
-from tasks.compression.search.pareto import broken, front, is_within
+from tasks.compression.search.pareto import front
 from tasks.compression.search.sensitivity import Sensitivity
 from tasks.compression.search.study import Found
 from tasks.compression.search.study import search as run_study
@@ -62,46 +64,55 @@ def search(line: Params) -> None:
             layers,
             lambda recipes: workers.measure([_task(line, name, recipe, float32) for name, recipe in recipes.items()]),
         )
-    chosen = _smallest_within(found, line.search)
-    _write(line, float32, int8, layers, found, chosen)
+    outcomes = {one.name: one.outcome for one in found}
+    tested = confirmed(outcomes, float32.right, line.search, line.evaluate.confidence)
+    kept = [name for name, one in tested.items() if one.kept]
+    chosen = next((one for one in found if kept and one.name == kept[-1]), None)
+    _write(line, float32, int8, layers, found, tested, chosen)
     if chosen is None:
-        raise _none_fits(found, line.search)
+        raise _none_fits(found, tested, line.search)
     put_recipe(params_file.PARAMS_FILE, NAME, chosen.recipe.model_dump(mode="json"))
     say(f"search: {chosen.name} is compress.{NAME} of params.yaml now; see {REPORTS / 'pareto.md'}")
 
 
 def _task(line: Params, name: str, recipe: Recipe, float32: Outcome | None) -> Task:
     reference = float32.right if float32 else None
-    return Task(name, recipe, TUNED, DATA, line.export, line.evaluate.confidence, reference)
+    return Task(name, recipe, TUNED, DATA, line.export, line.evaluate.confidence, reference, stride=STRIDE)
 
 
-def _smallest_within(found: list[Found], bounds: Search) -> Found | None:
-    inside = [one for one in found if is_within(one.outcome, bounds)]
-    return min(inside, key=lambda one: (one.outcome.zip_bytes, one.name), default=None)
-
-
-def _none_fits(found: list[Found], bounds: Search) -> StageError:
-    rows = "\n  ".join(f"{one.name}: {'; '.join(broken(one.outcome, bounds))}" for one in found)
+def _none_fits(found: list[Found], tested: dict[str, Confirmation], bounds: Search) -> StageError:
+    upper = {name: one.accuracy_drop_interval[1] for name, one in tested.items()}
+    rows = [f"{name}: accuracy drop up to {drop:.4f} > {bounds.max_accuracy_drop:g}" for name, drop in upper.items()]
+    smallest = min((one.outcome.zip_bytes for one in found), default=None)
+    if not tested and smallest:
+        rows = [f"the smallest of {len(found)} has {smallest:,} zip bytes > {bounds.max_zip_bytes:,}"]
     return StageError(
-        got=f"no trial inside the bounds\n  {rows or 'every one failed'}",
+        got="no trial inside the bounds\n  " + ("\n  ".join(rows) or "every one failed"),
         expected="at least one that keeps every bound of search",
         do="raise the bounds or the number of trials; with few validation rows the interval alone is wide",
     )
 
 
 def _write(
-    line: Params, float32: Outcome, int8: Outcome, layers: list[Sensitivity], found: list[Found], chosen: Found | None
+    line: Params,
+    float32: Outcome,
+    int8: Outcome,
+    layers: list[Sensitivity],
+    found: list[Found],
+    tested: dict[str, Confirmation],
+    chosen: Found | None,
 ) -> None:
     best = front({one.name: one.outcome for one in found})
     document: dict[str, Any] = {
-        "rows": len(float32.right),
+        "rows": {"choosing": len(float32.right[CHOOSING]), "confirming": len(float32.right[CONFIRMING])},
         "confidence": line.evaluate.confidence,
         "float32": float32.told(),
         "int8": int8.told(),
         "trials": [
             {
                 "name": one.name, "technique": one.technique, **one.outcome.told(), "front": one.name in best,
-                "chosen": one is chosen, "recipe": one.recipe.model_dump(mode="json"),
+                "confirmed": asdict(tested[one.name]) if one.name in tested else None, "chosen": one is chosen,
+                "recipe": one.recipe.model_dump(mode="json"),
             }
             for one in found
         ],

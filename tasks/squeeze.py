@@ -19,9 +19,8 @@ from tasks.device import latency
 from tasks.device.own_running import OwnFile
 from tasks.metrics.quality import Quality, quality_of
 from tasks.metrics.sizes import zip_bytes
-from tasks.reporting.results import markdown_table
+from tasks.reporting.squeezed import CONFIDENCE, Measured, squeezed_table
 
-HEADER = ("candidate", "verdict", "drop", "bytes", "zip bytes", "of the first", "median us", "p95 us")
 WARM_UP_RUNS, RUNS = 10, 100
 DESCRIPTION = """Make a model of your own small without training it. Files of several precisions are made, int8
 kernels are rounded ever more coarsely, and each file is measured on samples that it was not calibrated on. The one that
@@ -49,23 +48,6 @@ class Options:
     output: Path
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A candidate with what it is judged by."""
-
-    name: str
-    score: float
-    drop: float
-    size_bytes: int
-    zip_bytes: int
-    latency_us: dict[str, float]
-
-    def broken(self, options: Options) -> list[str]:
-        """Name the bounds that are not kept, with got and bound."""
-        size = [f"zip bytes {self.zip_bytes:,} > {options.max_size:,}"] if self.zip_bytes > options.max_size else []
-        return size + ([f"drop {self.drop:.4f} > {options.max_drop:g}"] if self.drop > options.max_drop else [])
-
-
 def squeeze(options: Options) -> None:
     """Write the best candidate.
 
@@ -81,14 +63,14 @@ def squeeze(options: Options) -> None:
         candidates = Candidates(Path(folder))
         measuring = _make(candidates, options, given, test)
         quality, measured = _measure(candidates, measuring)
-        inside = [one for one in measured if not one.broken(options)]
+        inside = [one for one in measured if not one.broken(options.max_size, options.max_drop)]
         best = min(inside, key=lambda one: (max(one.drop, 0), one.zip_bytes), default=None)
-        say(_table(measured, best, quality, options))
+        say(squeezed_table(measured, best, options.max_size, options.max_drop, quality.name, len(quality.reference)))
         if best is None:
             raise StageError(
                 got="no candidate within the bounds:\n  "
                 + "\n  ".join(
-                    [f"{one.name}: {', '.join(one.broken(options))}" for one in measured]
+                    [f"{one.name}: {', '.join(one.broken(options.max_size, options.max_drop))}" for one in measured]
                     + [f"{name}: left out, {reason}" for name, reason in candidates.left_out.items()]
                 ),
                 expected=f"at most {options.max_size:,} zip bytes and a drop of {options.max_drop:g}",
@@ -159,24 +141,12 @@ def _measure(candidates: Candidates, rows: Samples) -> tuple[Quality, list[Measu
     timed = latency.in_turn(list(files.values()), rows.x[:1], WARM_UP_RUNS, RUNS)
     return quality, [
         Measured(
-            name, quality.score(outputs[name]), quality.drop(outputs[name]), candidates.files[name].stat().st_size,
+            name, quality.score(outputs[name]), quality.drop(outputs[name]),
+            quality.drop_interval(outputs[name], CONFIDENCE), candidates.files[name].stat().st_size,
             zip_bytes(candidates.files[name].read_bytes()), latency.summary(taken),
         )
         for name, taken in zip(files, timed, strict=True)
     ]  # fmt: skip
-
-
-def _table(measured: list[Measured], best: Measured | None, quality: Quality, options: Options) -> str:
-    rows: list[tuple[str, ...]] = [(*HEADER[:2], quality.name, *HEADER[2:])]
-    for one in measured:
-        verdict = "written" if one is best else "breaks a bound" if one.broken(options) else "fits"
-        rows.append((
-            one.name, verdict, f"{one.score:.4f}", f"{one.drop:+.4f}", f"{one.size_bytes:,}", f"{one.zip_bytes:,}",
-            f"{one.zip_bytes / measured[0].zip_bytes:.1%}", f"{one.latency_us['median']:.1f}",
-            f"{one.latency_us['p95']:.1f}",
-        ))  # fmt: skip
-    told = f"Measured on {len(quality.reference)} rows; --max-size {options.max_size:,} bounds the zip bytes."
-    return f"{markdown_table(rows)}\n\n{told}"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tasks.contracts.errors import DataError
 from tasks.data.records import Array
+from tasks.metrics.paired import accuracy_drop
 
 PROBABILITY_TOLERANCE = 0.05  # of the sum of a quantized softmax
 
@@ -37,6 +38,15 @@ class Quality:
     def drop(self, outputs: Array) -> float:
         """Return what is lost against the reference; negative where the outputs are better."""
         return self.score(self.reference) - self.score(outputs)
+
+    def drop_interval(self, outputs: Array, confidence: float) -> list[float] | None:
+        """Return the paired interval of the drop; None for fidelity, which is no share of rows."""
+        if self.name == "fidelity":
+            return None
+        truth = self.labels if self.labels is not None else self._classes(self.reference)
+        right, own = self._classes(self.reference) == truth, self._classes(outputs) == truth
+        interval: list[float] = accuracy_drop(right, own, confidence)["accuracy_drop_interval"]
+        return interval
 
     def _classes(self, outputs: Array) -> Array:
         if outputs.shape[1] > 1:

@@ -10,19 +10,18 @@ def pareto_page(document: dict[str, Any]) -> str:
     """Return a search's outcomes as Markdown: the trials, smallest first, and the sensitivity of each layer."""
     float32, int8 = document["float32"], document["int8"]
     rows: list[tuple[str, ...]] = [
-        ("trial", "technique", "zip bytes", "int8 / own", "accuracy", "drop [interval]", "front", "chosen")
+        ("trial", "technique", "zip bytes", "int8 / own", "accuracy", "drop [interval]", "front", "confirmed drop")
     ]
     for trial in sorted(document["trials"], key=lambda one: int(one["zip_bytes"])):
-        low, high = trial["accuracy_drop_interval"]
         rows.append((
             trial["name"],
             trial["technique"],
             f"{trial['zip_bytes']:,}",
             f"{int8['zip_bytes'] / trial['zip_bytes']:.2f}",
             f"{trial['accuracy']:.2%}",
-            f"{100 * trial['accuracy_drop']:.2f} [{100 * low:.2f}, {100 * high:.2f}]",
+            _drop(trial),
             "yes" if trial["front"] else "",
-            "yes" if trial["chosen"] else "",
+            _confirmed(trial),
         ))  # fmt: skip
     layers: list[tuple[str, ...]] = [("layer", "weights", "gain", "bytes per point", "saved bytes", "answers changed")]
     for layer in document["layers"]:
@@ -35,13 +34,27 @@ def pareto_page(document: dict[str, Any]) -> str:
             ", ".join(f"{changed:.2%}" for changed in layer["changed"]),
         ))  # fmt: skip
     return (
-        f"# Search\n\nOn {document['rows']:,} validation rows: float32 {float32['accuracy']:.2%}, "
+        f"# Search\n\nOn {document['rows']['choosing']:,} validation rows: float32 {float32['accuracy']:.2%}, "
         f"{float32['zip_bytes']:,} zip bytes; int8 {int8['accuracy']:.2%}, {int8['zip_bytes']:,}. "
-        f"Drops in points, with {document['confidence']:.0%} paired intervals.\n\n{markdown_table(rows)}\n\n"
+        f"Drops in points, with {document['confidence']:.0%} paired intervals. The front was then tested on "
+        f"{document['rows']['confirming']:,} other rows, the largest file first, until one broke the bound.\n\n"
+        f"{markdown_table(rows)}\n\n"
         "## Sensitivity\n\nEach layer rounded alone, ever more coarsely: the zip bytes that it saves, the rows whose "
         "answer changes. `gain` is how much of its noise arrives at the logits; `bytes per point` is the best of saved "
         f"bytes over points of changed answers.\n\n{markdown_table(layers)}\n"
     )
+
+
+def _drop(measured: dict[str, Any]) -> str:
+    low, high = measured["accuracy_drop_interval"]
+    return f"{100 * measured['accuracy_drop']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def _confirmed(trial: dict[str, Any]) -> str:
+    if trial["confirmed"] is None:
+        return ""
+    verdict = "chosen" if trial["chosen"] else "kept" if trial["confirmed"]["kept"] else "broken"
+    return f"{_drop(trial['confirmed'])} {verdict}"
 
 
 def pareto_picture(document: dict[str, Any], path: Path) -> None:

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
+from tasks.compression.search.confirming import CHOOSING, CONFIRMING, confirmed
 from tasks.compression.search.pareto import front, ranked
 from tasks.compression.search.sensitivity import Sensitivity
 from tasks.compression.search.space import FIRST, TECHNIQUES, recipe_of, shortened
@@ -76,6 +78,41 @@ def test_the_front_is_what_nothing_beats_in_both() -> None:
     assert front(outcomes) == [0, 1, 3]
     assert ranked(outcomes, section(max_accuracy_drop=0.1)) == [3, 1, 0, 2]
     assert ranked(outcomes, section(max_accuracy_drop=0.012)) == [1, 0, 2, 3]  # 3 is out of reach
+
+
+def with_losses(zip_bytes: int, drop: float, lost: int, rows: int = 400) -> Outcome:
+    """An outcome that loses `lost` of the confirming rows against a reference that has all of them right."""
+    right = [True] * rows
+    right[CONFIRMING] = [False] * lost + [True] * (rows // 2 - lost)
+    return Outcome(zip_bytes, 0.9 - drop, drop, [drop, drop], right, None)
+
+
+def test_the_front_is_tested_on_other_rows_from_its_safest_recipe_to_the_first_that_breaks_the_bound() -> None:
+    outcomes = {
+        "safe": with_losses(100, 0.00, lost=0),
+        "beaten": with_losses(101, 0.01, lost=0),
+        "small": with_losses(60, 0.01, lost=1),
+        "lucky": with_losses(50, 0.02, lost=40),
+        "hidden behind it": with_losses(40, 0.03, lost=0),
+    }
+    tested = confirmed(outcomes, [True] * 400, section(max_accuracy_drop=0.05), 0.95)
+    assert {name: one.kept for name, one in tested.items()} == {"safe": True, "small": True, "lucky": False}
+    assert tested["lucky"].accuracy_drop == 40 / 200
+    bounded = confirmed(outcomes, [True] * 400, section(max_accuracy_drop=0.05, max_zip_bytes=60), 0.95)
+    assert list(bounded) == ["small", "lucky"]
+
+
+def test_the_choice_breaks_the_bound_no_more_often_than_a_single_test_would() -> None:
+    random, rows, true_drop, broken = np.random.default_rng(0), 1000, 0.03, 0
+    for _ in range(400):  # searches of 12 trials, none of which deserves to be chosen
+        outcomes = {}
+        for trial in range(12):
+            right = random.random(rows) >= true_drop
+            drop = float(1 - right[CHOOSING].mean())
+            outcomes[str(trial)] = Outcome(100 + trial, 1 - drop, drop, [drop, drop], right.tolist(), None)
+        tested = confirmed(outcomes, [True] * rows, section(max_accuracy_drop=true_drop), 0.95)
+        broken += any(one.kept for one in tested.values())
+    assert 0 < broken <= 0.05 * 400
 
 
 def computed(recipes: dict[str, Recipe]) -> list[Outcome]:

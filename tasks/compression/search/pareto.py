@@ -1,4 +1,4 @@
-"""Which outcomes keep the bounds, and which no other beats in both size and accuracy."""
+"""Which outcomes may keep the bounds, and which no other beats in both size and accuracy."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -9,18 +9,10 @@ from tasks.contracts.params import Search
 Key = TypeVar("Key", int, str)
 
 
-def broken(outcome: Outcome, bounds: Search) -> list[str]:
-    """Name the bounds that an outcome breaks, with got and bound; the drop is held by the upper end of its interval."""
-    upper = outcome.accuracy_drop_interval[1]
-    told = [f"accuracy drop up to {upper:.4f} > {bounds.max_accuracy_drop:g}"] * (upper > bounds.max_accuracy_drop)
-    if bounds.max_zip_bytes and outcome.zip_bytes > bounds.max_zip_bytes:
-        told.append(f"{outcome.zip_bytes:,} zip bytes > {bounds.max_zip_bytes:,}")
-    return told
-
-
 def is_within(outcome: Outcome, bounds: Search) -> bool:
-    """Whether an outcome keeps the bounds."""
-    return not broken(outcome, bounds)
+    """Whether an outcome may keep the bounds, as far as the rows that choose can say: by its estimate."""
+    small = bounds.max_zip_bytes is None or outcome.zip_bytes <= bounds.max_zip_bytes
+    return small and outcome.accuracy_drop <= bounds.max_accuracy_drop
 
 
 def front(outcomes: Mapping[Key, Outcome]) -> list[Key]:

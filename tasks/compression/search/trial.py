@@ -32,6 +32,7 @@ class Task:
         confidence: of the drop's interval.
         reference: which rows the float32 file gets right; None where this trial is that file.
         split: whose rows are measured; a search looks at the validation rows alone.
+        stride: the accuracy and its drop are told of every so many-th of them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Task:
     confidence: float
     reference: list[bool] | None
     split: SplitName = "validation"
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ class Outcome:
 
     Attributes:
         zip_bytes: of the file.
-        accuracy: on the validation rows.
+        accuracy: on the compared rows.
         accuracy_drop: against float32 on the same rows.
         accuracy_drop_interval: of it, paired.
-        right: which rows it gets right.
+        right: which rows of the split it gets right.
         failed: why it has no file, None where it has one.
     """
 
@@ -79,8 +81,8 @@ def measure(task: Task) -> Outcome:
     images, labels = data.column(task.split, "image").all(), data.column(task.split, "label").all()
     right = ExportedFile(content, threads=1).probabilities(images).argmax(axis=-1) == labels
     reference = right if task.reference is None else np.array(task.reference)
-    compared = accuracy_drop(reference, right, task.confidence)
-    return Outcome(zip_bytes(content), float(right.mean()), **compared, right=right.tolist())
+    compared = accuracy_drop(reference[:: task.stride], right[:: task.stride], task.confidence)
+    return Outcome(zip_bytes(content), float(right[:: task.stride].mean()), **compared, right=right.tolist())
 
 
 def sensitivities_of(task: Task) -> list[Sensitivity]:
