@@ -1,6 +1,6 @@
 """Intervals of any metric that is a function of sums over rows: the rows drawn again, seeded, paired, without a loop.
 
-A resample gives each row a count. What a metric needs of the rows are sums of what each row contributes; all sums of all
+A resample gives each row a count. A metric follows from sums of what each row contributes, and all sums of all
 resamples are one product of a sparse matrix (sums, rows) with the counts (rows, resamples).
 """
 

@@ -71,7 +71,7 @@ def scored(labels: Array, probabilities: Array, classes: list[str], settings: Se
     values["calibration_error"] = calibration_error(labels, shares, settings.calibration_bins)
     per_class = _per_class(labels, guesses, probabilities, indices)
     for name in ("roc_auc", "average_precision"):
-        defined = [one[name] for one in per_class if one[name] is not None]
+        defined = [figure for one in per_class if (figure := one[name]) is not None]
         values[f"{name}_macro"] = float(np.mean(defined)) if defined else None
     truth = labels[:, np.newaxis] == indices
     values["roc_auc_micro"] = float(metrics.roc_auc_score(truth.ravel(), probabilities.ravel()))
