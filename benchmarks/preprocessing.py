@@ -30,6 +30,7 @@ def main(say: Callable[[str], None]) -> None:
         image_shape=(28, 28, 1),
         value_max=255,
         split=Split(validation=0.05, test="given", seed=0),
+        attributes=None,
         max_bad_fraction=0.01,
         shard_rows=10000,
     )

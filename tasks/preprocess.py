@@ -13,7 +13,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, replacing, require_free_space, sha256, sha256_tree, write_json
 from tasks.contracts.params import Preprocess
 from tasks.contracts.progress import say
-from tasks.data import columns, splits
+from tasks.data import attributes, columns, splits
 from tasks.data import schema as schemas
 from tasks.data.records import SPLITS, Array, BadRow
 from tasks.data.staging import Rows, Staging
@@ -40,7 +40,8 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         bad += copies
         _require_few(bad, len(kept) + len(bad), params.max_bad_fraction)
         _write_quarantine(folder / "quarantine.csv", bad)
-        facts = _write_columns(params, folder, rows, kept, promised.classes)
+        described = attributes.read(raw / "files" / params.attributes, rows.sources) if params.attributes else {}
+        facts = _write_columns(params, folder, rows, kept, promised.classes, described)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
         quarantined = dict(sorted(Counter(_kind_of(row) for row in bad).items()))
         write_json(folder / columns.DATASET, {"kind": kind, **facts, "quarantined": quarantined, **origin})
@@ -92,7 +93,9 @@ def _first_of_each(rows: Rows) -> tuple[Array, list[BadRow]]:
     return np.flatnonzero(first == own), copies
 
 
-def _write_columns(params: Preprocess, folder: Path, rows: Rows, kept: Array, classes: list[str]) -> dict[str, Any]:
+def _write_columns(
+    params: Preprocess, folder: Path, rows: Rows, kept: Array, classes: list[str], described: dict[str, Array]
+) -> dict[str, Any]:
     assigned = splits.assign(rows.digests[kept], rows.labels[kept], rows.given[kept], params.split)
     train = kept[assigned == "train"]
     if missing := [name for index, name in enumerate(classes) if index not in set(rows.labels[train].tolist())]:
@@ -101,13 +104,14 @@ def _write_columns(params: Preprocess, folder: Path, rows: Rows, kept: Array, cl
             expected="at least one row of each class of the schema",
             do="add rows, or write the schema anew: `python -m tasks.schema <role> --replace`",
         )
-    everything = {"image": rows.images, "label": rows.labels, "row": np.arange(len(rows.labels))}
+    everything = {"image": rows.images, "label": rows.labels, "row": np.arange(len(rows.labels)), **described}
     written = {
         name: columns.write_split(folder, name, everything, kept[assigned == name], params.shard_rows)
         for name in SPLITS
     }
     return {
         "classes": classes,
+        "attributes": sorted(described),
         "image": {"shape": list(params.image_shape), "dtype": "uint8", "value_max": params.value_max},
         "normalisation": columns.normalisation(folder, written["train"]),
         "splits": written,

@@ -12,7 +12,7 @@ from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.device.latency import in_turn, summary
 from tasks.device.memory import resident_bytes, tensor_bytes
-from tasks.device.operators import operators
+from tasks.device.operators import operators, written_types
 from tasks.device.running import ExportedFile
 
 
@@ -35,6 +35,7 @@ def profile(params: Profile, *, tflite: Path, float32: Path, data: Path, report:
         "runs": params.runs,
         "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(file.interpreter)},
         "operators": operators(file.interpreter),
+        "written_types": written_types(file.interpreter),
         "machine": platform.machine(),
     }
     with replacing(report) as partial:

@@ -1,16 +1,21 @@
-"""Bundles the smallest recipe inside the budget, with all that it came from: `dvc repro release`."""
+"""Bundles the smallest recipe that passes every gate, with all that it came from: `dvc repro release`."""
 
 import shutil
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import environment, stage
+import numpy as np
+
+from tasks.contracts import devices, environment, stage
 from tasks.contracts.errors import DataError, StageError
 from tasks.contracts.files import read_json, replacing, sha256, sha256_tree, write_json
 from tasks.contracts.params import Params, Release
 from tasks.contracts.progress import say
+from tasks.data import columns
+from tasks.device import golden as golden_vectors
 from tasks.device.running import ExportedFile
-from tasks.metrics.budget import Candidate, smallest_within
+from tasks.metrics.candidates import Candidate, judged, smallest_passing
+from tasks.metrics.gates import failed
 
 
 def release(
@@ -21,18 +26,21 @@ def release(
     evaluations: Path,
     profiles: Path,
     base: Path,
-    target: Path,
+    data: Path,
+    device: Path,
     source: Path,
     lock: Path,
     model: Path,
     labels: Path,
+    golden: Path,
     manifest: Path,
 ) -> None:
-    """Pick the recipe and write model, labels and manifest; where no recipe fits, the last bundle stays.
+    """Pick the recipe and write model, labels, golden vectors and manifest; where none passes, the last bundle stays.
 
     Raises:
-        DataError: a folder holds results of a recipe that `params.yaml` does not name.
-        StageError: no recipe keeps every bound.
+        DataError: a folder holds results of a recipe that `params.yaml` does not name, or a gate names no metric.
+        ParamsError: there is no such device.
+        StageError: no recipe passes every gate, or the chosen file gives other outputs than `evaluate` saw.
     """
     recipes = list(line.compress)
     require_exactly({
@@ -41,32 +49,39 @@ def release(
         evaluations: set(recipes),
         profiles: {f"{recipe}.json" for recipe in recipes},
     })  # fmt: skip
-    candidates = [_candidate(recipe, evaluations, profiles) for recipe in recipes]
-    chosen = smallest_within(candidates, params)
+    can_run = devices.load(device)
+    candidates = [judged(recipe, evaluations, profiles, params, can_run) for recipe in recipes]
+    chosen = smallest_passing(candidates)
     if chosen is None:
-        raise _none_fits(candidates, params)
-    file = models / "tflite" / f"{chosen.recipe}.tflite"
-    dataset = read_json(target)
-    inputs = {path.as_posix(): sha256(path) for path in (base, target, lock)}
-    inputs |= _origins(base, "base") | _origins(target, "target") | _sums(models) | _sums(evaluations)
-    with replacing(model) as model_file, replacing(labels) as labels_file, replacing(manifest) as manifest_file:
+        raise _none_passes(candidates)
+    target = columns.load(data)
+    file, predictions = models / "tflite" / f"{chosen.recipe}.tflite", evaluations / chosen.recipe / "predictions.npz"
+    with (
+        replacing(model) as model_file, replacing(labels) as labels_file, replacing(golden) as golden_file,
+        replacing(manifest) as manifest_file,
+    ):  # fmt: skip
         shutil.copyfile(file, model_file)
-        labels_file.write_text("\n".join(dataset["classes"]) + "\n", encoding="utf-8")
+        labels_file.write_text("\n".join(target.classes) + "\n", encoding="utf-8")
+        _write_golden(golden_file, target, predictions, params.golden_rows)
+        _require_replayed(model_file, golden_file)
         write_json(manifest_file, {
             "name": line.report.name,
             "kind": line.kind,
             "recipe": chosen.recipe,
             "input": _interface(file),
-            "files": {"model.tflite": sha256(model_file), "labels.txt": sha256(labels_file)},
+            "files": {path.name: sha256(part) for path, part in (
+                (model, model_file), (labels, labels_file), (golden, golden_file),
+            )},
             "metrics": read_json(evaluations / chosen.recipe / "metrics.json"),
-            "budget": _verdict(chosen, params),
-            "candidates": [_judged(candidate, params) for candidate in candidates],
+            "device": can_run.description,
+            "gates": [gate.recorded() for gate in chosen.gates],
+            "candidates": [candidate.recorded() for candidate in candidates],
             "parameters": line.model_dump(mode="json"),
-            "inputs": dict(sorted(inputs.items())),
+            "inputs": _inputs(line, base, data, lock, models, evaluations),
             "sources": _sums(source),
             "environment": environment.describe(),
         })  # fmt: skip
-    say(f"[100%] release: {chosen.recipe}, {chosen.size_bytes:,} bytes, accuracy {chosen.accuracy:.4f}")
+    say(f"[100%] release: {chosen.recipe}, {chosen.size_bytes:,} bytes, {len(chosen.gates)} gates passed")
 
 
 def require_exactly(expected: dict[Path, set[str]]) -> None:
@@ -86,26 +101,30 @@ def require_exactly(expected: dict[Path, set[str]]) -> None:
         )
 
 
-def _candidate(recipe: str, evaluations: Path, profiles: Path) -> Candidate:
-    metrics = read_json(evaluations / recipe / "metrics.json")
-    return Candidate(
-        recipe=recipe,
-        size_bytes=metrics["size_bytes"],
-        zip_bytes=metrics["zip_bytes"],
-        accuracy=metrics["accuracy"],
-        accuracy_drop=metrics["accuracy_drop"],
-        accuracy_drop_upper=metrics["accuracy_drop_interval"][1],
-        latency_us=read_json(profiles / f"{recipe}.json")["latency_us"]["median"],
-    )
-
-
-def _none_fits(candidates: list[Candidate], budget: Release) -> StageError:
-    rows = "\n  ".join(f"{candidate.recipe}: {'; '.join(candidate.broken(budget))}" for candidate in candidates)
+def _none_passes(candidates: list[Candidate]) -> StageError:
+    rows = "\n  ".join(f"{candidate.recipe}: {'; '.join(failed(candidate.gates))}" for candidate in candidates)
     return StageError(
-        got=f"no recipe inside the budget\n  {rows}",
+        got=f"no recipe passes every gate\n  {rows}",
         expected="at least one recipe that keeps every bound of release",
         do="raise the bound in params.yaml, or add a recipe under compress; the last release is untouched",
     )
+
+
+def _write_golden(path: Path, target: columns.Dataset, predictions: Path, wanted: int) -> None:
+    images = target.column("test", "image")
+    rows = golden_vectors.evenly(len(images), wanted)
+    with np.load(predictions) as seen:
+        golden_vectors.write(path, images.take(rows), seen["probabilities"][rows])
+
+
+def _require_replayed(model: Path, golden: Path) -> None:
+    difference = golden_vectors.replay(model, golden)
+    if difference:
+        raise StageError(
+            got=f"outputs that differ by up to {difference:.3g} from those that evaluate saw of the same file",
+            expected="equal outputs: what was measured is what ships",
+            do="run `dvc repro` on one kind of processor from evaluate on; the last release is untouched",
+        )
 
 
 def _interface(file: Path) -> dict[str, Any]:
@@ -118,23 +137,15 @@ def _interface(file: Path) -> dict[str, Any]:
     return {"shape": shape, "dtype": dtype, "scale": float(scale), "zero_point": int(zero_point), "feed": feed}
 
 
-def _verdict(chosen: Candidate, budget: Release) -> dict[str, Any]:
-    bounds = budget.model_dump()
-    return {name: {"bound": bounds[name], "kept": kept} for name, kept in chosen.verdict(budget).items()}
-
-
-def _judged(candidate: Candidate, budget: Release) -> dict[str, Any]:
-    """Describe a candidate; of its latency the verdict only, since the number differs between equal runs."""
-    shown = {name: value for name, value in vars(candidate).items() if name != "latency_us"}
-    return {**shown, "kept": candidate.verdict(budget)}
-
-
-def _origins(dataset: Path, role: str) -> dict[str, str]:
-    facts = read_json(dataset)
-    return {
-        f"data/raw/{role}/manifest.json": facts["raw_manifest_sha256"],
-        f"schemas/{role}.json": facts["schema_sha256"],
-    }
+def _inputs(line: Params, base: Path, data: Path, lock: Path, models: Path, evaluations: Path) -> dict[str, str]:
+    """Return the digests of all that the release came from, by path, sorted."""
+    target = data / columns.DATASET
+    found = {path.as_posix(): sha256(path) for path in (base, target, lock)}
+    for dataset, role in ((base, "base"), (target, "target")):
+        facts = read_json(dataset)
+        found[f"data/raw/{role}/manifest.json"] = facts["raw_manifest_sha256"]
+        found[f"schemas/{role}.json"] = facts["schema_sha256"]
+    return dict(sorted((found | _sums(models) | _sums(evaluations)).items()))
 
 
 def _sums(folder: Path) -> dict[str, str]:

@@ -86,12 +86,19 @@ class Dataset:
         """The class names; a label is an index into them."""
         return list(self.facts["classes"])
 
+    @cached_property
+    def attributes(self) -> list[str]:
+        """The names of the columns that describe the rows and are no input of the model."""
+        return list(self.facts["attributes"])
+
     def rows(self, split: SplitName) -> int:
         """Return the number of rows of a split."""
         return sum(shard["rows"] for shard in self.facts["splits"][split])
 
     def column(self, split: SplitName, name: str) -> Column:
         """Open a column: `image` (rows, height, width, channels) uint8, `label` (rows,) int32, `row` (rows,) int64.
+
+        An attribute is (rows,) of float64 or of text.
 
         Raises:
             DataError: the split has no rows.

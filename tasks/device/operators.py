@@ -3,7 +3,16 @@
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 DELEGATE = "DELEGATE"
+
+
+def written_types(interpreter: Any) -> list[str]:
+    """Return the types of the tensors that the operators of a loaded file write, such as ["int8"]."""
+    types = {int(tensor["index"]): np.dtype(tensor["dtype"]).name for tensor in interpreter.get_tensor_details()}
+    nodes = (node for node in interpreter._get_ops_details() if node["op_name"] != DELEGATE)
+    return sorted({types[int(index)] for node in nodes for index in node["outputs"] if int(index) in types})
 
 
 def operators(interpreter: Any) -> dict[str, dict[str, int]]:

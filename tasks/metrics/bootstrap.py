@@ -44,3 +44,9 @@ def percentile_interval(replicates: Array, confidence: float) -> list[float] | N
         return None
     low, high = np.nanquantile(replicates, [(1 - confidence) / 2, (1 + confidence) / 2])
     return [float(low), float(high)]
+
+
+def basic_interval(value: float, replicates: Array, confidence: float) -> list[float] | None:
+    """Return the outer quantiles mirrored at the value: for a metric whose replicates are all shifted to one side."""
+    quantiles = percentile_interval(replicates, confidence)
+    return [2 * value - quantiles[1], 2 * value - quantiles[0]] if quantiles else None

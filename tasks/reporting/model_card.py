@@ -18,7 +18,7 @@ def model_card(
         f"## Limits\n\n{owner.limits}",
         f"## Results\n\n{results.strip()}",
         f"## Each class\n\n{_per_class(bundle['metrics'])}",
-        f"## Budget\n\n{_budget(bundle)}",
+        f"## Gates\n\n{_gates(bundle)}",
         f"## On the device\n\n{_interface(bundle, profiles[bundle['recipe']])}",
         f"## Data\n\n{_data(dataset)}",
         f"## Lineage\n\n{_lineage(bundle)}",
@@ -29,16 +29,18 @@ def model_card(
 def _per_class(metrics: dict[str, Any]) -> str:
     rows: list[tuple[str, ...]] = [("class", "precision", "recall", "F1", "rows")]
     for name, measured in metrics["per_class"].items():
-        fractions = (f"{measured[key]:.4f}" for key in ("precision", "recall", "f1"))
+        figures = (measured[key] for key in ("precision", "recall", "f1"))
+        fractions = ("undefined" if figure is None else f"{figure:.4f}" for figure in figures)
         rows.append((name, *fractions, str(measured["rows"])))
     return markdown_table(rows)
 
 
-def _budget(bundle: dict[str, Any]) -> str:
-    rows: list[tuple[str, ...]] = [("bound", "value", "kept")]
-    rows += [
-        (name, f"{bound['bound']:g}", "yes" if bound["kept"] else "no") for name, bound in bundle["budget"].items()
-    ]
+def _gates(bundle: dict[str, Any]) -> str:
+    rows: list[tuple[str, ...]] = [("gate", "value", "interval", "bound", "passed")]
+    for gate in bundle["gates"]:
+        value = "" if gate["value"] is None else f"{gate['value']:g}"
+        interval = "[{:.4f}, {:.4f}]".format(*gate["interval"]) if gate["interval"] else ""
+        rows.append((gate["name"], value, interval, f"{gate['bound']:g}", "yes" if gate["passed"] else "no"))
     return markdown_table(rows)
 
 

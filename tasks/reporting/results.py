@@ -25,17 +25,18 @@ def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str,
     chosen = bundle["recipe"]
     rows = [HEADER]
     for recipe, measured in metrics.items():
-        low, high = measured["accuracy_interval"]
-        least, most = measured["accuracy_drop_interval"]
+        accuracy = measured["scores"]["accuracy"]
+        low, high = accuracy["interval"]
+        least, most = accuracy["drop_interval"]
         latency = profiles[recipe]["latency_us"]
         judged = next(candidate for candidate in bundle["candidates"] if candidate["recipe"] == recipe)
-        broken = [bound for bound, kept in judged["kept"].items() if not kept]
+        broken = [gate["name"] for gate in judged["gates"] if not gate["passed"]]
         rows.append((
             recipe,
-            "released" if recipe == chosen else "breaks " + ", ".join(broken) if broken else "fits",
-            f"{measured['accuracy']:.2%} [{low:.1%}, {high:.1%}]",
-            f"{measured['macro']['f1']:.4f}",
-            f"{100 * measured['accuracy_drop']:.2f} [{100 * least:.1f}, {100 * most:.1f}]",
+            "released" if recipe == chosen else "breaks " + ", ".join(broken) if broken else "passes",
+            f"{accuracy['value']:.2%} [{low:.1%}, {high:.1%}]",
+            f"{measured['scores']['f1_macro']['value']:.4f}",
+            f"{100 * accuracy['drop']:.2f} [{100 * least:.1f}, {100 * most:.1f}]",
             f"{measured['agreement_with_float32']:.2%}",
             f"{measured['size_bytes']:,}",
             f"{measured['zip_bytes']:,}",

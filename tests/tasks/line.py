@@ -86,8 +86,8 @@ def tiny_params() -> dict[str, Any]:
     for role in ("base", "target"):
         params["ingest"][role] = {"source": "path", "tracked": f"incoming/{role}.csv"}
         params["preprocess"][role] = {
-            "format": "pixels_csv", "image_shape": [16, 16, 1], "value_max": 16, "max_bad_fraction": 0.05,
-            "shard_rows": 100, "split": {"validation": 0.1, "test": 0.3, "seed": 0},
+            "format": "pixels_csv", "image_shape": [16, 16, 1], "value_max": 16, "attributes": None,
+            "max_bad_fraction": 0.05, "shard_rows": 100, "split": {"validation": 0.1, "test": 0.3, "seed": 0},
         }  # fmt: skip
     params["train"] |= {"architecture": "conv_net", "filters": [8, 16], "fit": fit(8)}
     params["fine_tune"] |= {"head": fit(2), "all_layers": fit(6)}
@@ -100,7 +100,15 @@ def tiny_params() -> dict[str, Any]:
     }  # fmt: skip
     params["export"] |= {"calibration_rows": 100}
     params["profile"] |= {"warm_up_runs": 5, "runs": 50}
-    params["release"] |= {"max_size_bytes": 1_000_000, "max_latency_us": 1e6, "max_accuracy_drop": 1.0}
+    params["release"] |= {
+        "max_size_bytes": 1_000_000,
+        "max_latency_us": 1e6,
+        "at_least": {},
+        "at_most": {},
+        "max_drop": {"accuracy": 1.0},
+        "max_slice_drop": 1.0,
+        "min_agreement": 0.0,
+    }
     return params
 
 
@@ -114,6 +122,7 @@ def create(folder: Path) -> Path:
     (folder / "schemas").mkdir()
     write_params(folder, tiny_params())
     shutil.copyfile(ROOT / "requirements.lock", folder / "requirements.lock")
+    shutil.copytree(ROOT / "presets", folder / "presets")
     shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     for role, start in (("base", 0), ("target", 300)):
         (folder / f"incoming/{role}.csv").write_text("\n".join(digits(start, start + 300)) + "\n")
@@ -125,8 +134,9 @@ def command(name: str) -> list[str]:
     """What dvc.yaml runs for a stage."""
     stage, _, key = name.partition("@")
     entry = yaml("dvc.yaml")["stages"][stage]
-    words: list[str] = entry.get("do", entry)["cmd"].replace("${key}", key).split()
-    return [sys.executable, *words[1:]]
+    device = tiny_params()["release"]["device"]
+    text: str = entry.get("do", entry)["cmd"].replace("${key}", key).replace("${release.device}", device)
+    return [sys.executable, *text.split()[1:]]
 
 
 def start(folder: Path, words: list[str], **environment: str) -> subprocess.Popen[str]:

@@ -20,7 +20,8 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
     Raises:
         DataError: there is no CSV file, or one is not gzip or text.
     """
-    files = sorted(path for path in folder.rglob("*") if path.name.endswith((".csv", ".csv.gz")))
+    beside = folder / (params.attributes or "")
+    files = sorted(path for path in folder.rglob("*") if path.name.endswith((".csv", ".csv.gz")) and path != beside)
     if not files:
         raise DataError(
             got=f"no CSV file among {sorted(path.name for path in folder.rglob('*'))[:5]}",

@@ -1,59 +1,58 @@
-"""The metrics of one class per row, all by scikit-learn and SciPy."""
+"""The metrics of one class per row."""
 
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
+from tasks.contracts.params import Evaluate
 from tasks.data.records import Array
+from tasks.metrics import classification
+from tasks.metrics.classification import predicted
+from tasks.metrics.curves import precision_recall_rows, reliability_rows, roc_rows, write_rows
+from tasks.metrics.measured import measured
+from tasks.metrics.slices import parts_of, sliced
 
-PRIMARY = "accuracy"
+PRIMARY = classification.PRIMARY
 
 
-def predicted(scores: Array) -> Array:
-    """Return the class index of each row, (rows,); the first of equal scores wins. `scores` is (rows, classes)."""
-    return np.asarray(scores.argmax(axis=1))
-
-
-def measure(labels: Array, scores: Array, classes: list[str], confidence: float) -> dict[str, Any]:
-    """Compute accuracy with its Wilson interval, and precision, recall and F1 per class and macro.
+def measure(
+    labels: Array, own: Array, reference: Array, classes: list[str], columns: dict[str, Array], params: Evaluate
+) -> dict[str, Any]:
+    """Measure a model against a reference on the same rows; see `tasks.metrics.measured.measured`.
 
     Args:
         labels: true class indices, (rows,).
-        scores: of the exported file, (rows, classes).
+        own: probabilities of the model, (rows, classes).
+        reference: probabilities of the float32 model, (rows, classes).
         classes: the class names.
-        confidence: of the interval, such as 0.95.
-
-    Returns:
-        Fractions in [0, 1]. A ratio without a denominator (a class that was never predicted) counts as 0.
+        columns: what the slices ask for, (rows,) each, by name.
+        params: of the stage.
     """
-    guesses = predicted(scores)
-    correct = int((guesses == labels).sum())
-    indices = np.arange(len(classes))
-    per_class = precision_recall_fscore_support(labels, guesses, labels=indices, zero_division=0.0)
-    macro = precision_recall_fscore_support(labels, guesses, labels=indices, average="macro", zero_division=0.0)
+    guesses, expected = predicted(own), predicted(reference)
+    parts = parts_of(labels, classes, columns, params.slices)
     return {
-        "accuracy": correct / len(labels),
-        "accuracy_interval": interval(correct, len(labels), confidence),
-        "confidence": confidence,
-        "correct": correct,
-        "rows": len(labels),
-        "macro": dict(zip(("precision", "recall", "f1"), map(float, macro[:3]), strict=True)),
-        "per_class": {
-            name: {
-                "precision": float(per_class[0][index]),
-                "recall": float(per_class[1][index]),
-                "f1": float(per_class[2][index]),
-                "rows": int(per_class[3][index]),
-            }
-            for index, name in enumerate(classes)
-        },
-        "confusion": confusion_matrix(labels, guesses, labels=indices).tolist(),
+        **measured(labels, own, reference, classes, params),
+        "agreement_with_float32": float((guesses == expected).mean()),
+        "confusion": confusion_matrix(labels, guesses, labels=range(len(classes))).tolist(),
+        "slices": sliced(guesses == labels, expected == labels, parts, params.confidence),
     }
 
 
-def interval(correct: int, rows: int, confidence: float) -> list[float]:
-    """Return the Wilson score interval of a fraction, as [low, high] (Wilson 1927)."""
-    bounds = binomtest(correct, rows).proportion_ci(confidence, method="wilson")
-    return [float(bounds.low), float(bounds.high)]
+def write_tables(
+    labels: Array,
+    own: Array,
+    classes: list[str],
+    bins: int,
+    *,
+    confusion: Path,
+    roc: Path,
+    precision_recall: Path,
+    reliability: Path,
+) -> None:
+    """Write what `dvc plots` shows; of `confusion` a line per row."""
+    pairs = ((classes[label], classes[guess]) for label, guess in zip(labels, predicted(own), strict=True))
+    write_rows(confusion, ("actual", "predicted"), pairs)
+    write_rows(roc, ("class", "false_positive_rate", "true_positive_rate"), roc_rows(labels, own, classes))
+    write_rows(precision_recall, ("class", "recall", "precision"), precision_recall_rows(labels, own, classes))
+    write_rows(reliability, ("confidence", "accuracy", "rows"), reliability_rows(labels, own, bins))
