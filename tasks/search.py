@@ -83,9 +83,12 @@ def _task(line: Params, name: str, recipe: Recipe, float32: Outcome | None) -> T
 def _none_fits(found: list[Found], tested: dict[str, Confirmation], bounds: Search) -> StageError:
     upper = {name: one.accuracy_drop_interval[1] for name, one in tested.items()}
     rows = [f"{name}: accuracy drop up to {drop:.4f} > {bounds.max_accuracy_drop:g}" for name, drop in upper.items()]
-    smallest = min((one.outcome.zip_bytes for one in found), default=None)
-    if not tested and smallest:
+    smallest = min((one.outcome.zip_bytes for one in found), default=0)
+    if found and bounds.max_zip_bytes and smallest > bounds.max_zip_bytes:
         rows = [f"the smallest of {len(found)} has {smallest:,} zip bytes > {bounds.max_zip_bytes:,}"]
+    elif found and not rows:
+        least = min(one.outcome.accuracy_drop for one in found)
+        rows = [f"the least drop of {len(found)} is {least:.4f} on the rows that choose"]
     return StageError(
         got="no trial inside the bounds\n  " + ("\n  ".join(rows) or "every one failed"),
         expected="at least one that keeps every bound of search",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.compression.search.pareto import front
+from tasks.compression.search.pareto import front, is_within
 from tasks.compression.search.trial import Outcome
 from tasks.contracts.params import Search
 from tasks.metrics.paired import accuracy_drop
@@ -43,20 +43,17 @@ def confirmed(
     Args:
         outcomes: of the trials, by their names; their drops are those on the choosing rows.
         reference: which rows the float32 file gets right.
-        bounds: files over `max_zip_bytes` are left out untested.
+        bounds: what does not keep them on the choosing rows, by its estimate, is left out untested.
         confidence: of the intervals.
 
     Returns:
         The tested recipes in the order of the tests; the last one that is kept is the choice.
     """
-    small = {
-        name: one for name, one in outcomes.items() if not bounds.max_zip_bytes or one.zip_bytes <= bounds.max_zip_bytes
-    }
+    hopeful = {name: one for name, one in outcomes.items() if is_within(one, bounds)}
     tested: dict[str, Confirmation] = {}
-    for name in sorted(front(small), key=lambda name: (-small[name].zip_bytes, name)):
-        compared = accuracy_drop(
-            np.array(reference)[CONFIRMING], np.array(small[name].right)[CONFIRMING], confidence
-        )  # fmt: skip
+    for name in sorted(front(hopeful), key=lambda name: (-hopeful[name].zip_bytes, name)):
+        right = np.array(hopeful[name].right)
+        compared = accuracy_drop(np.array(reference)[CONFIRMING], right[CONFIRMING], confidence)
         upper = compared["accuracy_drop_interval"][1]
         tested[name] = Confirmation(**compared, kept=upper <= bounds.max_accuracy_drop)
         if not tested[name].kept:
