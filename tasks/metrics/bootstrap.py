@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.stats import binomtest
 
 from tasks.data.records import Array
 
@@ -46,7 +47,13 @@ def percentile_interval(replicates: Array, confidence: float) -> list[float] | N
     return [float(low), float(high)]
 
 
-def basic_interval(value: float, replicates: Array, confidence: float) -> list[float] | None:
-    """Return the outer quantiles mirrored at the value: for a metric whose replicates are all shifted to one side."""
+def mirrored_interval(value: float, replicates: Array, confidence: float) -> list[float] | None:
+    """Return the outer quantiles mirrored at the value (the basic bootstrap): it takes back the replicates' bias."""
     quantiles = percentile_interval(replicates, confidence)
     return [2 * value - quantiles[1], 2 * value - quantiles[0]] if quantiles else None
+
+
+def wilson(correct: int, rows: int, confidence: float) -> list[float]:
+    """Return the Wilson score interval of a fraction, as [low, high] (Wilson 1927)."""
+    bounds = binomtest(correct, rows).proportion_ci(confidence, method="wilson")
+    return [float(bounds.low), float(bounds.high)]

@@ -1,44 +1,46 @@
-"""The metrics of `classification` for every resample at once, and what their intervals and differences follow from."""
-
-from itertools import chain
+"""The metrics of `classification` for many resamples at once: what their intervals and differences follow from."""
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from tasks.data.records import Array
-from tasks.metrics.bootstrap import one_hot, resampled
+from tasks.metrics import classification
+from tasks.metrics.bootstrap import one_hot
 from tasks.metrics.classification import Settings, bin_of, normalised, predicted
 
 # Ranking metrics of a resample are computed on scores sorted into at most this many levels.
 LEVELS = 256
+EPSILON = float(np.finfo(np.float64).eps)  # scikit-learn's, for the logarithm of 0
 
 
-class Sums:
-    """The sums over rows that the metrics of one model follow from.
+class Classification:
+    """A classifier's metrics; see `tasks.metrics.compared.Metrics`.
 
-    Rows of the matrix: right answers, rows and guesses of each class; log loss; hits among the top k; surplus of
-    confidence in each calibration bin; positives and negatives of each class at each level of the scores.
+    Of the sums over rows that they follow from the matrix has a row each: right answers, rows and guesses of each
+    class; log loss; hits among the top k; surplus of confidence in each calibration bin; positives and negatives of
+    each class at each level of the scores.
     """
 
-    def __init__(self, labels: Array, probabilities: Array, settings: Settings) -> None:
-        self.num_classes, self._settings = probabilities.shape[1], settings
-        classes, shares, guesses = self.num_classes, normalised(probabilities), predicted(probabilities)
-        right, chosen = guesses == labels, shares.max(axis=1)
-        likelihood = np.clip(shares[np.arange(len(labels)), labels], np.finfo(shares.dtype).eps, 1)
-        above = (probabilities > probabilities[np.arange(len(labels)), labels][:, np.newaxis]).sum(axis=1)
-        blocks = [
-            one_hot(labels, classes, right), one_hot(labels, classes), one_hot(guesses, classes),
-            csr_matrix(np.stack([-np.log(likelihood), above < settings.top_k]).astype(np.float32)),
-            one_hot(bin_of(chosen, settings.calibration_bins), settings.calibration_bins, chosen - right),
-        ]  # fmt: skip
-        levels = _levels(probabilities)
-        for index in range(classes):
-            blocks.append(one_hot(2 * levels[:, index] + (labels == index), 2 * LEVELS))
-        self._ends = np.cumsum([block.shape[0] for block in blocks])
-        self._matrix = vstack(blocks, format="csr")
+    lower_is_better = classification.LOWER_IS_BETTER
+    mirrored = frozenset({"calibration_error"})  # a sum of absolute values grows with every resample
 
-    def metrics(self, counts: Array) -> dict[str, Array]:
-        """Return the metrics, (resamples,) each, for how often each row is drawn, (rows, resamples)."""
+    def __init__(self, labels: Array, probabilities: Array, classes: list[str], settings: Settings) -> None:
+        """Take true class indices, (rows,), and probabilities, (rows, classes)."""
+        self.rows, self._settings = len(labels), settings
+        self.scored = classification.scored(labels, probabilities, classes, settings)
+        self.fractions = frozenset(self.scored.values) - {"log_loss"}
+        self._num_classes = len(classes)
+        self._matrix, self._ends = self._sums(labels, probabilities)
+
+    def values(self) -> dict[str, float | None]:
+        """Return scikit-learn's figures."""
+        return self.scored.values
+
+    def of_resamples(self, counts: Array) -> dict[str, Array]:
+        """Return the metrics, (resamples,) each, for how often each row is drawn, (rows, resamples).
+
+        Those of ranking are computed on levels, and so are off by a little, the same for all resamples.
+        """
         right, rows, guesses, simple, surplus, *ranked = np.split(self._matrix @ counts, self._ends[:-1])
         total = counts.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -49,32 +51,26 @@ class Sums:
             found[f"{name}_weighted"] = _mean(figure, rows)
         found[f"top_{self._settings.top_k}_accuracy"] = simple[1] / total
         found |= {"log_loss": simple[0] / total, "calibration_error": np.abs(surplus).sum(axis=0) / total}
-        return found | _ranking(np.stack(ranked).reshape(self.num_classes, LEVELS, 2, -1))
+        return found | _ranking(np.stack(ranked).reshape(self._num_classes, LEVELS, 2, -1))
 
-
-def replicates(
-    labels: Array, models: list[Array], settings: Settings, resamples: int, seed: int
-) -> list[dict[str, Array]]:
-    """Return the metrics of every resample for models on the same rows; the resamples are the same for all of them.
-
-    Args:
-        labels: true class indices, (rows,).
-        models: the probabilities of each model, (rows, classes).
-        settings: see `Settings`.
-        resamples: how many.
-        seed: of the draws.
-
-    Returns:
-        For each metric of each model (1 + resamples,), the rows themselves first.
-    """
-    sums = [Sums(labels, probabilities, settings) for probabilities in models]
-    all_once = np.ones((len(labels), 1), np.float32)
-    draws = chain([all_once], resampled(len(labels), resamples, seed))
-    chunks = [[one.metrics(counts) for one in sums] for counts in draws]
-    return [
-        {name: np.concatenate([chunk[index][name] for chunk in chunks]) for name in chunks[0][index]}
-        for index in range(len(models))
-    ]
+    def _sums(self, labels: Array, probabilities: Array) -> tuple[csr_matrix, Array]:
+        """Return the matrix, (sums, rows), and where each block of it ends."""
+        classes, bins = self._num_classes, self._settings.calibration_bins
+        shares, guesses = normalised(probabilities), predicted(probabilities)
+        right, confidence = guesses == labels, shares.max(axis=1)
+        own = np.take_along_axis(probabilities, labels[:, np.newaxis].astype(np.intp), axis=1)
+        likelihood = np.clip(
+            np.take_along_axis(shares, labels[:, np.newaxis].astype(np.intp), axis=1)[:, 0], EPSILON, 1
+        )
+        hits = (probabilities > own).sum(axis=1) < self._settings.top_k
+        levels = _levels(probabilities)
+        blocks = [
+            one_hot(labels, classes, right), one_hot(labels, classes), one_hot(guesses, classes),
+            csr_matrix(np.stack([-np.log(likelihood), hits]).astype(np.float32)),
+            one_hot(bin_of(confidence, bins), bins, confidence - right),
+            *(one_hot(2 * levels[:, index] + (labels == index), 2 * LEVELS) for index in range(classes)),
+        ]  # fmt: skip
+        return vstack(blocks, format="csr"), np.cumsum([block.shape[0] for block in blocks])
 
 
 def _levels(probabilities: Array) -> Array:

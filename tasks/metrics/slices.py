@@ -8,7 +8,7 @@ import numpy as np
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.params import Slice
 from tasks.data.records import Array
-from tasks.metrics.measured import wilson
+from tasks.metrics.bootstrap import wilson
 from tasks.metrics.paired import accuracy_drop
 
 MAX_VALUES = 100

@@ -14,9 +14,11 @@ import scipy.stats
 from ai_edge_litert.interpreter import Interpreter
 from sklearn import metrics as sklearn_metrics
 
+from tasks.compression.file import File
 from tasks.contracts.files import read_json
 from tasks.data import columns
-from tasks.kinds.image_classification import scores
+from tasks.metrics.bootstrap import wilson
+from tasks.metrics.paired import accuracy_drop
 from tests.tasks import line
 
 every_recipe = pytest.mark.parametrize("recipe", line.RECIPES)
@@ -29,17 +31,61 @@ def results(folder: Path, recipe: str) -> tuple[dict[str, Any], Any, Any]:
     return read_json(report / "metrics.json"), predictions["label"], predictions["probabilities"].argmax(axis=1)
 
 
+def expected_scores(labels: Any, scores: Any) -> dict[str, float]:
+    """What anyone gets from the saved predictions with scikit-learn."""
+    guesses, shares = scores.argmax(axis=1), scores.astype(float) / scores.astype(float).sum(axis=1, keepdims=True)
+    truth = np.eye(10)[labels]
+    expected = {
+        "accuracy": sklearn_metrics.accuracy_score(labels, guesses),
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(labels, guesses),
+        "top_3_accuracy": sklearn_metrics.top_k_accuracy_score(labels, scores, k=3, labels=range(10)),
+        "log_loss": sklearn_metrics.log_loss(labels, shares, labels=range(10)),
+    }
+    for average in ("macro", "weighted"):
+        three = sklearn_metrics.precision_recall_fscore_support(labels, guesses, average=average, zero_division=np.nan)
+        expected |= {f"{name}_{average}": three[place] for place, name in enumerate(("precision", "recall", "f1"))}
+    for average in ("macro", "micro"):
+        expected[f"roc_auc_{average}"] = sklearn_metrics.roc_auc_score(truth, scores, average=average)
+        expected[f"average_precision_{average}"] = sklearn_metrics.average_precision_score(
+            truth, scores, average=average
+        )
+    confidence, right = shares.max(axis=1), guesses == labels
+    bins = np.clip(np.ceil(confidence * 15).astype(int) - 1, 0, 14)
+    gaps = [abs((right - confidence)[bins == one].sum()) for one in range(15)]
+    return expected | {"calibration_error": sum(gaps) / len(labels)}
+
+
 @every_recipe
-def test_metrics_are_those_of_scikit_learn(recipe: str, tiny_line: Path) -> None:
+def test_every_metric_is_that_of_scikit_learn_on_the_saved_predictions(recipe: str, tiny_line: Path) -> None:
     got, labels, guesses = results(tiny_line, recipe)
-    assert got["accuracy"] == sklearn_metrics.accuracy_score(labels, guesses) == got["correct"] / got["rows"]
-    assert got["macro"]["f1"] == pytest.approx(sklearn_metrics.f1_score(labels, guesses, average="macro"))
-    report = sklearn_metrics.classification_report(labels, guesses, output_dict=True, zero_division=0)
+    scores = np.load(tiny_line / f"reports/evaluate/{recipe}/predictions.npz")["probabilities"]
+    expected = expected_scores(labels, scores)
+    assert {name: one["value"] for name, one in got["scores"].items()} == pytest.approx(expected, abs=1e-9)
+    reference = np.load(tiny_line / "reports/evaluate/float32/predictions.npz")["probabilities"]
+    before = expected_scores(labels, reference)
+    signs = {name: 1 if name in {"log_loss", "calibration_error"} else -1 for name in expected}
+    drops = {name: signs[name] * (expected[name] - before[name]) for name in expected}
+    assert {name: one["drop"] for name, one in got["scores"].items()} == pytest.approx(drops, abs=1e-9)
+    report = sklearn_metrics.classification_report(labels, guesses, output_dict=True, zero_division=np.nan)
     assert list(got["per_class"]) == [str(digit) for digit in range(10)]
-    for name, measured in got["per_class"].items():
-        expected = {key: report[name][key] for key in ("precision", "recall")}
-        expected |= {"f1": report[name]["f1-score"], "rows": report[name]["support"]}
-        assert measured == pytest.approx(expected)
+    for index, (name, measured) in enumerate(got["per_class"].items()):
+        own, one = labels == index, {key: report[name][key] for key in ("precision", "recall")}
+        one |= {"f1": report[name]["f1-score"], "rows": report[name]["support"]}
+        one["roc_auc"] = sklearn_metrics.roc_auc_score(own, scores[:, index])
+        one["average_precision"] = sklearn_metrics.average_precision_score(own, scores[:, index])
+        assert measured == pytest.approx(one, abs=1e-9)
+
+
+@every_recipe
+def test_every_interval_holds_its_value_and_that_of_float32_against_itself_is_nothing(
+    recipe: str, tiny_line: Path
+) -> None:
+    got = results(tiny_line, recipe)[0]
+    for name, one in got["scores"].items():
+        for value, (low, high) in ((one["value"], one["interval"]), (one["drop"], one["drop_interval"])):
+            assert low - 1e-6 <= value <= high + 1e-6, name
+    if recipe == "float32":
+        assert {one["drop"] for one in got["scores"].values()} == {0.0}
 
 
 @every_recipe
@@ -63,6 +109,35 @@ def test_the_confusion_counts_true_classes_in_rows_and_the_table_lists_each_row(
 
 
 @every_recipe
+def test_the_area_under_the_plotted_curves_is_that_of_the_metrics(recipe: str, tiny_line: Path) -> None:
+    got, labels, _ = results(tiny_line, recipe)
+    folder = tiny_line / "reports/evaluate" / recipe
+    with (folder / "roc.csv").open(newline="") as file:
+        points = [row for row in csv.DictReader(file) if row["class"] == "all classes"]
+    area = sklearn_metrics.auc(
+        [float(row["false_positive_rate"]) for row in points], [float(row["true_positive_rate"]) for row in points]
+    )
+    assert area == pytest.approx(got["scores"]["roc_auc_micro"]["value"], abs=0.01)
+    with (folder / "reliability.csv").open(newline="") as file:
+        bins = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    assert sum(one["rows"] for one in bins) == len(labels)
+    error = sum(one["rows"] * abs(one["accuracy"] - one["confidence"]) for one in bins) / len(labels)
+    assert error == pytest.approx(got["scores"]["calibration_error"]["value"])
+    with (folder / "precision_recall.csv").open(newline="") as file:
+        assert {row["class"] for row in csv.DictReader(file)} == {"all classes", *got["per_class"]}
+
+
+@every_recipe
+def test_slices_are_parts_of_the_test_rows_the_worst_first(recipe: str, tiny_line: Path) -> None:
+    got, labels, guesses = results(tiny_line, recipe)
+    assert [one["accuracy"] for one in got["slices"]] == sorted(one["accuracy"] for one in got["slices"])
+    for one in got["slices"]:
+        part = labels == int(one["slice"].removeprefix("class = "))
+        assert one["rows"] == part.sum() and one["accuracy"] == (guesses == labels)[part].mean()
+        assert one["accuracy"] == got["per_class"][one["slice"].removeprefix("class = ")]["recall"]
+
+
+@every_recipe
 def test_the_zip_bytes_are_those_of_a_zip_of_the_file(recipe: str, tiny_line: Path, tmp_path: Path) -> None:
     file = tiny_line / f"models/tflite/{recipe}.tflite"
     with zipfile.ZipFile(tmp_path / "a.zip", "w", compression=zipfile.ZIP_DEFLATED) as archive:
@@ -82,9 +157,10 @@ def test_agreement_is_counted_on_the_same_rows(recipe: str, tiny_line: Path) -> 
 def test_the_drop_is_that_against_float32_on_the_same_rows(recipe: str, tiny_line: Path) -> None:
     got, labels, guesses = results(tiny_line, recipe)
     _, _, reference = results(tiny_line, "float32")
-    assert got["accuracy_drop"] == pytest.approx((reference == labels).mean() - (guesses == labels).mean())
-    low, high = got["accuracy_drop_interval"]
-    assert low < got["accuracy_drop"] < high
+    accuracy = got["scores"]["accuracy"]
+    assert accuracy["drop"] == pytest.approx((reference == labels).mean() - (guesses == labels).mean())
+    expected = accuracy_drop(reference == labels, guesses == labels, 0.95)
+    assert accuracy["drop_interval"] == expected["accuracy_drop_interval"]
 
 
 @every_recipe
@@ -106,20 +182,60 @@ def test_the_interval_is_wilsons(correct: int, rows: int) -> None:
     z = 1.959963984540054
     centre = (correct + z * z / 2) / (rows + z * z)
     half = z / (rows + z * z) * math.sqrt(correct * (rows - correct) / rows + z * z / 4)
-    assert scores.interval(correct, rows, 0.95) == pytest.approx([centre - half, centre + half], abs=1e-9)
+    assert wilson(correct, rows, 0.95) == pytest.approx([centre - half, centre + half], abs=1e-9)
 
 
 def test_the_interval_in_the_metrics_is_that_of_the_accuracy(tiny_line: Path) -> None:
-    got = results(tiny_line, "float32")[0]
-    assert got["accuracy_interval"] == scores.interval(got["correct"], got["rows"], 0.95)
+    got, labels, guesses = results(tiny_line, "float32")
+    assert got["scores"]["accuracy"]["interval"] == wilson(int((guesses == labels).sum()), got["rows"], 0.95)
 
 
-def test_a_class_that_was_never_predicted_counts_as_zero() -> None:
-    guesses = np.eye(3)[[0, 0, 1, 1]]
-    got = scores.measure(np.array([0, 0, 1, 2]), guesses, ["a", "b", "c"], confidence=0.9)
-    assert got["per_class"]["c"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "rows": 1}
-    assert got["macro"]["recall"] == pytest.approx(2 / 3)
-    assert got["confusion"] == [[2, 0, 0], [0, 1, 0], [0, 1, 0]]
+def test_a_file_that_gives_no_numbers_is_refused_and_the_last_metrics_stay(tiny_line: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_line, tmp_path / "line"))
+    path = folder / "models/tflite/float32.tflite"
+    file = File(path.read_bytes())
+    (first, *_) = file.weighted()
+    file.set_values(first.kernel, np.full_like(file.values(first.kernel), np.nan))
+    path.write_bytes(file.content())
+    done = line.run(folder, "evaluate@float32")
+    assert done.returncode == 1 and "NaN or infinite outputs" in done.stdout and "90 of 90 test rows" in done.stdout
+    assert line.tree(folder / "reports") == line.tree(tiny_line / "reports")
+
+
+def test_a_slice_of_a_column_that_is_not_there_is_refused(tiny_line: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_line, tmp_path / "line"))
+    params = line.tiny_params()
+    params["evaluate"]["slices"] = [{"column": "writer", "at_least": None, "below": None}]
+    line.write_params(folder, params)
+    done = line.run(folder, "evaluate@int8")
+    assert done.returncode == 78 and "writer" in done.stdout and "it has none" in done.stdout
+
+
+def test_columns_beside_the_data_become_slices(tiny_line: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_line, tmp_path / "line"))
+    lines = (folder / "incoming/target.csv").read_text().splitlines()
+    rows = [f"target.csv:{number},{'anna' if number % 3 else 'ben'},{number}" for number in range(1, len(lines) + 1)]
+    raw = Path(shutil.move(folder / "incoming/target.csv", folder / "target.csv"))
+    (folder / "incoming/target").mkdir()
+    shutil.move(raw, folder / "incoming/target/target.csv")
+    (folder / "incoming/target/rows.csv").write_text("\n".join(["source,writer,number", *rows]) + "\n")
+    params = line.tiny_params()
+    params["ingest"]["target"]["tracked"] = "incoming/target"
+    params["preprocess"]["target"]["attributes"] = "rows.csv"
+    params["evaluate"]["slices"] = [
+        {"column": "writer", "at_least": None, "below": None}, {"column": "number", "at_least": 100, "below": 200.5},
+    ]  # fmt: skip
+    line.write_params(folder, params)
+    line.run_all(folder, ["ingest@target", "preprocess@target", "evaluate@int8"])
+    got, labels, guesses = results(folder, "int8")
+    number = columns.load(folder / "data/ready/target").column("test", "number").all()
+    parts = {one["slice"]: one for one in got["slices"] if not one["slice"].startswith("class")}
+    assert set(parts) == {"writer = anna", "writer = ben", "number >= 100 and number < 200.5"}
+    for name, part in (
+        ("writer = ben", number % 3 == 0), ("number >= 100 and number < 200.5", (number >= 100) & (number < 200.5)),
+    ):  # fmt: skip
+        assert parts[name]["rows"] == part.sum()
+        assert parts[name]["accuracy"] == (guesses == labels)[part].mean()
 
 
 def test_measuring_again_elsewhere_gives_equal_bytes(tiny_line: Path, tmp_path: Path) -> None:

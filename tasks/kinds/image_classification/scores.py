@@ -8,9 +8,12 @@ from sklearn.metrics import confusion_matrix
 from tasks.contracts.params import Evaluate
 from tasks.data.records import Array
 from tasks.metrics import classification
-from tasks.metrics.classification import predicted
+from tasks.metrics.bootstrap import wilson
+from tasks.metrics.classification import Settings, predicted
+from tasks.metrics.compared import compared
 from tasks.metrics.curves import precision_recall_rows, reliability_rows, roc_rows, write_rows
-from tasks.metrics.measured import measured
+from tasks.metrics.paired import accuracy_drop
+from tasks.metrics.resampling import Classification
 from tasks.metrics.slices import parts_of, sliced
 
 PRIMARY = classification.PRIMARY
@@ -19,7 +22,9 @@ PRIMARY = classification.PRIMARY
 def measure(
     labels: Array, own: Array, reference: Array, classes: list[str], columns: dict[str, Array], params: Evaluate
 ) -> dict[str, Any]:
-    """Measure a model against a reference on the same rows; see `tasks.metrics.measured.measured`.
+    """Measure a model against a reference on the same rows.
+
+    Accuracy and its drop have intervals of their own (Wilson; Agresti and Min), which hold where few rows differ, too.
 
     Args:
         labels: true class indices, (rows,).
@@ -28,14 +33,26 @@ def measure(
         classes: the class names.
         columns: what the slices ask for, (rows,) each, by name.
         params: of the stage.
+
+    Returns:
+        `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null or a class is left out of an
+        average; `per_class`; `agreement_with_float32`; `confusion`: rows of true classes; `slices`, the worst first.
     """
+    settings = Settings(params.top_k, params.calibration_bins)
+    measured = Classification(labels, own, classes, settings)
+    scores = compared(measured, Classification(labels, reference, classes, settings), params)
     guesses, expected = predicted(own), predicted(reference)
+    right, before = guesses == labels, expected == labels
+    scores[PRIMARY]["interval"] = wilson(int(right.sum()), len(right), params.confidence)
+    scores[PRIMARY]["drop_interval"] = accuracy_drop(before, right, params.confidence)["accuracy_drop_interval"]
     parts = parts_of(labels, classes, columns, params.slices)
     return {
-        **measured(labels, own, reference, classes, params),
+        "scores": scores,
+        "undefined": measured.scored.undefined,
+        "per_class": dict(zip(classes, measured.scored.per_class, strict=True)),
         "agreement_with_float32": float((guesses == expected).mean()),
         "confusion": confusion_matrix(labels, guesses, labels=range(len(classes))).tolist(),
-        "slices": sliced(guesses == labels, expected == labels, parts, params.confidence),
+        "slices": sliced(right, before, parts, params.confidence),
     }
 
 
