@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, sha256
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.data.formats.image_folder import UNREADABLE, decode
+from tasks.device.bundle import MODEL, labels, opened
 from tasks.device.running import ExportedFile
 from tasks.kinds.image_classification.rows import model_input
 
@@ -21,29 +21,15 @@ def predict(bundle: Path, image: Path) -> list[tuple[str, float]]:
     Raises:
         DataError: the bundle lacks a file or holds a changed one, or the image cannot be read.
     """
-    manifest_file = bundle / "manifest.json"
-    if not manifest_file.is_file():
-        raise DataError(
-            got=f"no {manifest_file}", expected="a released bundle", do="run `make run`, or correct the path"
-        )
-    manifest = read_json(manifest_file)
-    for name, expected in manifest["files"].items():
-        got = sha256(bundle / name) if (bundle / name).is_file() else "no file"
-        if got != expected:
-            raise DataError(
-                got=f"{bundle / name}: {got}",
-                expected=f"SHA-256 {expected}",
-                do="take the whole bundle from its source",
-            )
+    manifest = opened(bundle)
     shape = tuple(manifest["input"]["shape"])
     try:
         pixels = decode(image, channels=shape[2])
     except UNREADABLE as error:
         raise DataError(got=f"{image}: {error}", expected="an image file", do="correct the path") from None
     raw = model_input(pixels[None], shape, value_max=255)
-    probabilities = ExportedFile(bundle / "model.tflite", threads=1).probabilities(raw)[0]
-    labels = (bundle / "labels.txt").read_text(encoding="utf-8").splitlines()
-    return sorted(zip(labels, map(float, probabilities), strict=True), key=lambda pair: -pair[1])
+    probabilities = ExportedFile(bundle / MODEL, threads=1).probabilities(raw)[0]
+    return sorted(zip(labels(bundle), map(float, probabilities), strict=True), key=lambda pair: -pair[1])
 
 
 def main() -> None:
