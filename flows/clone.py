@@ -19,16 +19,17 @@ def git(root: Path, *arguments: str) -> str:
 
 
 @contextmanager
-def clean_clone(root: Path) -> Iterator[Path]:
+def clean_clone(root: Path, revision: str | None = None) -> Iterator[Path]:
     """A clone of the commit that `root` is at; it is removed at the end, its artifacts stay in the cache of `root`.
 
-    Changes in `root` that are not committed are not in it.
+    Changes in `root` that are not committed are not in it. With a `revision`, such as a tag, it is of that commit.
 
     Raises:
         Refused: `root` has no commit.
     """
-    commit = head(root)
-    warn_of_changes(root, commit)
+    commit = revision or head(root)
+    if revision is None:
+        warn_of_changes(root, commit)
     folder = root / ".trimline" / "clones"  # on the same file system, so that the cache can be linked
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
@@ -41,7 +42,7 @@ def clean_clone(root: Path) -> Iterator[Path]:
             shutil.copy2(private, clone / ".dvc" / "config.local")
         cache = graph.share_storage(root, clone)
         get_run_logger().info(
-            "working in a clean clone of commit %s; artifacts go to the DVC cache %s", commit[:10], cache
+            "working in a clean clone of %s; artifacts go to the DVC cache %s", revision or commit[:10], cache
         )
         yield clone
 

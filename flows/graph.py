@@ -114,6 +114,12 @@ def restore(root: Path, *, shared_cache: bool) -> Generator[str, None, None]:
         yield from child.lines(f"dvc {command}", dvc("--wait-for-lock", command, "--allow-missing", *missing), root)
 
 
+def bring_stage(root: Path, stage: str) -> Generator[str, None, None]:
+    """Bring the outputs of one stage as `dvc.lock` names them, from the default remote or from the cache."""
+    command = "pull" if has_default_remote(root) else "checkout"
+    yield from child.lines(f"dvc {command}", dvc("--wait-for-lock", command, stage), root)
+
+
 def has_default_remote(root: Path) -> bool:
     """Whether the repository's own configuration names a default remote."""
     return configuration(root).has_option("core", "remote")

@@ -1,5 +1,6 @@
 """The flow `retrain`: new data, the pipeline in a clean clone, and, if its release passes, a branch and a version."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,19 +11,22 @@ from prefect.runtime import flow_run
 
 from flows import child, graph
 from flows.clone import clean_clone, git
+from flows.errors import CommandFailed, StageFailed
 from flows.pipeline import run_stages
 from flows.show import log
 
 POINTERS = ("dvc.lock", "*.dvc")  # the tracked files that say which artifacts belong to a commit
 AUTHOR = {"user.name": "Trimline", "user.email": "trimline@localhost"}
 MODEL = "trimline"
+BUNDLE = Path("release")
 
 
 @flow(name="retrain")
 def retrain(branch: str | None = None) -> str:
     """Fetch new data, run every stage in a clean clone of the last commit, and publish what came of it.
 
-    Nothing is published when a stage fails, `release` with its gates among them, or when nothing has changed.
+    Nothing is published when a stage fails, `release` with its gates among them, when the new release is worse than the
+    newest version on the same rows, or when nothing has changed.
 
     Args:
         branch: The new branch to publish to; `retrain/<UTC time>-<name of this run>` if not given.
@@ -30,6 +34,8 @@ def retrain(branch: str | None = None) -> str:
     with clean_clone(Path.cwd()) as clone:
         log(graph.update_imports(clone))
         run_stages(clone, pull=True, shared_cache=True)
+        if git(clone, "status", "--porcelain", "--", *POINTERS):
+            hold_against_champion(clone)
         said = publish(clone, branch or new_branch())
     create_markdown_artifact(said, key="publication", description="What this run published, or why nothing")
     get_run_logger().info("%s", said)
@@ -39,6 +45,31 @@ def retrain(branch: str | None = None) -> str:
 def new_branch() -> str:
     """A name that no other run has."""
     return f"retrain/{datetime.now(UTC):%Y%m%d-%H%M%S}-{flow_run.name}"
+
+
+def hold_against_champion(clone: Path) -> None:
+    """Let `tasks.compare` judge the new release beside that of the newest version; without one there is none to beat.
+
+    Raises:
+        StageFailed: The new release is worse than `compare` in params.yaml allows.
+    """
+    champion = newest_version(clone)
+    if champion is None:
+        get_run_logger().info("no version yet: the first release is held to the bounds of `release` alone")
+        return
+    with clean_clone(Path.cwd(), champion) as before:
+        log(graph.bring_stage(before, BUNDLE.name))
+        command = [sys.executable, "-m", "tasks.compare", str(before / BUNDLE), str(BUNDLE)]
+        try:
+            log(child.lines("compare", command, clone))
+        except CommandFailed as failure:
+            raise StageFailed("compare", failure.status, failure.tail) from failure
+
+
+def newest_version(clone: Path) -> str | None:
+    """The tag of the newest published version, such as `trimline@v1.2.0`; None where nothing was published."""
+    tags = git(clone, "tag", "--list", f"{MODEL}@v*", "--sort=-version:refname").splitlines()
+    return tags[0] if tags else None
 
 
 def publish(clone: Path, branch: str) -> str:

@@ -66,8 +66,8 @@ def search(line: Params) -> None:
         )
     outcomes = {one.name: one.outcome for one in found}
     tested = confirmed(outcomes, float32.right, line.search, line.evaluate.confidence)
-    kept = [name for name, one in tested.items() if one.kept]
-    chosen = next((one for one in found if kept and one.name == kept[-1]), None)
+    kept = [one for one in found if one.name in tested and tested[one.name].kept]
+    chosen = min(kept, key=lambda one: (one.outcome.zip_bytes, one.name), default=None)
     _write(line, float32, int8, layers, found, tested, chosen)
     if chosen is None:
         raise _none_fits(found, tested, line.search)

@@ -36,8 +36,8 @@ def pareto_page(document: dict[str, Any]) -> str:
     return (
         f"# Search\n\nOn {document['rows']['choosing']:,} validation rows: float32 {float32['accuracy']:.2%}, "
         f"{float32['zip_bytes']:,} zip bytes; int8 {int8['accuracy']:.2%}, {int8['zip_bytes']:,}. "
-        f"Drops in points, with {document['confidence']:.0%} paired intervals. The front was then tested on "
-        f"{document['rows']['confirming']:,} other rows, the largest file first, until one broke the bound.\n\n"
+        f"Drops in points, with {document['confidence']:.0%} paired intervals. What kept the bounds by its estimate "
+        f"was then tested on {document['rows']['confirming']:,} other rows, with intervals that hold all at once.\n\n"
         f"{markdown_table(rows)}\n\n"
         "## Sensitivity\n\nEach layer rounded alone, ever more coarsely: the zip bytes that it saves, the rows whose "
         "answer changes. `gain` is how much of its noise arrives at the logits; `bytes per point` is the best of saved "

@@ -32,7 +32,7 @@ stages:
   release:
     cmd: python release.py
     deps: [release.py, late]
-    outs: [reports/results.md, release/model_card.md]
+    outs: [reports/results.md, release/model_card.md, release/bytes]
 """
 MAKE = """
 import json
@@ -52,6 +52,7 @@ for folder in ("reports", "release"):
     Path(folder).mkdir(exist_ok=True)
 Path("reports/results.md").write_text("| bytes |\\n|---|\\n| %d |\\n" % len(Path("late").read_text()))
 Path("release/model_card.md").write_text("# A toy\\n")
+Path("release/bytes").write_text(str(len(Path("late").read_text())))
 """
 # The interface of tasks/override.py without its schema, which a toy's parameters would not pass.
 OVERRIDE = """
@@ -71,11 +72,20 @@ for item in items:
     params[section][key] = json.loads(value)
 Path(file).write_text(json.dumps(params))
 """
+# The interface of tasks/compare.py: a toy's release is the better the longer its result is.
+COMPARE = """
+import sys
+from pathlib import Path
+champion, candidate = (int(Path(bundle, "bytes").read_text()) for bundle in sys.argv[1:])
+print("champion", champion, "candidate", candidate, flush=True)
+sys.exit(candidate < champion and "a candidate that is worse than the champion")
+"""
 FILES = {
     "dvc.yaml": DVC_YAML,
     "make.py": MAKE,
     "release.py": RELEASE,
     "tasks/override.py": OVERRIDE,
+    "tasks/compare.py": COMPARE,
     "params.yaml": '{"make": {"times": 2}}',
     "data/raw/input.txt": "raw\n",
     ".gitignore": "/late\n/made\n/copy_*\n/reports/\n/release/\n/.trimline/\n/pids\n__pycache__/\n/marks/\n",

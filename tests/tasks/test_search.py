@@ -22,6 +22,7 @@ from tasks.contracts import params_file
 from tasks.contracts.files import read_json
 from tasks.contracts.params import Search
 from tasks.contracts.recipes import Recipe
+from tasks.metrics.paired import accuracy_drop
 from tests.graph_rules import yaml
 from tests.tasks import line
 
@@ -87,17 +88,20 @@ def with_losses(zip_bytes: int, drop: float, lost: int, rows: int = 400) -> Outc
     return Outcome(zip_bytes, 0.9 - drop, drop, [drop, drop], right, None)
 
 
-def test_the_front_is_tested_on_other_rows_from_its_safest_recipe_to_the_first_that_breaks_the_bound() -> None:
+def test_what_looks_good_is_tested_on_other_rows_with_intervals_that_hold_all_at_once() -> None:
     outcomes = {
         "safe": with_losses(100, 0.00, lost=0),
-        "beaten": with_losses(101, 0.01, lost=0),
         "small": with_losses(60, 0.01, lost=1),
         "lucky": with_losses(50, 0.02, lost=40),
-        "hidden behind it": with_losses(40, 0.03, lost=0),
+        "poor": with_losses(40, 0.06, lost=0),
     }
     tested = confirmed(outcomes, [True] * 400, section(max_accuracy_drop=0.05), 0.95)
     assert {name: one.kept for name, one in tested.items()} == {"safe": True, "small": True, "lucky": False}
     assert tested["lucky"].accuracy_drop == 40 / 200
+    alone = confirmed({"small": outcomes["small"]}, [True] * 400, section(max_accuracy_drop=0.05), 0.95)["small"]
+    expected = accuracy_drop(np.full(200, True), np.array(outcomes["small"].right)[CONFIRMING], 0.95)
+    assert alone.accuracy_drop_interval == expected["accuracy_drop_interval"]
+    assert alone.accuracy_drop_interval[1] < tested["small"].accuracy_drop_interval[1]
     bounded = confirmed(outcomes, [True] * 400, section(max_accuracy_drop=0.05, max_zip_bytes=60), 0.95)
     assert list(bounded) == ["small", "lucky"]
 

@@ -1,9 +1,8 @@
 """Which recipe keeps the bound by more than luck: chosen on one half of the validation rows, confirmed on the other.
 
-The smallest of many trials that look good on some rows looks better there than it is. So the front is found on the rows
-that choose, and tested on rows that no choice has seen, from its safest recipe to its smallest, until the first that
-does not keep the bound. Of tests in an order that was fixed before, the chance that the last one to pass should not
-have passed is that of a single test (Pareto testing: Laufer-Goldshtein et al. 2023, arXiv:2210.07913).
+The smallest of many trials that look good on some rows looks better there than it is. So those that look good where
+the choice is made are tested on rows that it has not seen, all at once: with intervals wide enough that, with the asked
+confidence, none of them is wrong (Bonferroni). Of those that keep the bound the smallest is the choice.
 """
 
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.compression.search.pareto import front, is_within
+from tasks.compression.search.pareto import is_within
 from tasks.compression.search.trial import Outcome
 from tasks.contracts.params import Search
 from tasks.metrics.paired import accuracy_drop
@@ -26,7 +25,7 @@ class Confirmation:
 
     Attributes:
         accuracy_drop: against float32 on the same rows.
-        accuracy_drop_interval: of it, paired.
+        accuracy_drop_interval: of it, paired, widened for the number of recipes that are tested.
         kept: whether the upper end of the interval is inside the bound.
     """
 
@@ -38,24 +37,19 @@ class Confirmation:
 def confirmed(
     outcomes: Mapping[str, Outcome], reference: list[bool], bounds: Search, confidence: float
 ) -> dict[str, Confirmation]:
-    """Test the front in its order, the safest first, and stop at the first recipe that breaks the bound.
+    """Test every recipe that keeps the bounds on the choosing rows by its estimate.
 
     Args:
         outcomes: of the trials, by their names; their drops are those on the choosing rows.
         reference: which rows the float32 file gets right.
-        bounds: what does not keep them on the choosing rows, by its estimate, is left out untested.
-        confidence: of the intervals.
-
-    Returns:
-        The tested recipes in the order of the tests; the last one that is kept is the choice.
+        bounds: of the drop and the size.
+        confidence: that all of the intervals hold.
     """
     hopeful = {name: one for name, one in outcomes.items() if is_within(one, bounds)}
-    tested: dict[str, Confirmation] = {}
-    for name in sorted(front(hopeful), key=lambda name: (-hopeful[name].zip_bytes, name)):
-        right = np.array(hopeful[name].right)
-        compared = accuracy_drop(np.array(reference)[CONFIRMING], right[CONFIRMING], confidence)
+    before, widened = np.array(reference)[CONFIRMING], 1 - (1 - confidence) / max(len(hopeful), 1)
+    tested = {}
+    for name, one in hopeful.items():
+        compared = accuracy_drop(before, np.array(one.right)[CONFIRMING], widened)
         upper = compared["accuracy_drop_interval"][1]
         tested[name] = Confirmation(**compared, kept=upper <= bounds.max_accuracy_drop)
-        if not tested[name].kept:
-            break
     return tested
