@@ -6,9 +6,14 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from tasks.contracts.params import Evaluate
 from tasks.data.records import Array
+from tasks.metrics import classification
+from tasks.metrics.classification import Scores, Settings
 
 PRIMARY = "accuracy"
+# MERGE: gone when `evaluate` has the keys top_k and calibration_bins; `scored` then takes them from its `params`.
+SETTINGS = Settings(top_k=3, calibration_bins=15)
 
 
 def predicted(scores: Array) -> Array:
@@ -51,6 +56,11 @@ def measure(labels: Array, scores: Array, classes: list[str], confidence: float)
         },
         "confusion": confusion_matrix(labels, guesses, labels=indices).tolist(),
     }
+
+
+def scored(labels: Array, probabilities: Array, classes: list[str], params: Evaluate) -> Scores:
+    """Compute every metric of `classification.scored`, with the settings of `evaluate`."""
+    return classification.scored(labels, probabilities, classes, SETTINGS)
 
 
 def interval(correct: int, rows: int, confidence: float) -> list[float]:
