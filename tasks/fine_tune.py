@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from tasks.contracts import stage
-from tasks.contracts.errors import DataError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
@@ -28,26 +27,18 @@ def fine_tune(
     if params is None:
         take_as_it_is(base, data, model, history, comparison)
         return
-    from tasks.models import saving
+    from tasks.models import saving, tuning
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import fit
-    from tasks.models.seeding import seed
 
     target = columns.load(data)
-    pretrained, base_facts = saving.load(base)
     facts = saving.facts_of(target)
     inputs = [data / columns.DATASET, base / saving.FACTS]
-    checkpoints = {
-        run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in ("head", "all_layers", "from_scratch")
-    }
+    checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, "from_scratch")}
 
-    seed(params.head.seed)
-    tuned = with_head(pretrained, len(facts.classes), keep=facts.classes == base_facts.classes)
-    scratch = reinitialised(tuned)
-    set_trainable(tuned, tuned.layers[-1:])
-    rows = fit(tuned, target, facts, params.head, checkpoints["head"], name="head")
-    set_trainable(tuned, [layer for layer in tuned.layers if not (params.freeze_batch_norm and is_batch_norm(layer))])
-    rows += fit(tuned, target, facts, params.all_layers, checkpoints["all_layers"], name="all_layers")
+    tuned = tuning.untuned(base, facts, params)
+    scratch = tuning.reinitialised(tuned)
+    rows = tuning.tune(tuned, target, facts, params, checkpoints)
     equal_steps = params.all_layers.model_copy(
         update={"epochs": len(rows), "patience": len(rows), "learning_rate": params.from_scratch_learning_rate}
     )
@@ -69,53 +60,16 @@ def take_as_it_is(base: Path, data: Path, model: Path, history: Path, comparison
     Raises:
         DataError: the target has other classes than the base model, or in another order.
     """
-    from tasks.models import saving
+    from tasks.models.tuning import as_it_is
 
     target = columns.load(data)
-    network, facts = saving.load(base)
-    if facts.classes != target.classes:
-        raise DataError(
-            got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
-            expected=f"the base model's: {', '.join(facts.classes)}",
-            do="bring a target of the same classes; a base model that is trained here can be fine-tuned to others",
-        )
+    network, facts = as_it_is(base, target)
     taken = measured(network, target, facts)
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         shutil.copytree(base, folder)
         write_history(history_file, [])
         write_json(comparison_file, {"tuned": False, "as_it_is": taken})
     say(f"[100%] fine_tune: nothing is tuned; {taken['accuracy']:.4f} as it is")
-
-
-def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
-    """Return a copy of a model, with its last layer new where `keep` is false."""
-    from tf_keras import Model, layers, models
-
-    copy = models.clone_model(pretrained)
-    copy.set_weights(pretrained.get_weights())
-    if keep:
-        return copy
-    return Model(copy.input, layers.Dense(num_classes, name="logits")(copy.layers[-2].output), name=copy.name)
-
-
-def reinitialised(model: Any) -> Any:
-    """Return a model of the same layers with new initial weights."""
-    from tf_keras import models
-
-    return models.clone_model(model)
-
-
-def set_trainable(model: Any, layers: list[Any]) -> None:
-    """Train these layers and no others; a frozen batch normalisation uses the statistics that it has."""
-    for layer in model.layers:
-        layer.trainable = any(layer is chosen for chosen in layers)
-
-
-def is_batch_norm(layer: Any) -> bool:
-    """Tell a batch normalisation layer by its type."""
-    from tf_keras import layers
-
-    return isinstance(layer, layers.BatchNormalization)
 
 
 def compare(tuned: Any, scratch: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:

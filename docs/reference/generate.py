@@ -56,12 +56,17 @@ def leaves(schema: Any, path: str, places: list[tuple[Any, Any]], lines: list[st
             yield from leaves(part, f"{path}.{name}", [(value, name) for value in here], lines)
     elif roles or recipes:
         below = [(value, key) for value in here for key in value]
-        name = "recipe" if recipes else "role" if path in {"ingest", "preprocess"} else "layer"
-        yield from leaves(recipes[0] if recipes else roles, f"{path}.<{name}>", below, lines)
-    elif "discriminator" in schema.get("items", {}):
+        yield from leaves(recipes[0] if recipes else roles, f"{path}.<{_key_below(path)}>", below, lines)
+    elif schema.get("items", {}).keys() & {"discriminator", "$ref"}:
         yield from leaves(schema["items"], f"{path}.<n>", [(each, i) for each in here for i in range(len(each))], lines)
     else:
         yield f"`{path}`", allowed(schema), _shown(places), _remark(places, lines)
+
+
+def _key_below(path: str) -> str:
+    if path == "compress":
+        return "recipe"
+    return "role" if path in {"ingest", "preprocess"} else "layer" if path.endswith("layers") else "metric"
 
 
 def _shown(places: list[tuple[Any, Any]]) -> str:

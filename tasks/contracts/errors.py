@@ -7,7 +7,8 @@ TrimlineError
 └── ParamsError     78   fix params.yaml, or the environment
 """
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 
 class TrimlineError(Exception):
@@ -18,6 +19,10 @@ class TrimlineError(Exception):
     def __init__(self, *, got: str, expected: str, do: str) -> None:
         self.got, self.expected, self.do = got, expected, do
         super().__init__(f"got:      {got}\nexpected: {expected}\nto do:    {do}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come whole out of another process: by itself, an exception is made anew from its text alone."""
+        return partial(type(self), got=self.got, expected=self.expected, do=self.do), ()
 
 
 class StageError(TrimlineError):

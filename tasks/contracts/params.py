@@ -103,6 +103,15 @@ class FineTune(Section):
     from_scratch_learning_rate: Rate
 
 
+class CrossValidate(Section):
+    """Fine-tuning measured on all rows of the target, a fold at a time."""
+
+    folds: Annotated[int, Field(ge=2)]
+    seed: Seed
+    group: str | None
+    workers: Positive
+
+
 class Export(Section):
     """TFLite conversion."""
 
@@ -209,6 +218,7 @@ class Params(Section):
     preprocess: dict[Role, Preprocess]
     train: Base
     fine_tune: FineTune | None
+    cross_validate: CrossValidate
     compress: dict[Name, Recipe]
     export: Export
     evaluate: Evaluate

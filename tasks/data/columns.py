@@ -1,5 +1,6 @@
 """Columns on disk: one memory-mapped `.npy` file per column and shard, with their SHA-256 sums in `dataset.json`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, sha256
-from tasks.data.records import Array, SplitName
+from tasks.data.records import SPLITS, Array, SplitName
 
 DATASET = "dataset.json"
 
@@ -32,14 +33,18 @@ def write_split(
 
 
 def normalisation(folder: Path, shards: list[dict[str, Any]]) -> dict[str, float]:
-    """Return mean and standard deviation of all pixels of the training split, from sums of whole numbers.
+    """Return mean and standard deviation of all pixels of the training split; see `moments`."""
+    return moments(np.load(folder / shard["image"]["path"], mmap_mode="r") for shard in shards)
+
+
+def moments(images: Iterable[Array]) -> dict[str, float]:
+    """Return mean and standard deviation of all pixels of uint8, from sums of whole numbers.
 
     The mean is rounded to a whole pixel value: with scale 1/std an int8 input then has a whole zero point, so that the
     device feeds `raw - 128` and no operator is added for it.
     """
     count, total, squares = 0, 0, 0
-    for shard in shards:
-        pixels = np.load(folder / shard["image"]["path"], mmap_mode="r")
+    for pixels in images:
         count += pixels.size
         total += int(pixels.sum(dtype=np.uint64))
         squares += int(np.square(pixels, dtype=np.uint16).sum(dtype=np.uint64))
@@ -110,7 +115,18 @@ class Dataset:
                 expected="at least one",
                 do=f"raise preprocess.{self.folder.name}.split.{split}",
             )
-        return Column([np.load(self.folder / shard[name]["path"], mmap_mode="r") for shard in shards])
+        return Column(self._opened(shards, name))
+
+    def pooled(self, name: str) -> Column:
+        """Open a column over all splits: training rows first, then validation, then test."""
+        return Column(self._opened([shard for split in SPLITS for shard in self.facts["splits"][split]], name))
+
+    def names(self) -> list[str]:
+        """Return the names of the columns."""
+        return [name for name, column in self.facts["splits"]["train"][0].items() if isinstance(column, dict)]
+
+    def _opened(self, shards: list[dict[str, Any]], name: str) -> list[Array]:
+        return [np.load(self.folder / shard[name]["path"], mmap_mode="r") for shard in shards]
 
 
 def load(folder: Path) -> Dataset:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -10,6 +11,7 @@ from tasks.contracts.errors import StageError
 from tasks.contracts.progress import Progress
 from tasks.contracts.recipes import Fit
 from tasks.data.columns import Dataset
+from tasks.data.records import Array
 from tasks.models import distilling
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
@@ -143,6 +145,11 @@ def accuracy(model: Any, batches: tf.data.Dataset) -> tuple[int, int]:
         right += int(tf.reduce_sum(tf.cast(guesses == labels, tf.int32)))
         rows += len(labels)
     return right, rows
+
+
+def probabilities(model: Any, batches: tf.data.Dataset) -> Array:
+    """Return the softmax of the model's logits, (rows, classes) of float32, in the order of the batches."""
+    return np.concatenate([tf.nn.softmax(model(images, training=False)).numpy() for images, _ in batches])
 
 
 def _resumed(model: Any, checkpoint: Checkpoint | None) -> Standing:

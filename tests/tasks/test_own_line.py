@@ -72,7 +72,7 @@ def released(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own") / "line"
     shutil.copytree(prepared, folder)
     stages = [f"{name}@{recipe}" for name in ("compress", "export", "evaluate", "profile") for recipe in RECIPES]
-    return line.run_all(folder, ["train", "fine_tune", *stages, "release", "report"])
+    return line.run_all(folder, ["train", "fine_tune", "cross_validate", *stages, "release", "report"])
 
 
 def probabilities(folder: Path, recipe: str) -> Array:
@@ -108,9 +108,23 @@ def test_nothing_is_trained_and_the_pages_say_so(released: Path) -> None:
     assert compared["tuned"] is False and set(compared) == {"tuned", "as_it_is"}
     float32 = read_json(released / "reports/evaluate/float32/metrics.json")
     assert compared["as_it_is"]["accuracy"] == pytest.approx(float32["accuracy"])
+    folds = read_json(released / "reports/cross_validation.json")
+    assert folds["as_it_is"] is True and {fold["epochs"] for fold in folds["folds"]} == {0}
     for page in ("reports/results.md", "release/model_card.md"):
         text = (released / page).read_text()
         assert "nothing was fine-tuned" in text and "transfer gains" not in text
+
+
+def test_the_folds_only_measure_the_model_on_all_rows_and_say_how_many_the_base_data_set_has(released: Path) -> None:
+    data = columns.load(released / "data/ready/target")
+    found = np.load(released / "reports/cross_validate/predictions.npz")
+    order = np.argsort(data.pooled("row").all())
+    x = data.pooled("image").take(order).astype(np.float32) / 255
+    expected = own.load(released / MODEL).model.predict(x, verbose=0)
+    assert (np.sort(found["row"]) == data.pooled("row").all()[order]).all()
+    np.testing.assert_allclose(found["probabilities"][np.argsort(found["row"])], expected, atol=1e-5)
+    known = data.rows("train") + data.rows("validation")  # base and target are the same here
+    assert read_json(released / "reports/cross_validation.json")["rows_in_base"] == known
 
 
 def refusal(prepared: Path, folder: Path, model: Any, name: str = "model.h5") -> str:

@@ -1,17 +1,14 @@
-"""Trials side by side, each in a fresh process: what a process did before cannot change a trial's bytes."""
+"""Trials side by side, each in a fresh process."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import Any
+from concurrent.futures import as_completed
 
 from tasks.compression.search.journal import Journal
 from tasks.compression.search.latency import latency_us
 from tasks.compression.search.sensitivity import Sensitivity
 from tasks.compression.search.trial import Outcome, Task, measure, sensitivities_of
-from tasks.contracts import environment
 from tasks.contracts.params import Profile
+from tasks.contracts.side_by_side import FreshProcesses
 
-# Imported once by the process that the others are forked from; nothing of TensorFlow has run in it by then.
 PRELOADED = ["tasks.models", "tensorflow_model_optimization", "tasks.compression.apply", "tasks.compression.exporting"]
 
 
@@ -19,11 +16,7 @@ class Workers:
     """Measures recipes, taking from the journal what it has; a context manager that leaves no process."""
 
     def __init__(self, count: int, journal: Journal) -> None:
-        context: Any = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
-        self._pool = ProcessPoolExecutor(
-            count, mp_context=context, initializer=environment.die_with_parent, max_tasks_per_child=1
-        )
+        self._pool = FreshProcesses(count, PRELOADED)
         self._journal = journal
 
     def __enter__(self) -> "Workers":

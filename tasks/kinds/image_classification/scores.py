@@ -38,7 +38,7 @@ def measure(
         `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null or a class is left out of an
         average; `per_class`; `agreement_with_float32`; `confusion`: rows of true classes; `slices`, the worst first.
     """
-    settings = Settings(params.top_k, params.calibration_bins)
+    settings = _settings(params)
     measured = Classification(labels, own, classes, settings)
     scores = compared(measured, Classification(labels, reference, classes, settings), params)
     guesses, expected = predicted(own), predicted(reference)
@@ -73,3 +73,12 @@ def write_tables(
     write_rows(roc, ("class", "false_positive_rate", "true_positive_rate"), roc_rows(labels, own, classes))
     write_rows(precision_recall, ("class", "recall", "precision"), precision_recall_rows(labels, own, classes))
     write_rows(reliability, ("confidence", "accuracy", "rows"), reliability_rows(labels, own, bins))
+
+
+def scored(labels: Array, probabilities: Array, classes: list[str], params: Evaluate) -> classification.Scores:
+    """Compute every metric without intervals; see `tasks.metrics.classification.scored`."""
+    return classification.scored(labels, probabilities, classes, _settings(params))
+
+
+def _settings(params: Evaluate) -> Settings:
+    return Settings(params.top_k, params.calibration_bins)

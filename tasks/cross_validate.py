@@ -1,0 +1,112 @@
+"""Measures the fine-tuning on all rows of the target, a fold at a time: `dvc repro cross_validate`."""
+
+from concurrent.futures import as_completed
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts import stage
+from tasks.contracts.files import replacing, write_json
+from tasks.contracts.params import Compute, CrossValidate, Evaluate, FineTune
+from tasks.contracts.progress import Progress, say
+from tasks.contracts.side_by_side import FreshProcesses
+from tasks.cross_validation.folds import Parts, divided, require_stopping, rows_in
+from tasks.cross_validation.measuring import PRELOADED, FoldTask, Outcome, forget, measure
+from tasks.cross_validation.summary import told, write_table
+from tasks.data import columns
+
+
+def cross_validate(
+    params: CrossValidate,
+    fine_tune: FineTune | None,
+    evaluate: Evaluate,
+    compute: Compute,
+    kind: str,
+    *,
+    base: Path,
+    base_data: Path,
+    data: Path,
+    report: Path,
+    folds: Path,
+    predictions: Path,
+) -> None:
+    """Tune the base model once for each fold, on the rows outside it, and measure the float model on those inside.
+
+    Where `fine_tune` is None nothing is trained, and the folds only measure. `predictions` holds row (rows,), fold
+    (rows,), label (rows,) and probabilities (rows, classes).
+
+    Raises:
+        ParamsError: more folds than rows of a class, or than groups; no such column; a batch larger than the rows.
+        DataError: no rows to stop the training; or the model is taken as it is, and the target has other classes.
+        StageError: the loss became NaN.
+    """
+    target = columns.load(data)
+    parts = divided(target, params.folds, params.seed, params.group)
+    if fine_tune is not None:
+        require_stopping(target, parts)
+    in_base = rows_in(target, columns.load(base_data))
+    asked = params.model_dump(exclude={"workers"}) | {"fine_tune": fine_tune, "compute": compute}
+    tasks = [FoldTask(number=number, **asked) for number in range(params.folds)]
+    outcomes = measured(tasks, parts, params.workers, base, data)
+    scores, labels = import_module(f"tasks.kinds.{kind}.scores"), target.pooled("label").all()
+    scored = [
+        scores.scored(labels[part["test"]], outcome.probabilities, target.classes, evaluate)
+        for part, outcome in zip(parts, outcomes, strict=True)
+    ]
+    document = {
+        **told(parts, [outcome.epochs for outcome in outcomes], scored),
+        "rows": len(labels),
+        "rows_in_base": in_base,
+        "as_it_is": fine_tune is None,
+        "group": params.group,
+    }
+    with replacing(report) as file, replacing(folds) as table, replacing(predictions) as array_file:
+        write_json(file, document)
+        write_table(table, document["folds"])
+        write_predictions(array_file, target, parts, outcomes)
+    forget()
+    say_what_came_out(document, scores.PRIMARY)
+
+
+def measured(tasks: list[FoldTask], parts: list[Parts], workers: int, base: Path, data: Path) -> list[Outcome]:
+    """Run the folds side by side and return their outcomes in the order of the tasks."""
+    progress, outcomes = Progress(len(tasks)), dict[int, Outcome]()
+    with FreshProcesses(workers, PRELOADED) as processes:
+        futures = {
+            processes.submit(measure, task, part, base, data): task.number
+            for task, part in zip(tasks, parts, strict=True)
+        }
+        for future in as_completed(futures):
+            outcomes[futures[future]] = future.result()
+            progress.advance(f"cross_validate: {len(outcomes)} of {len(tasks)} folds are measured")
+    return [outcomes[task.number] for task in tasks]
+
+
+def write_predictions(path: Path, target: columns.Dataset, parts: list[Parts], outcomes: list[Outcome]) -> None:
+    """Write what each row was taken for by the model that was not tuned on it, fold by fold."""
+    chosen = np.concatenate([part["test"] for part in parts])
+    with path.open("wb") as file:  # a path would be given the suffix .npz
+        np.savez(
+            file,
+            row=target.pooled("row").take(chosen),
+            fold=np.repeat(np.arange(len(parts), dtype=np.int32), [len(part["test"]) for part in parts]),
+            label=target.pooled("label").take(chosen),
+            probabilities=np.concatenate([outcome.probabilities for outcome in outcomes]),
+        )
+
+
+def say_what_came_out(document: dict[str, Any], primary: str) -> None:
+    """Say mean and deviation of the first metric, and what a reader has to know of them."""
+    mean, std, folds = document["mean"][primary], document["std"][primary], document["folds"]
+    said = f"[100%] cross_validate: {primary} {mean:.4f}, standard deviation {std:.4f} over {len(folds)} folds"
+    if known := document["rows_in_base"]:
+        said += f"; too good for a base model that was trained here: {known} of {document['rows']} rows train it too"
+    if undefined := sorted({name for fold in folds for name, value in fold.items() if value is None}):
+        said += f"; undefined in a fold and left out of the mean: {', '.join(undefined)}"
+    say(said)
+
+
+if __name__ == "__main__":
+    stage.run(cross_validate)
