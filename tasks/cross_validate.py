@@ -9,7 +9,8 @@ import numpy as np
 
 from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
-from tasks.contracts.params import Compute, CrossValidate, Evaluate, FineTune
+from tasks.contracts.judging import Evaluate
+from tasks.contracts.params import Compute, CrossValidate, FineTune
 from tasks.contracts.progress import Progress, say
 from tasks.contracts.side_by_side import FreshProcesses
 from tasks.cross_validation.folds import Parts, divided, require_stopping, rows_in

@@ -9,7 +9,8 @@ import numpy as np
 from tasks.contracts import stage
 from tasks.contracts.errors import ParamsError, StageError
 from tasks.contracts.files import replacing, write_json
-from tasks.contracts.params import Compute, Evaluate
+from tasks.contracts.judging import Evaluate
+from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.data.records import Array

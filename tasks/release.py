@@ -9,7 +9,8 @@ import numpy as np
 from tasks.contracts import devices, environment, stage
 from tasks.contracts.errors import DataError, StageError
 from tasks.contracts.files import read_json, replacing, sha256, sha256_tree, write_json
-from tasks.contracts.params import Params, Release
+from tasks.contracts.judging import Release
+from tasks.contracts.params import Params
 from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.device import golden as golden_vectors

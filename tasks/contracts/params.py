@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from tasks.contracts.judging import Compare, Evaluate, Release
 from tasks.contracts.recipes import Distillation, Fit, Recipe
-from tasks.contracts.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed, one_of
+from tasks.contracts.section import Fraction, Name, Positive, Rate, Section, Seed, one_of
 
 Role = Literal["base", "target"]
 
@@ -119,25 +120,6 @@ class Export(Section):
     seed: Seed
 
 
-class Slice(Section):
-    """A part of the rows by a column of the data; without bounds, one part for each value."""
-
-    column: Name
-    at_least: float | None
-    below: float | None
-
-
-class Evaluate(Section):
-    """Metrics of the exported file."""
-
-    confidence: OpenFraction
-    resamples: Annotated[int, Field(ge=100)]
-    seed: Seed
-    top_k: Annotated[int, Field(ge=2)]
-    calibration_bins: Annotated[int, Field(ge=2)]
-    slices: list[Slice]
-
-
 class Profile(Section):
     """Latency and memory of the exported file."""
 
@@ -164,40 +146,6 @@ class Search(Section):
         if self.generation < self.workers:
             raise ValueError(f"generation: {self.generation} leaves workers idle; make it {self.workers} or more")
         return self
-
-
-Bounds = dict[Name, Annotated[float, Field(allow_inf_nan=False)]]
-
-
-class Release(Section):
-    """The gates that a released model passes, each recipe held to all of them; null is no gate.
-
-    Of a metric the end of its interval that is worse has to keep the bound: its lower end `at_least`, its upper end
-    `at_most`, the upper end of the paired interval of what is lost against float32 `max_drop`.
-    """
-
-    max_size_bytes: Positive
-    max_latency_us: Rate
-    max_memory_bytes: Positive | None
-    at_least: Bounds
-    at_most: Bounds
-    max_drop: Bounds
-    max_slice_drop: Fraction
-    min_slice_rows: Positive
-    min_agreement: Fraction
-    device: Name
-    golden_rows: Positive
-
-
-class Compare(Section):
-    """The gates of `python -m tasks.compare CHAMPION CANDIDATE`, against the champion on the same rows."""
-
-    max_drop: Bounds
-    max_slice_drop: Fraction
-    min_slice_rows: Positive
-    max_size_growth: Annotated[float, Field(ge=0)]
-    max_latency_growth: Annotated[float, Field(ge=0)]
-    max_golden_difference: Fraction
 
 
 class Report(Section):

@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.contracts.devices import Device
 from tasks.contracts.files import read_json
-from tasks.contracts.params import Release
+from tasks.contracts.judging import Release
 from tasks.metrics.gates import Gate, at_least, at_most, drop_gates, score_gates, slice_gate
 
 

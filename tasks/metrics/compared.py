@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tasks.contracts.params import Evaluate
+from tasks.contracts.judging import Evaluate
 from tasks.data.records import Array
 from tasks.metrics.bootstrap import mirrored_interval, percentile_interval, resampled
 

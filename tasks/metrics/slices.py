@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.errors import ParamsError
-from tasks.contracts.params import Slice
+from tasks.contracts.judging import Slice
 from tasks.data.records import Array
 from tasks.metrics.bootstrap import wilson
 from tasks.metrics.paired import accuracy_drop

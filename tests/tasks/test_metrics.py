@@ -9,7 +9,7 @@ import sacrebleu
 from sklearn import metrics as sklearn_metrics
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Evaluate
+from tasks.contracts.judging import Evaluate
 from tasks.data.records import Array
 from tasks.kinds.image_classification import scores
 from tasks.metrics.bootstrap import percentile_interval, resampled

@@ -5,7 +5,7 @@ from typing import Any
 
 from sklearn.metrics import confusion_matrix
 
-from tasks.contracts.params import Evaluate
+from tasks.contracts.judging import Evaluate
 from tasks.data.records import Array
 from tasks.metrics import classification
 from tasks.metrics.bootstrap import wilson
