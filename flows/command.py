@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.errors import FlowError
 from flows.pipeline import pipeline
 from flows.server import free_port, running_server
-from flows.show import MODEL_CARD
+from flows.show import REPORT
 
 
 class Terse(logging.Formatter):
@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
         return 130
     sys.stdout.write(f"\n{table}\n")
-    if MODEL_CARD.exists() and not options.set:
-        sys.stdout.write(f"The whole report: {MODEL_CARD}\n")
+    if REPORT.exists() and not options.set:
+        sys.stdout.write(f"The whole report: {REPORT}\n")
     return 0
 
 

@@ -17,8 +17,9 @@ PROGRESS_LINE = re.compile(r"^\[ *(\d+)%\] ")
 SECONDS_BETWEEN_UPDATES = 1.0
 RESULT_TABLE = Path("reports/results.md")
 MODEL_CARD = Path("release/model_card.md")
+REPORT = Path("release/report.html")
 PAGES = {"result-table": RESULT_TABLE, "model-card": MODEL_CARD}
-OTHER_KEYS = ("overrides", "publication")
+OTHER_KEYS = ("whole-report", "overrides", "publication")
 
 
 def artifact_key(stage: str) -> str:
@@ -92,7 +93,9 @@ class StageProgress:
 
 
 def show_pages(root: Path) -> str:
-    """Show the result table and the model card as artifacts, those that there are; returns the result table.
+    """Show the result table, the model card and where the report is, as artifacts; returns the result table.
+
+    What a run has not left is not shown.
 
     A failure of Prefect's API fails the run here: every stage is safe in DVC by now, and "completed" would say that
     the pages can be seen.
@@ -100,4 +103,11 @@ def show_pages(root: Path) -> str:
     pages = {key: (root / path).read_text() for key, path in PAGES.items() if (root / path).exists()}
     for key, text in pages.items():
         create_markdown_artifact(text, key=key, description=f"`{PAGES[key]}` of this run")
+    if (root / REPORT).exists():
+        create_markdown_artifact(
+            f"`{root / REPORT}`\n\nOne file that needs no network: open it in a browser. The clean clone of a "
+            f"retraining is gone after its run; `dvc pull {REPORT}` brings the page to a clone of its branch.\n",
+            key="whole-report",
+            description="Where the whole report is",
+        )
     return pages.get("result-table", "")

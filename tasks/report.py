@@ -1,13 +1,17 @@
-"""The pages for people: the result table and the model card. `dvc repro report`"""
+"""The pages for people, and what other programs read of a release: `dvc repro report`"""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from tasks.contracts import stage
-from tasks.contracts.files import read_json, replacing
+from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Report
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import Recipe
+from tasks.reporting.bom import bill_of_materials
+from tasks.reporting.findings import Places, read
 from tasks.reporting.model_card import model_card
+from tasks.reporting.page.report import report_page
 from tasks.reporting.results import results
 
 
@@ -16,22 +20,44 @@ def report(
     compress: dict[str, Recipe],
     *,
     manifest: Path,
+    model: Path,
+    float32: Path,
     evaluations: Path,
     profiles: Path,
     comparison: Path,
-    target: Path,
+    cross_validation: Path,
+    train_history: Path,
+    fine_tune_history: Path,
+    compressed: Path,
+    base: Path,
+    data: Path,
+    page: Path,
     card: Path,
+    bom: Path,
     table: Path,
 ) -> None:
-    """Write both as Markdown. They show latencies, so their bytes differ between equal runs."""
-    bundle, transfer = read_json(manifest), read_json(comparison)
-    metrics = {recipe: read_json(evaluations / recipe / "metrics.json") for recipe in compress}
-    profiled = {recipe: read_json(profiles / f"{recipe}.json") for recipe in compress}
-    shown = results(bundle, metrics, profiled, transfer)
-    with replacing(table) as table_file, replacing(card) as card_file:
+    """Write the report, the model card, the bill of materials and the result table.
+
+    All but the bill show latencies, so their bytes differ between equal runs.
+
+    Raises:
+        DataError: a column of the target is not as it was written.
+    """
+    found = read(params, compress, Places(
+        manifest=manifest, model=model, float32=float32, evaluations=evaluations, profiles=profiles,
+        comparison=comparison, cross_validation=cross_validation, train_history=train_history,
+        fine_tune_history=fine_tune_history, compressed=compressed, base=base, data=data,
+    ))  # fmt: skip
+    with ExitStack() as stack:
+        page_file, card_file, bom_file, table_file = (
+            stack.enter_context(replacing(path)) for path in (page, card, bom, table)
+        )
+        page_file.write_text(report_page(found), encoding="utf-8")
+        card_file.write_text(model_card(found), encoding="utf-8")
+        write_json(bom_file, bill_of_materials(found))
+        shown = results(found.bundle, found.metrics, found.profiles, found.transfer)
         table_file.write_text(shown, encoding="utf-8")
-        card_file.write_text(model_card(params, bundle, shown, profiled, read_json(target)), encoding="utf-8")
-    say(f"[100%] report: {card}")
+    say(f"[100%] report: {page}")
 
 
 if __name__ == "__main__":

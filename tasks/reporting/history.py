@@ -12,3 +12,12 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows({"step": step, **row} for step, row in enumerate(rows))
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Read what `write_history` wrote: `run` is text, all else are numbers."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: value if name == "run" else float(value) for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.reporting.words import number
+
 HEADER = (
     "recipe",
     "verdict",
@@ -22,8 +24,13 @@ HEADER = (
 
 def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str, Any], transfer: dict[str, Any]) -> str:
     """Return a Markdown table with a row per recipe, and the gain of transfer below it."""
-    chosen = bundle["recipe"]
-    rows = [HEADER]
+    rows = [HEADER, *result_rows(bundle, metrics, profiles)]
+    return f"{markdown_table(rows)}\n\n{measured_on(metrics['float32'])} {gain(transfer)}\n"
+
+
+def result_rows(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row per recipe, under `HEADER`."""
+    rows: list[tuple[str, ...]] = []
     for recipe, measured in metrics.items():
         accuracy = measured["scores"]["accuracy"]
         low, high = accuracy["interval"]
@@ -31,12 +38,13 @@ def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str,
         latency = profiles[recipe]["latency_us"]
         judged = next(candidate for candidate in bundle["candidates"] if candidate["recipe"] == recipe)
         broken = [gate["name"] for gate in judged["gates"] if not gate["passed"]]
+        f1 = measured["scores"]["f1_macro"]["value"]
         rows.append((
             recipe,
-            "released" if recipe == chosen else "breaks " + ", ".join(broken) if broken else "passes",
+            "released" if recipe == bundle["recipe"] else "breaks " + ", ".join(broken) if broken else "passes",
             f"{accuracy['value']:.2%} [{low:.1%}, {high:.1%}]",
-            f"{measured['scores']['f1_macro']['value']:.4f}",
-            f"{100 * accuracy['drop']:.2f} [{100 * least:.1f}, {100 * most:.1f}]",
+            "undefined" if f1 is None else f"{f1:.4f}",
+            f"{number(100 * accuracy['drop'], 2)} [{number(100 * least, 1)}, {number(100 * most, 1)}]",
             f"{measured['agreement_with_float32']:.2%}",
             f"{measured['size_bytes']:,}",
             f"{measured['zip_bytes']:,}",
@@ -46,12 +54,15 @@ def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str,
             f"{latency['median']:.1f}",
             f"{latency['p95']:.1f}",
         ))  # fmt: skip
-    float32 = metrics["float32"]
-    measured_on = (
+    return rows
+
+
+def measured_on(float32: dict[str, Any]) -> str:
+    """Say what the table was measured on, and what its columns are."""
+    return (
         f"Measured on {float32['rows']} test rows, on the exported files; {float32['confidence']:.0%} intervals. "
         "drop: points lost against float32 on the same rows; floor: order-0 entropy of the constants, in bytes."
     )
-    return f"{markdown_table(rows)}\n\n{measured_on} {gain(transfer)}\n"
 
 
 def gain(transfer: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ def test_the_result_table_comes_last(root: Path, api: str, monkeypatch: pytest.M
     toy.run(root, "dvc", "repro", "--quiet")
     status, said = finish(root, "--stages", "release")
     assert status == 0
-    assert said.endswith("| bytes |\n|---|\n| 16 |\n\nThe whole report: release/model_card.md\n")
+    assert said.endswith("| bytes |\n|---|\n| 16 |\n\nThe whole report: release/report.html\n")
 
 
 def test_a_bad_override_is_told_by_the_command_line(root: Path) -> None:

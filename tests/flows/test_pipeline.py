@@ -63,7 +63,8 @@ def test_the_flow_runs_dvcs_stages_in_dvcs_order_and_leaves_the_bytes_of_dvc_rep
 ) -> None:
     assert [run.name for run in task_runs(first[1], 5)] == STAGES
     toy.run(root, "dvc", "repro", "--quiet")
-    for name in ("dvc.lock", "made", "copy_a", "late", "reports/results.md", "release/model_card.md"):
+    pages = ("reports/results.md", "release/model_card.md", "release/report.html")
+    for name in ("dvc.lock", "made", "copy_a", "late", *pages):
         assert (root / name).read_bytes() == (first[0] / name).read_bytes()
 
 
@@ -75,6 +76,7 @@ def test_a_run_shows_its_pages_and_the_progress_of_each_stage(first: tuple[Path,
         assert (progress.type, progress.data) == ("progress", 100.0)
     assert toy.artifact("result-table").data == error(state)
     assert toy.artifact("model-card").data == "# A toy\n"
+    assert f"`{root / 'release/report.html'}`" in str(toy.artifact("whole-report").data)
 
 
 def test_unchanged_stages_are_skipped(ran: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -100,6 +102,7 @@ def test_stages_that_would_share_an_artifact_are_refused() -> None:
         refuse_equal_keys(["compress@a_b", "compress@a-b"])
     with pytest.raises(Refused, match="the page 'model-card'"):
         refuse_equal_keys(["model_card"])
+    refuse_equal_keys(["report"])
 
 
 def test_a_busy_stage_is_tried_again(root: Path) -> None:

@@ -32,7 +32,7 @@ stages:
   release:
     cmd: python release.py
     deps: [release.py, late]
-    outs: [reports/results.md, release/model_card.md, release/bytes]
+    outs: [reports/results.md, release/model_card.md, release/report.html, release/bytes]
 """
 MAKE = """
 import json
@@ -53,6 +53,7 @@ for folder in ("reports", "release"):
 Path("reports/results.md").write_text("| bytes |\\n|---|\\n| %d |\\n" % len(Path("late").read_text()))
 Path("release/model_card.md").write_text("# A toy\\n")
 Path("release/bytes").write_text(str(len(Path("late").read_text())))
+Path("release/report.html").write_text("<h1>A toy</h1>\\n")
 """
 # The interface of tasks/override.py without its schema, which a toy's parameters would not pass.
 OVERRIDE = """

@@ -22,7 +22,7 @@ from tests.graph_rules import ROOT, yaml
 RECIPES = ("float32", "int8", "pruned_qat_int8")
 SPARSITY = 0.6
 FILES = ["ingest@base", "ingest@target", "preprocess@base", "preprocess@target"]
-MODELS = ["train", "fine_tune", *(f"compress@{recipe}" for recipe in RECIPES)]
+MODELS = ["train", "fine_tune", "cross_validate", *(f"compress@{recipe}" for recipe in RECIPES)]
 EXPORTS = [f"{name}@{recipe}" for name in ("export", "evaluate", "profile") for recipe in RECIPES]
 SCHEMA = {
     "kind": "image_classification",
@@ -98,6 +98,7 @@ def tiny_params() -> dict[str, Any]:
         }
         for recipe in RECIPES
     }  # fmt: skip
+    params["cross_validate"] |= {"folds": 2}
     params["export"] |= {"calibration_rows": 100}
     params["profile"] |= {"warm_up_runs": 5, "runs": 50}
     params["release"] |= {

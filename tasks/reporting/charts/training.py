@@ -1,0 +1,95 @@
+"""How the models were made: their training, epoch by epoch, what their layers can lose, how they do fold by fold."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from tasks.reporting import words
+from tasks.reporting.charts.drawing import QUIET, REFERENCE, RELEASED, Chart, chart, label, rounded, series
+from tasks.reporting.cost import COMPARISON
+from tasks.reporting.findings import Findings, History
+
+MAX_RECIPES = 6
+
+
+def histories(found: Findings) -> list[Chart]:
+    """Draw the training of the base, of the fine-tuned model, and of the recipes that train, the released one first."""
+    recipes = sorted(found.metrics, key=lambda name: name != found.recipe)
+    shown = {"train": "The base model", "fine_tune": "Fine-tuned to the target"}
+    shown |= {name: f"Compressed: {name}" for name in [name for name in recipes if found.histories[name]][:MAX_RECIPES]}
+    return [_history(name, title, found.histories[name]) for name, title in shown.items() if found.histories[name]]
+
+
+def sensitivity(found: Findings) -> Chart:
+    """Draw the bytes that each layer saves when it alone is rounded ever more coarsely, and what it costs."""
+    figure = go.Figure()
+    for index, layer in enumerate(found.layers.found):
+        figure.add_scatter(
+            x=layer.saved_bytes, y=rounded(100 * value for value in layer.changed), mode="lines+markers",
+            name=label(layer.name), line=series(index), marker={"size": 7}, cliponaxis=False,
+            hovertemplate="%{fullData.name}<br>%{x:,} bytes saved<br>%{y:.2f}% of the answers change<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title="bytes of the zip saved")
+    figure.update_yaxes(title="answers that change, %", rangemode="tozero")
+    told = "Each layer alone, ever coarser: a line that stays low far to the right is where bytes are cheap."
+    return chart("sensitivity", "Bytes saved against answers changed", told, figure, 420)
+
+
+def folds(found: Findings) -> Chart:
+    """Draw the primary metric of each fold, with the mean and the spread."""
+    document = found.cross_validation
+    known = [fold for fold in document["folds"] if fold[words.PRIMARY] is not None]
+    mean, spread = 100 * document["mean"][words.PRIMARY], 100 * document["std"][words.PRIMARY]
+    figure = go.Figure()
+    figure.add_hrect(y0=mean - spread, y1=mean + spread, fillcolor=REFERENCE, opacity=0.18, line_width=0)
+    figure.add_hline(y=mean, line={"color": REFERENCE, "width": 1.5})
+    figure.add_scatter(
+        x=[fold["fold"] for fold in known], y=rounded(100 * fold[words.PRIMARY] for fold in known), mode="markers",
+        marker={"color": RELEASED, "size": 11}, customdata=[fold["rows"] for fold in known],
+        hovertemplate="fold %{x}<br>%{y:.2f}% of %{customdata:,} rows<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title="fold", dtick=1, showgrid=False, zeroline=False)
+    figure.update_yaxes(title=f"{words.metric(words.PRIMARY).title}, %")
+    told = "The line is the mean, the band one standard deviation to both sides."
+    return chart("folds", "Every fold on rows that it was not trained on", told, figure, 300)
+
+
+def _history(name: str, title: str, history: History) -> Chart:
+    own = [row for row in history if row["run"] != COMPARISON]
+    scratch = [row for row in history if row["run"] == COMPARISON]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    _trace(figure, own, "", "training", {"color": RELEASED, "width": 1.5, "dash": "dot"})
+    _trace(figure, own, "val_", "validation", {"color": RELEASED, "width": 2.5})
+    if scratch:
+        _trace(figure, scratch, "val_", "from scratch, validation", {"color": REFERENCE, "width": 1.5, "dash": "dash"})
+    for epoch, run in _changes(own):
+        figure.add_vline(x=epoch, line={"color": QUIET, "width": 1, "dash": "dot"}, row="all", col=1)
+        figure.add_annotation(
+            x=epoch, y=1, yref="y domain", xanchor="left", yanchor="bottom", showarrow=False,
+            text=label(run.removeprefix(f"{name}-")), font={"color": QUIET, "size": 11}, row=1, col=1,
+        )  # fmt: skip
+    figure.update_xaxes(title="epoch", row=2, col=1)
+    figure.update_xaxes(range=[0.5, max(len(own), len(scratch)) + 0.5])
+    figure.update_yaxes(title="loss", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title="accuracy, %", row=2, col=1)
+    return chart(f"history-{name}", title, "Loss above, accuracy below, by epoch.", figure, 420, legend_y=1.06)
+
+
+def _trace(figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, told: str, line: dict[str, Any]) -> None:
+    for place, (metric, factor) in enumerate((("loss", 1), ("accuracy", 100)), 1):
+        figure.add_scatter(
+            x=list(range(1, len(rows) + 1)), y=rounded(factor * row[prefix + metric] for row in rows), line=line,
+            mode="lines+markers" if len(rows) == 1 else "lines", name=told, showlegend=place == 1, row=place, col=1,
+            hovertemplate=f"{told}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
+
+
+def _changes(rows: History) -> list[tuple[float, str]]:
+    """Return where each run begins, and its name; nothing where there is only one."""
+    starts = [
+        (index + 1.5, after["run"]) for index, (now, after) in enumerate(pairwise(rows)) if now["run"] != after["run"]
+    ]
+    return [(0.5, rows[0]["run"]), *starts] if starts else []

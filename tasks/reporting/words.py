@@ -1,0 +1,126 @@
+"""What the pages call a metric, and how they write numbers."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+UNDEFINED = "undefined"
+FLOAT32 = "float32"
+PRIMARY = "accuracy"
+TOP_K = re.compile(r"top_(\d+)_accuracy")
+AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
+THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric for people.
+
+    Attributes:
+        title: its name in the field.
+        told: what it says, in a few words.
+        is_share: whether it is shown in percent and its differences in points; else both have four decimals.
+    """
+
+    title: str
+    told: str
+    is_share: bool
+
+
+METRICS = {
+    "accuracy": Metric("Accuracy", "rows with the right answer", is_share=True),
+    "balanced_accuracy": Metric("Balanced accuracy", "recall, every class counted alike", is_share=True),
+    "precision": Metric("Precision", "of the rows given a class, those that belong to it", is_share=True),
+    "recall": Metric("Recall", "of the rows of a class, those that are found", is_share=True),
+    "f1": Metric("F1", "harmonic mean of precision and recall", is_share=True),
+    "roc_auc": Metric("ROC AUC", "how well a class is ranked above the others; 1 is perfect", is_share=False),
+    "average_precision": Metric("Average precision", "area under precision over recall; 1 is perfect", is_share=False),
+    "log_loss": Metric("Log loss", "surprise at the true class; lower is better", is_share=False),
+    "calibration_error": Metric("Calibration error", "gap of confidence and accuracy; lower is better", is_share=True),
+}
+AVERAGES = {
+    "macro": ("mean", "mean of the classes"),
+    "weighted": ("weighted", "mean weighted by the rows of the classes"),
+    "micro": ("pooled", "all classes together"),
+}
+
+
+def metric(name: str) -> Metric:
+    """Return how a metric of `metrics.json` is called; one without words of its own keeps its name."""
+    if name in METRICS:
+        return METRICS[name]
+    if found := TOP_K.fullmatch(name):
+        return Metric(f"Top-{found[1]} accuracy", f"the right class is among the {found[1]} likeliest", is_share=True)
+    if (found := AVERAGED.fullmatch(name)) and found[1] in METRICS:
+        (short, told), base = AVERAGES[found[2]], METRICS[found[1]]
+        return Metric(f"{base.title}, {short}", f"{base.told}; {told}", base.is_share)
+    return Metric(name.replace("_", " "), "", is_share=False)
+
+
+def number(value: float, digits: int) -> str:
+    """Write a number with thousands separated and no minus before a zero."""
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Write a fraction in percent."""
+    return f"{number(100 * share, digits)}%"
+
+
+def score(name: str, value: float | None) -> str:
+    """Write the value of a metric."""
+    if value is None:
+        return UNDEFINED
+    return percent(value) if metric(name).is_share else number(value, 4)
+
+
+def difference(name: str, value: float | None) -> str:
+    """Write a difference of a metric: in points where the metric is in percent."""
+    if value is None:
+        return UNDEFINED
+    return number(100 * value, 2) if metric(name).is_share else number(value, 4)
+
+
+def interval(name: str, bounds: list[float] | None) -> str:
+    """Write an interval of a metric or of its difference, in the unit of both; nothing where there is none."""
+    return f"[{', '.join(difference(name, bound) for bound in bounds)}]" if bounds else ""
+
+
+def with_interval(written: str, bounds: str) -> str:
+    """Put an interval behind a value, where there is one."""
+    return f"{written} {bounds}" if bounds else written
+
+
+def measured(name: str, found: Mapping[str, Any]) -> str:
+    """Write the value of a metric with its interval."""
+    return with_interval(score(name, found["value"]), interval(name, found["interval"]))
+
+
+def accuracy_of(part: Mapping[str, Any]) -> str:
+    """Write the accuracy of a slice with its interval."""
+    return with_interval(percent(part["accuracy"]), interval(PRIMARY, part["interval"]))
+
+
+def lost(name: str, found: Mapping[str, Any]) -> str:
+    """Write what a metric lost against the reference, with its paired interval."""
+    return with_interval(difference(name, found["drop"]), interval(name, found["drop_interval"]))
+
+
+def large(value: float) -> str:
+    """Write a large count with three digits and a word for its size, such as `1.23 billion`."""
+    size = 0
+    while value >= 999.5 and size < len(THOUSANDS):
+        value, size = value / 1000, size + 1
+    shown = f"{value:.3g}"
+    return f"{shown} {THOUSANDS[size - 1]}" if size else shown
+
+
+def shortened(name: str, length: int = 24) -> str:
+    """Cut a name that would not fit beside a chart."""
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
