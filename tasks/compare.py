@@ -24,6 +24,7 @@ from tasks.device.bundle import MODEL, labels, opened
 from tasks.device.latency import in_turn
 from tasks.device.running import ExportedFile
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
+from tasks.reporting.page.champion import page
 from tasks.reporting.results import markdown_table
 
 DATA, REPORTS = Path("data/ready/target"), Path("reports/compare")
@@ -92,17 +93,19 @@ def _gates(line: Params, bundles: dict[str, Path], measured: dict[str, Any], lat
 
 
 def _write(reports: Path, manifests: dict[str, Any], measured: dict[str, Any], gates: list[Gate], rows: int) -> None:
+    document = {
+        **{role: {"name": found["name"], "sha256": found["files"][MODEL]} for role, found in manifests.items()},
+        "recipe": {role: found["recipe"] for role, found in manifests.items()},
+        "rows": rows,
+        "gates": [vars(gate) for gate in gates],
+        "scores": measured["scores"],
+        "slices": measured["slices"],
+        "agreement": measured["agreement_with_float32"],
+    }
     with replacing(reports) as folder:
         folder.mkdir()
-        write_json(folder / "comparison.json", {
-            **{role: {"recipe": manifest["recipe"], "sha256": manifest["files"][MODEL]}
-               for role, manifest in manifests.items()},
-            "rows": rows,
-            "gates": [vars(gate) for gate in gates],
-            "scores": measured["scores"],
-            "slices": measured["slices"],
-            "agreement": measured["agreement_with_float32"],
-        })  # fmt: skip
+        write_json(folder / "comparison.json", document)
+        (folder / "report.html").write_text(page(document), encoding="utf-8")
 
 
 def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int) -> str:

@@ -47,6 +47,8 @@ def test_a_model_passes_beside_itself(copy: Path) -> None:
         "max_drop.accuracy", "max_slice_drop", "max_size_growth", "max_latency_growth", "max_golden_difference",
     }  # fmt: skip
     assert "max_golden_difference | +0.0000" in done.stdout
+    page = (copy / "reports/compare/report.html").read_text()
+    assert "It may take the champion&#x27;s place" in page and "<script" not in page and len(page) < 100_000
 
 
 def test_a_worse_model_is_refused_with_what_it_lost_where(copy: Path) -> None:
@@ -59,6 +61,7 @@ def test_a_worse_model_is_refused_with_what_it_lost_where(copy: Path) -> None:
     assert line.run(copy, "tasks.compare release champion").returncode == 1  # golden vectors of a damaged bundle
     found = comparison(copy)
     assert found["scores"]["accuracy"]["drop"] < 0
+    assert "It may not take the champion&#x27;s place" in (copy / "reports/compare/report.html").read_text()
 
 
 def test_a_much_bigger_file_is_refused(copy: Path) -> None:

@@ -3,11 +3,24 @@
 from typing import Any
 
 from tasks.reporting import gates, words
-from tasks.reporting.page.markup import Section, joined, paragraph, ranged, table
+from tasks.reporting.page import shell
+from tasks.reporting.page.markup import Section, element, joined, paragraph, ranged, table
 from tasks.reporting.page.verdict import gate_table
 from tasks.reporting.words import PRIMARY
 
 MAX_SLICES = 50
+
+
+def page(document: dict[str, Any]) -> str:
+    """Return a comparison as a page of its own; see `section`."""
+    told = section(document)
+    header = [
+        paragraph("Comparison of two releases", class_="above"),
+        element("h1", told.title),
+        paragraph(f"Measured on {document['rows']:,} test rows.", class_="lead"),
+    ]
+    footer = f"SHA-256 of the candidate's model.tflite: {document['candidate']['sha256']}"
+    return shell.page("Champion and candidate", header, [told], footer, charts=False)
 
 
 def section(document: dict[str, Any]) -> Section:

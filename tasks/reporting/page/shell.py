@@ -11,8 +11,10 @@ from tasks.reporting.page.markup import Cell, Markup, Section, element, escaped,
 from tasks.reporting.page.script import SCRIPT
 from tasks.reporting.page.style_sheet import STYLE_SHEET
 
+QUOTED_NONE = "'none'"
 
-def page(title: str, header: Sequence[Cell], sections: Iterable[Section], footer: str) -> str:
+
+def page(title: str, header: Sequence[Cell], sections: Iterable[Section], footer: str, *, charts: bool = True) -> str:
     """Return the whole document.
 
     Args:
@@ -20,8 +22,9 @@ def page(title: str, header: Sequence[Cell], sections: Iterable[Section], footer
         header: above the navigation.
         sections: in their order.
         footer: the last line.
+        charts: whether there are any; a page without needs no script.
     """
-    sections, scripts = list(sections), (get_plotlyjs(), SCRIPT)
+    sections, scripts = list(sections), (get_plotlyjs(), SCRIPT) if charts else ()
     links = [element("li", element("a", one.short, href=f"#{one.name}")) for one in sections]
     body = joined([
         element("a", "Skip to the content", href="#content", class_="skip"),
@@ -29,12 +32,12 @@ def page(title: str, header: Sequence[Cell], sections: Iterable[Section], footer
         element("nav", element("ul", *links), aria_label="Sections"),
         element("main", *(_section(one) for one in sections), id="content"),
         element("footer", paragraph(footer)),
-        Markup("<noscript><p>The charts need JavaScript; every number is in the tables, too.</p></noscript>"),
+        Markup("<noscript><p>The charts need JavaScript; every number is in the tables, too.</p></noscript>" * charts),
         *(Markup(f"<script>{script}</script>") for script in scripts),
     ])  # fmt: skip
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; "
-        f"script-src {' '.join(_hash(script) for script in scripts)}"
+        f"script-src {' '.join(map(_hash, scripts)) or QUOTED_NONE}"
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
