@@ -43,15 +43,9 @@ def release(
         ParamsError: there is no such device.
         StageError: no recipe passes every gate, or the chosen file gives other outputs than `evaluate` saw.
     """
-    recipes = list(line.compress)
-    require_exactly({
-        models / "tflite": {f"{recipe}.tflite" for recipe in recipes},
-        models / "compressed": set(recipes),
-        evaluations: set(recipes),
-        profiles: {f"{recipe}.json" for recipe in recipes},
-    })  # fmt: skip
+    require_exactly(_of_recipes(list(line.compress), models, evaluations, profiles))
     can_run = devices.load(device)
-    candidates = [judged(recipe, evaluations, profiles, params, can_run) for recipe in recipes]
+    candidates = [judged(recipe, evaluations, profiles, params, can_run) for recipe in line.compress]
     chosen = smallest_passing(candidates)
     if chosen is None:
         raise _none_passes(candidates)
@@ -65,24 +59,33 @@ def release(
         labels_file.write_text("\n".join(target.classes) + "\n", encoding="utf-8")
         _write_golden(golden_file, target, predictions, params.golden_rows)
         _require_replayed(model_file, golden_file)
+        parts = {model: model_file, labels: labels_file, golden: golden_file}
         write_json(manifest_file, {
             "name": line.report.name,
             "kind": line.kind,
             "recipe": chosen.recipe,
             "input": _interface(file),
-            "files": {path.name: sha256(part) for path, part in (
-                (model, model_file), (labels, labels_file), (golden, golden_file),
-            )},
+            "files": {path.name: sha256(part) for path, part in parts.items()},
             "metrics": read_json(evaluations / chosen.recipe / "metrics.json"),
             "device": can_run.description,
             "gates": [gate.recorded() for gate in chosen.gates],
             "candidates": [candidate.recorded() for candidate in candidates],
             "parameters": line.model_dump(mode="json"),
-            "inputs": _inputs(line, base, data, lock, models, evaluations),
+            "inputs": _inputs(base, data, lock, models, evaluations),
             "sources": _sums(source),
             "environment": environment.describe(),
         })  # fmt: skip
     say(f"[100%] release: {chosen.recipe}, {chosen.size_bytes:,} bytes, {len(chosen.gates)} gates passed")
+
+
+def _of_recipes(recipes: list[str], models: Path, evaluations: Path, profiles: Path) -> dict[Path, set[str]]:
+    """Return what each folder has to hold."""
+    return {
+        models / "tflite": {f"{recipe}.tflite" for recipe in recipes},
+        models / "compressed": set(recipes),
+        evaluations: set(recipes),
+        profiles: {f"{recipe}.json" for recipe in recipes},
+    }
 
 
 def require_exactly(expected: dict[Path, set[str]]) -> None:
@@ -138,7 +141,7 @@ def _interface(file: Path) -> dict[str, Any]:
     return {"shape": shape, "dtype": dtype, "scale": float(scale), "zero_point": int(zero_point), "feed": feed}
 
 
-def _inputs(line: Params, base: Path, data: Path, lock: Path, models: Path, evaluations: Path) -> dict[str, str]:
+def _inputs(base: Path, data: Path, lock: Path, models: Path, evaluations: Path) -> dict[str, str]:
     """Return the digests of all that the release came from, by path, sorted."""
     target = data / columns.DATASET
     found = {path.as_posix(): sha256(path) for path in (base, target, lock)}
