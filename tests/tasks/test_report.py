@@ -242,7 +242,8 @@ def test_cross_validation_is_told_with_what_a_reader_has_to_know(found: Findings
     page = report_page(replace(found, cross_validation=document))
     reader = Reader(page)
     assert "measured as it is" in page and "Rows of equal writer" in page and "12 of the 300 rows" in page
-    assert reader.rows("Over 3 folds of all 300 rows")["Accuracy"] == [percent(document["mean"]["accuracy"]), "1.00"]
+    spread = f"{100 * document['std']['accuracy']:.2f}"
+    assert reader.rows("Over 2 folds of all 300 rows")["Accuracy"] == [percent(document["mean"]["accuracy"]), spread]
     assert [row[3] for row in reader.tables["Every fold"][1:]] == [
         percent(fold["accuracy"]) for fold in document["folds"]
     ]
