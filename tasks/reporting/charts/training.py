@@ -53,8 +53,8 @@ def folds(found: Findings) -> Chart:
     )  # fmt: skip
     figure.update_xaxes(title="fold", dtick=1, showgrid=False, zeroline=False)
     figure.update_yaxes(title=f"{words.metric(words.PRIMARY).title}, %")
-    told = "The line is the mean, the band one standard deviation to both sides."
-    return chart("folds", "Every fold on rows that it was not trained on", told, figure, 300)
+    told = "Line: the mean; band: a standard deviation to both sides, no error of the mean, since folds share rows."
+    return chart("folds", "Accuracy, fold by fold", told, figure, 300)
 
 
 def _history(name: str, title: str, history: History) -> Chart:
