@@ -23,7 +23,7 @@ def test_only_the_lines_of_the_changed_values_differ_and_comments_stay(path: Pat
     after = path.read_text().splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert [new.split("#")[0].strip() for _, new in changed] == [
-        "split: {validation: 0.1, test: 0.31, seed: 7}",
+        "split: {validation: 0.2, test: 0.31, seed: 7}",
         "epochs: 3",
         "name: postcodes",
     ]
