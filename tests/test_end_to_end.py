@@ -125,6 +125,6 @@ def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(
     )  # fmt: skip
     assert finished.returncode == 1
     for recipe in ("float32", "int8", "qat_int8", "pruned_qat_int8"):
-        assert re.search(rf"{recipe}: size [\d,]+ bytes > 10", finished.stdout)
+        assert re.search(rf"{recipe}: max_size_bytes: [\d,]+ > 10", finished.stdout)
     assert "Traceback" not in finished.stdout
     assert {path.name: path.read_bytes() for path in (clone / "release").iterdir()} == before
