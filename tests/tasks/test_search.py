@@ -160,6 +160,7 @@ def small(tiny_line: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_to_the_same_pareto_set_and_the_recipe_is_in_the_parameters(small: Path) -> None:
     undisturbed = Path(shutil.copytree(small, small.parent / "undisturbed"))
     done = line.run(undisturbed, "tasks.search ")
