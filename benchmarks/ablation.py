@@ -70,7 +70,7 @@ def recipe_of(name: str, seed: int) -> Recipe:
     trained = [step for step in steps if step != STATISTICS]
     fit = {
         "epochs": EPOCHS // max(len(trained), 1), "batch_size": 32, "learning_rate": 1e-3, "patience": EPOCHS,
-        "max_shift": 2, "seed": seed,
+        "augment": {"max_shift": 2, "flip": False}, "seed": seed,
     }  # fmt: skip
     common = {"fit": fit, "distillation": DISTILLED if distilled else None}
     whole = [step | ({"seed": seed} if step == STATISTICS else common) for step in steps]

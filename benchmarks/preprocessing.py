@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tasks.contracts.params import PathSource, Preprocess, Split
+from tasks.contracts.params import PathSource
+from tasks.contracts.preprocessing import Split
 from tasks.data import schema as schemas
 from tasks.data.formats import idx
 from tasks.ingest import ingest
 from tasks.kinds.image_classification.rows import observe
+from tasks.kinds.image_classification.settings import Preprocess
 from tasks.preprocess import preprocess
 
 SOURCE = Path("/usr/share/datasets/fashion-mnist")
@@ -62,4 +64,4 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _plain(raw: Path, params: Preprocess, target: Path) -> None:
-    np.save(target, np.concatenate([chunk.images for chunk in idx.read(raw / "files", params)]))
+    np.save(target, np.concatenate([chunk.columns["image"] for chunk in idx.read(raw / "files", params)]))

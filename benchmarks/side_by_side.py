@@ -89,9 +89,11 @@ def _peer_python() -> Path:
 
 def _table(files: dict[str, Path], model: FloatModel) -> str:
     loaded = {name: OwnFile(path) for name, path in files.items()}
-    right = {name: file.outputs(model.rows).argmax(axis=1) == model.labels for name, file in loaded.items()}
+    right = {name: file.answers(model.rows).argmax(axis=1) == model.labels for name, file in loaded.items()}
     sizes = {name: zip_bytes(path.read_bytes()) for name, path in files.items()}
-    medians = [np.median(taken) / 1000 for taken in in_turn(list(loaded.values()), model.rows[:1], WARM_UP_RUNS, RUNS)]
+    medians = [
+        np.median(taken) / 1000 for taken in in_turn(list(loaded.values()), {"x": model.rows[:1]}, WARM_UP_RUNS, RUNS)
+    ]
     points = {name: (sizes[name], float(right[name].mean())) for name in files}
     shown: list[tuple[str, ...]] = [("file", "accuracy", "bytes", "zip bytes", "int8 / own", "median us", "front")]
     for name, microseconds in sorted(zip(files, medians, strict=True), key=lambda item: -sizes[item[0]]):

@@ -14,13 +14,14 @@ import numpy as np
 
 from tasks.contracts import environment, params_file
 from tasks.contracts.errors import DataError, StageError
-from tasks.contracts.files import replacing, write_json
+from tasks.contracts.files import replacing, sha256_tree, write_json
 from tasks.contracts.params import Params
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
-from tasks.data import columns
+from tasks.data import classes, columns
+from tasks.data.records import Columns
 from tasks.device import golden
-from tasks.device.bundle import MODEL, labels, opened
+from tasks.device.bundle import ASSETS, MODEL, opened
 from tasks.device.latency import in_turn
 from tasks.device.running import ExportedFile
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
@@ -40,22 +41,26 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     bundles = {"champion": champion, "candidate": candidate}
     manifests = {role: opened(bundle) for role, bundle in bundles.items()}
     target = columns.load(data)
-    _require_same_classes({role: labels(bundle) for role, bundle in bundles.items()} | {"data": target.classes})
-    files = {role: ExportedFile(bundle / MODEL, threads=1) for role, bundle in bundles.items()}
-    images, truth = target.column("test", "image").all(), target.column("test", "label").all()
-    outputs = {role: file.probabilities(images) for role, file in files.items()}
-    asked = {one.column: target.column("test", one.column).all() for one in line.evaluate.slices}
+    _require_same_classes({role: found["kind"] for role, found in manifests.items()} | {"params.yaml": line.kind})
+    names = {role: _classes(bundle / ASSETS) for role, bundle in bundles.items()}
+    _require_same_classes(names | {"data": ", ".join(target.facts.get("classes", []))})
+    truth = target.column("test", target.target).all()
+    inputs = {role: _inputs(line.kind, bundle / ASSETS, target) for role, bundle in bundles.items()}
+    answers = import_module(f"tasks.kinds.{line.kind}.answering").answers
+    outputs = {role: answers(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
+    asked = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
     scores = import_module(f"tasks.kinds.{line.kind}.scores")
-    measured = scores.measure(
-        truth, outputs["candidate"], outputs["champion"], target.classes, asked, line.evaluate
-    )  # fmt: skip
+    measured = scores.measure(truth, outputs["candidate"], outputs["champion"], target.facts, asked, line.evaluate)
     new, old = (
         np.median(taken)
         for taken in in_turn(
-            [files["candidate"], files["champion"]], images[:1], line.profile.warm_up_runs, line.profile.runs
+            [ExportedFile(bundles[role] / MODEL, threads=1) for role in ("candidate", "champion")],
+            [inputs[role] for role in ("candidate", "champion")],
+            line.profile.warm_up_runs,
+            line.profile.runs,
         )
     )
-    gates = _gates(line, bundles, measured, float(new / old) - 1)
+    gates = _gates(line, answers, bundles, measured, float(new / old) - 1)
     _write(reports, manifests, measured, gates, len(truth))
     say(_table(gates, measured, scores.PRIMARY, len(truth)))
     if told := failed(gates):
@@ -66,20 +71,38 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
         )
 
 
-def _require_same_classes(classes: dict[str, list[str]]) -> None:
-    if len({tuple(names) for names in classes.values()}) > 1:
-        told = "; ".join(f"{role}: {', '.join(names)}" for role, names in classes.items())
+def _require_same_classes(told: dict[str, str]) -> None:
+    if len(set(told.values())) > 1:
         raise DataError(
-            got=f"classes of {told}", expected="the same classes in the same order",
+            got=f"kinds or classes: {'; '.join(f'{role}: {names}' for role, names in told.items())}",
+            expected="the same in the same order",
             do="models of other classes cannot be compared by numbers: publish the new one by hand",
-        )  # fmt: skip
+        )
 
 
-def _gates(line: Params, bundles: dict[str, Path], measured: dict[str, Any], latency_growth: float) -> list[Gate]:
+def _classes(assets: Path) -> str:
+    return ", ".join(classes.read(assets)) if (assets / classes.LABELS).is_file() else ""
+
+
+def _inputs(kind: str, assets: Path, target: columns.Dataset) -> Columns:
+    """Return the test rows as a bundle is fed them: encoded anew where it encodes them in its own way."""
+    if sha256_tree(assets) == target.facts["assets"]:
+        return target.fed("test")
+    rows = import_module(f"tasks.kinds.{kind}.rows")
+    if not rows.RAW:
+        return target.fed("test")
+    raw = {name: target.column("test", name).all() for name in rows.RAW}
+    encoded = rows.Encoder(assets).encoded(raw)
+    return {name: encoded[name] for name in target.inputs}
+
+
+def _gates(
+    line: Params, answers: Any, bundles: dict[str, Path], measured: dict[str, Any], latency_growth: float
+) -> list[Gate]:
     bounds = line.compare
     size = {role: (bundle / MODEL).stat().st_size for role, bundle in bundles.items()}
     replayed = [
-        golden.replay(bundle / MODEL, bundle / golden.GOLDEN)
+        golden.replay(bundle / MODEL, bundle / golden.GOLDEN, answers)
         for bundle in bundles.values()
         if (bundle / golden.GOLDEN).is_file()
     ]

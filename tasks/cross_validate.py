@@ -13,6 +13,7 @@ from tasks.contracts.judging import Evaluate
 from tasks.contracts.params import Compute, CrossValidate, FineTune
 from tasks.contracts.progress import Progress, say
 from tasks.contracts.side_by_side import FreshProcesses
+from tasks.contracts.training import Base, Trained
 from tasks.cross_validation.folds import Parts, divided, require_stopping, rows_in
 from tasks.cross_validation.measuring import PRELOADED, FoldTask, Outcome, forget, measure
 from tasks.cross_validation.summary import told, write_table
@@ -20,7 +21,8 @@ from tasks.data import columns
 
 
 def cross_validate(
-    params: CrossValidate,
+    params: CrossValidate | None,
+    train: Base,
     fine_tune: FineTune | None,
     evaluate: Evaluate,
     compute: Compute,
@@ -35,32 +37,38 @@ def cross_validate(
 ) -> None:
     """Tune the base model once for each fold, on the rows outside it, and measure the float model on those inside.
 
-    Where `fine_tune` is None nothing is trained, and the folds only measure. `predictions` holds row (rows,), fold
-    (rows,), label (rows,) and probabilities (rows, classes).
+    Where `fine_tune` is None and the base model is trained here, it is trained anew for each fold; where it comes from
+    a file, the folds only measure. `predictions` holds `row` (rows,), `fold` (rows,), the target by its name (rows,)
+    and `outputs` (rows, n). Where `params` is None there are no folds.
 
     Raises:
         ParamsError: more folds than rows of a class, or than groups; no such column; a batch larger than the rows.
         DataError: no rows to stop the training; or the model is taken as it is, and the target has other classes.
         StageError: the loss became NaN.
     """
-    target = columns.load(data)
+    target, scores = columns.load(data), import_module(f"tasks.kinds.{kind}.scores")
+    if params is None:
+        write_none(report, folds, predictions)
+        return
+    anew = train if fine_tune is None and isinstance(train, Trained) else None
     parts = divided(target, params.folds, params.seed, params.group)
-    if fine_tune is not None:
+    if fine_tune is not None or anew is not None:
         require_stopping(target, parts)
-    in_base = rows_in(target, columns.load(base_data))
-    asked = params.model_dump(exclude={"workers"}) | {"fine_tune": fine_tune, "compute": compute}
+    in_base = 0 if anew is not None else rows_in(target, columns.load(base_data))
+    asked = params.model_dump(exclude={"workers"}) | {"train": anew, "fine_tune": fine_tune, "compute": compute}
     tasks = [FoldTask(number=number, **asked) for number in range(params.folds)]
     outcomes = measured(tasks, parts, params.workers, base, data)
-    scores, labels = import_module(f"tasks.kinds.{kind}.scores"), target.pooled("label").all()
+    truth = target.pooled(target.target).all()
     scored = [
-        scores.scored(labels[part["test"]], outcome.probabilities, target.classes, evaluate)
+        scores.scored(truth[part["test"]], outcome.outputs, target.facts, evaluate)
         for part, outcome in zip(parts, outcomes, strict=True)
     ]
     document = {
         **told(parts, [outcome.epochs for outcome in outcomes], scored),
-        "rows": len(labels),
+        "rows": len(truth),
         "rows_in_base": in_base,
-        "as_it_is": fine_tune is None,
+        "as_it_is": fine_tune is None and anew is None,
+        "anew": anew is not None,
         "group": params.group,
     }
     with replacing(report) as file, replacing(folds) as table, replacing(predictions) as array_file:
@@ -85,17 +93,27 @@ def measured(tasks: list[FoldTask], parts: list[Parts], workers: int, base: Path
     return [outcomes[task.number] for task in tasks]
 
 
+def write_none(report: Path, folds: Path, predictions: Path) -> None:
+    """Write the same files where nothing was asked for."""
+    with replacing(report) as file, replacing(folds) as table, replacing(predictions) as array_file:
+        write_json(file, {"folds": [], "mean": {}, "std": {}, "undefined": {}, "rows": 0, "rows_in_base": 0})
+        table.write_text("fold\n", encoding="utf-8")
+        with array_file.open("wb") as opened:  # a path would be given the suffix .npz
+            np.savez(opened)
+    say("[100%] cross_validate: null, nothing is measured")
+
+
 def write_predictions(path: Path, target: columns.Dataset, parts: list[Parts], outcomes: list[Outcome]) -> None:
     """Write what each row was taken for by the model that was not tuned on it, fold by fold."""
     chosen = np.concatenate([part["test"] for part in parts])
     with path.open("wb") as file:  # a path would be given the suffix .npz
-        np.savez(
-            file,
-            row=target.pooled("row").take(chosen),
-            fold=np.repeat(np.arange(len(parts), dtype=np.int32), [len(part["test"]) for part in parts]),
-            label=target.pooled("label").take(chosen),
-            probabilities=np.concatenate([outcome.probabilities for outcome in outcomes]),
-        )
+        arrays = {
+            "row": target.pooled("row").take(chosen),
+            "fold": np.repeat(np.arange(len(parts), dtype=np.int32), [len(part["test"]) for part in parts]),
+            target.target: target.pooled(target.target).take(chosen),
+            "outputs": np.concatenate([outcome.outputs for outcome in outcomes]),
+        }
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def say_what_came_out(document: dict[str, Any], primary: str) -> None:

@@ -1,20 +1,18 @@
 """Measures the exported file itself on the test split: `dvc repro evaluate@int8`."""
 
-from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from tasks.contracts import stage
-from tasks.contracts.errors import ParamsError, StageError
+from tasks.contracts.errors import StageError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.judging import Evaluate
 from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.data.records import Array
-from tasks.device.running import ExportedFile
 from tasks.metrics.sizes import sizes
 
 
@@ -28,14 +26,11 @@ def evaluate(
     data: Path,
     metrics: Path,
     predictions: Path,
-    confusion: Path,
-    roc: Path,
-    precision_recall: Path,
-    reliability: Path,
+    tables: Path,
 ) -> None:
     """Run the file and the float32 file on the same rows; write metrics, predictions, and tables for plots.
 
-    `predictions` holds row (rows,), label (rows,) and probabilities (rows, classes).
+    `predictions` holds `row` (rows,), the target by its name (rows,), and `outputs` (rows, n).
 
     Raises:
         DataError: the file is no TFLite model, or the test split is empty.
@@ -43,33 +38,26 @@ def evaluate(
         StageError: an output is NaN or infinite.
     """
     scores = import_module(f"tasks.kinds.{kind}.scores")
+    answering = import_module(f"tasks.kinds.{kind}.answering")
     target = columns.load(data)
-    images, labels = target.column("test", "image").all(), target.column("test", "label").all()
-    asked = _asked(target, params)
-    own = _outputs(tflite, images, compute.threads)
-    reference = own if tflite == float32 else _outputs(float32, images, compute.threads)
-    measured = scores.measure(labels, own, reference, target.classes, asked, params)
-    facts = {"rows": len(labels), "confidence": params.confidence}
-    with ExitStack() as stack:
-        tables = {
-            name: stack.enter_context(replacing(path))
-            for name, path in (
-                ("confusion", confusion), ("roc", roc), ("precision_recall", precision_recall),
-                ("reliability", reliability),
-            )
-        }  # fmt: skip
-        metrics_file, array_file = stack.enter_context(replacing(metrics)), stack.enter_context(replacing(predictions))
-        scores.write_tables(labels, own, target.classes, params.calibration_bins, **tables)
+    inputs, truth = target.fed("test"), target.column("test", target.target).all()
+    asked = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
+    own = _finite(answering.answers(tflite, inputs, compute.threads), tflite)
+    reference = own if tflite == float32 else _finite(answering.answers(float32, inputs, compute.threads), float32)
+    measured = scores.measure(truth, own, reference, target.facts, asked, params)
+    facts = {"rows": len(truth), "confidence": params.confidence, "primary": scores.PRIMARY}
+    with replacing(tables) as folder, replacing(metrics) as metrics_file, replacing(predictions) as array_file:
+        folder.mkdir()
+        scores.write_tables(truth, own, target.facts, params, folder)
         write_json(metrics_file, {**facts, **measured, **sizes(tflite)})
         with array_file.open("wb") as file:  # a path would be given the suffix .npz
-            np.savez(file, row=target.column("test", "row").all(), label=labels, probabilities=own)
+            arrays = {"row": target.column("test", "row").all(), target.target: truth, "outputs": own}
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     primary = measured["scores"][scores.PRIMARY]["value"]
-    say(f"[100%] evaluate: {tflite.stem} {scores.PRIMARY} {primary:.4f} on {len(labels)} rows")
+    say(f"[100%] evaluate: {tflite.stem} {scores.PRIMARY} {primary:.4f} on {len(truth)} rows")
 
 
-def _outputs(tflite: Path, images: Array, threads: int) -> Array:
-    """Return the file's probabilities, (rows, classes)."""
-    outputs = ExportedFile(tflite, threads).probabilities(images)
+def _finite(outputs: Array, tflite: Path) -> Array:
     if wrong := int((~np.isfinite(outputs)).any(axis=1).sum()):
         raise StageError(
             got=f"NaN or infinite outputs of {tflite} on {wrong} of {len(outputs)} test rows",
@@ -77,17 +65,6 @@ def _outputs(tflite: Path, images: Array, threads: int) -> Array:
             do="look at the recipe: a model with such weights was trained with too high a rate, or converted wrongly",
         )
     return outputs
-
-
-def _asked(target: columns.Dataset, params: Evaluate) -> dict[str, Array]:
-    """Return the columns that the slices name, (rows,) each."""
-    if missing := {one.column for one in params.slices} - set(target.attributes):
-        raise ParamsError(
-            got=f"evaluate.slices of {', '.join(sorted(missing))}",
-            expected=f"columns of the target: {', '.join(target.attributes) or 'it has none'}",
-            do="correct the name, or bring the column: preprocess.target.attributes",
-        )
-    return {one.column: target.column("test", one.column).all() for one in params.slices}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Adapts the base model to the target, and measures what that gains over training on the target alone."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,27 @@ from tasks.reporting.history import write_history
 
 
 def fine_tune(
-    params: FineTune | None, compute: Compute, *, base: Path, data: Path, model: Path, history: Path, comparison: Path
+    params: FineTune | None,
+    kind: str,
+    compute: Compute,
+    *,
+    base: Path,
+    data: Path,
+    model: Path,
+    history: Path,
+    comparison: Path,
 ) -> None:
     """Train the head alone, then all layers at a low rate; then the same network from scratch for as many steps.
 
-    Both keep the weights of their least validation loss; `comparison` holds their accuracy on the same test rows.
-    Where `params` is None the base model is taken as it is, and `comparison` holds its accuracy alone.
+    Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows.
+    Where `params` is None the base model is taken as it is, and `comparison` holds its metric alone.
 
     Raises:
         DataError: the base model is to be taken as it is, and the target has other classes.
         StageError: the loss became NaN.
     """
     if params is None:
-        take_as_it_is(base, data, model, history, comparison)
+        take_as_it_is(kind, base, data, model, history, comparison)
         return
     from tasks.models import saving, tuning
     from tasks.models.checkpoint import Checkpoint
@@ -44,17 +53,19 @@ def fine_tune(
     )
     rows += fit(scratch, target, facts, equal_steps, checkpoints["from_scratch"], name="from_scratch")
 
-    compared = compare(tuned, scratch, target, facts)
+    compared = compare(kind, {"fine_tuned": tuned, "from_scratch": scratch}, target, facts)
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, facts, folder)
         write_history(history_file, rows)
         write_json(comparison_file, compared)
     for checkpoint in checkpoints.values():
         checkpoint.remove()
-    say(f"fine_tune: {compared['fine_tuned']['accuracy']:.4f}, from scratch {compared['from_scratch']['accuracy']:.4f}")
+    primary = compared["primary"]
+    told = (f"{run.replace('_', ' ')} {compared[run][primary]:.4f}" for run in ("fine_tuned", "from_scratch"))
+    say(f"fine_tune: {primary}, {', '.join(told)}")
 
 
-def take_as_it_is(base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:
+def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:
     """Put the base model in the place of a tuned one, with its own normalisation, and measure it on the test rows.
 
     Raises:
@@ -64,31 +75,37 @@ def take_as_it_is(base: Path, data: Path, model: Path, history: Path, comparison
 
     target = columns.load(data)
     network, facts = as_it_is(base, target)
-    taken = measured(network, target, facts)
+    taken, primary = measured(kind, network, target, facts), scores_of(kind).PRIMARY
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         shutil.copytree(base, folder)
         write_history(history_file, [])
-        write_json(comparison_file, {"tuned": False, "as_it_is": taken})
-    say(f"[100%] fine_tune: nothing is tuned; {taken['accuracy']:.4f} as it is")
+        write_json(comparison_file, {"tuned": False, "primary": primary, "as_it_is": taken})
+    say(f"[100%] fine_tune: nothing is tuned; {primary} {taken[primary]:.4f} as it is")
 
 
-def compare(tuned: Any, scratch: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
-    """Measure both on the test split of the target."""
-    compared: dict[str, Any] = {
-        "fine_tuned": measured(tuned, target, facts),
-        "from_scratch": measured(scratch, target, facts),
-    }
-    gain = compared["fine_tuned"]["accuracy"] - compared["from_scratch"]["accuracy"]
-    return {**compared, "gain_of_transfer": gain}
+def compare(kind: str, models: dict[str, Any], target: columns.Dataset, facts: Any) -> dict[str, Any]:
+    """Measure the fine-tuned model and the one from scratch on the test split of the target."""
+    scores = scores_of(kind)
+    compared = {run: measured(kind, network, target, facts) for run, network in models.items()}
+    gain = compared["fine_tuned"][scores.PRIMARY] - compared["from_scratch"][scores.PRIMARY]
+    return {"primary": scores.PRIMARY, **compared, "gain_of_transfer": -gain if scores.LOWER_IS_BETTER else gain}
 
 
-def measured(network: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
+def measured(kind: str, network: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
     """Measure a network on the test split of the target."""
     from tasks.models.batches import whole
-    from tasks.models.fitting import accuracy
+    from tasks.models.fitting import outputs
 
-    correct, rows = accuracy(network, whole(target, "test", facts))
-    return {"accuracy": correct / rows, "correct": correct, "rows": rows}
+    truth, scores = target.column("test", target.target).all(), scores_of(kind)
+    return {
+        scores.PRIMARY: scores.headline(truth, outputs(network, whole(target, "test", facts), facts)),
+        "rows": len(truth),
+    }
+
+
+def scores_of(kind: str) -> Any:
+    """Return the module that measures a kind."""
+    return import_module(f"tasks.kinds.{kind}.scores")
 
 
 if __name__ == "__main__":

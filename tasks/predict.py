@@ -1,48 +1,63 @@
-"""Classifies an image with a released bundle alone: `python -m tasks.predict release/ image.png`."""
+"""Asks a released bundle alone: `python -m tasks.predict release/ image.png`, or "a text", or the values of a row.
+
+How a raw row is prepared stands in the bundle's own `assets`; params.yaml and the data are not needed.
+"""
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
-from tasks.data.formats.image_folder import UNREADABLE, decode
-from tasks.device.bundle import MODEL, labels, opened
-from tasks.device.running import ExportedFile
-from tasks.kinds.image_classification.rows import model_input
-
-SHOWN = 3
+from tasks.data.records import Array
+from tasks.device.bundle import ASSETS, MODEL, opened
 
 
-def predict(bundle: Path, image: Path) -> list[tuple[str, float]]:
-    """Return the classes with their probabilities, the likeliest first.
+class Bundle:
+    """A released bundle, checked and ready to be asked.
 
     Raises:
-        DataError: the bundle lacks a file or holds a changed one, or the image cannot be read.
+        DataError: it lacks a file or holds a changed one.
     """
-    manifest = opened(bundle)
-    shape = tuple(manifest["input"]["shape"])
-    try:
-        pixels = decode(image, channels=shape[2])
-    except UNREADABLE as error:
-        raise DataError(got=f"{image}: {error}", expected="an image file", do="correct the path") from None
-    raw = model_input(pixels[None], shape, value_max=255)
-    probabilities = ExportedFile(bundle / MODEL, threads=1).probabilities(raw)[0]
-    return sorted(zip(labels(bundle), map(float, probabilities), strict=True), key=lambda pair: -pair[1])
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest: dict[str, Any] = opened(folder)
+        kind = self.manifest["kind"]
+        self._rows = import_module(f"tasks.kinds.{kind}.rows")
+        self._answering = import_module(f"tasks.kinds.{kind}.answering")
+        self._model, self._assets = folder / MODEL, folder / ASSETS
+
+    def answer(self, words: list[str]) -> Array:
+        """Return the file's output, (n,) of float32, for a raw row as a person writes it.
+
+        Raises:
+            DataError: the row cannot be read.
+        """
+        columns = self._rows.Encoder(self._assets).encoded(self._rows.parsed(words, self._assets))
+        inputs = {name: columns[name] for name in self.manifest["interface"]}
+        answers: Array = self._answering.answers(self._model, inputs, threads=1)
+        answer: Array = answers[0]
+        return answer
+
+    def told(self, answer: Array) -> str:
+        """Write an output for people."""
+        return str(self._answering.told(answer, self._assets))
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tasks.predict", description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("image", type=Path, nargs="+")
+    parser.add_argument("row", nargs="+", help="a path of an image, a text, or name=value for each column of a row")
     options = parser.parse_args()
 
     def predict_all() -> None:
-        for image in options.image:
-            shown = predict(options.bundle, image)[:SHOWN]
-            say(f"{image}: " + ", ".join(f"{label} {probability:.1%}" for label, probability in shown))
+        bundle = Bundle(options.bundle)
+        named = all("=" in word for word in options.row)  # one row of several columns
+        for words in [options.row] if named else [[word] for word in options.row]:
+            say(f"{' '.join(words)}: {bundle.told(bundle.answer(words))}")
 
     sys.exit(guarded(predict_all, "predict"))
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 from tasks.contracts import stage
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, replacing, require_free_space, sha256, sha256_tree, write_json
-from tasks.contracts.params import Preprocess
+from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.progress import say
 from tasks.data import attributes, columns, splits
 from tasks.data import schema as schemas
-from tasks.data.records import SPLITS, Array, BadRow
+from tasks.data.records import SPLITS, Array, BadRow, Columns, SplitName
 from tasks.data.staging import Rows, Staging
 
 
@@ -26,7 +27,8 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         DataError: a raw file is damaged, more than `max_bad_fraction` of the rows are bad, or a class has no rows.
     """
     require_intact(raw)
-    promised = schemas.load(schema)
+    module = import_module(f"tasks.kinds.{kind}.rows")
+    promised = schemas.load(schema, module.Schema)
     if promised.kind != kind:
         raise DataError(
             got=f"{schema} of kind {promised.kind!r}",
@@ -35,13 +37,16 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         )
     with replacing(ready) as folder:
         folder.mkdir()
-        rows, bad = _clean(params, kind, raw, promised, folder)
-        kept, copies = _first_of_each(rows)
+        rows, bad = _clean(params, module, raw, promised, folder)
+        strata = module.strata(rows.take(np.arange(len(rows.sources)), module.STRATA))
+        kept, copies = _first_of_each(rows, strata)
         bad += copies
         _require_few(bad, len(kept) + len(bad), params.max_bad_fraction)
         _write_quarantine(folder / "quarantine.csv", bad)
         described = attributes.read(raw / "files" / params.attributes, rows.sources) if params.attributes else {}
-        facts = _write_columns(params, folder, rows, kept, promised.classes, described)
+        assigned = splits.assign(rows.digests[kept], strata[kept], rows.given[kept], params.split)
+        parts = {name: kept[assigned == name] for name in SPLITS}
+        facts = _write_columns(params, module, promised, folder, rows, parts, described)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
         quarantined = dict(sorted(Counter(_kind_of(row) for row in bad).items()))
         write_json(folder / columns.DATASET, {"kind": kind, **facts, "quarantined": quarantined, **origin})
@@ -64,17 +69,15 @@ def require_intact(raw: Path) -> None:
         )
 
 
-def _clean(
-    params: Preprocess, kind: str, raw: Path, promised: schemas.ImageSchema, folder: Path
-) -> tuple[Rows, list[BadRow]]:
-    module = import_module(f"tasks.kinds.{kind}.rows")
+def _clean(params: Preprocess, module: Any, raw: Path, promised: Any, folder: Path) -> tuple[Rows, list[BadRow]]:
     reader = import_module(f"tasks.data.formats.{params.format}")
-    staging, bad = Staging(folder, params.image_shape, promised.classes), list[BadRow]()
+    staging, bad = Staging(folder), list[BadRow]()
     for chunk in reader.read(raw / "files", params):
-        good, wrong = module.good_rows(chunk, promised)
+        good, wrong = module.good_rows(chunk, promised, params)
         bad += wrong
-        require_free_space(folder, 2 * good.images.size)
-        staging.append(good, module.model_input(good.images, params.image_shape, params.value_max))
+        if len(good):
+            require_free_space(folder, 2 * sum(values.nbytes for values in good.columns.values()))
+            staging.append(good, module.contents(good))
     rows = staging.rows()
     if rows is None:
         _require_few(bad, len(bad), max_bad_fraction=0)
@@ -82,38 +85,56 @@ def _clean(
     return rows, bad
 
 
-def _first_of_each(rows: Rows) -> tuple[Array, list[BadRow]]:
+def _first_of_each(rows: Rows, strata: Array) -> tuple[Array, list[BadRow]]:
     """Return the rows to keep, (kept,) of int64, and the copies of them."""
     first = splits.first_of_each(rows.digests, rows.given)
     own = np.arange(len(first))
     copies = []
     for copy in np.flatnonzero(first != own):
-        another = " with another class" if rows.labels[copy] != rows.labels[first[copy]] else ""
+        another = " with another class" if strata[copy] != strata[first[copy]] else ""
         copies.append(BadRow(str(rows.sources[copy]), f"duplicate{another}: of {rows.sources[first[copy]]}"))
     return np.flatnonzero(first == own), copies
 
 
 def _write_columns(
-    params: Preprocess, folder: Path, rows: Rows, kept: Array, classes: list[str], described: dict[str, Array]
+    params: Preprocess,
+    module: Any,
+    promised: Any,
+    folder: Path,
+    rows: Rows,
+    parts: dict[SplitName, Array],
+    described: Columns,
 ) -> dict[str, Any]:
-    assigned = splits.assign(rows.digests[kept], rows.labels[kept], rows.given[kept], params.split)
-    train = kept[assigned == "train"]
-    if missing := [name for index, name in enumerate(classes) if index not in set(rows.labels[train].tolist())]:
-        raise DataError(
-            got=f"no training rows of class {missing}",
-            expected="at least one row of each class of the schema",
-            do="add rows, or write the schema anew: `python -m tasks.schema <role> --replace`",
-        )
-    everything = {"image": rows.images, "label": rows.labels, "row": np.arange(len(rows.labels)), **described}
+    """Fit what the training rows fit, encode all rows with it, and return what `dataset.json` says."""
+    assets = folder / columns.ASSETS
+    assets.mkdir()
+
+    def shards(split: SplitName) -> Iterator[Array]:
+        for start in range(0, len(parts[split]), params.shard_rows):
+            yield parts[split][start : start + params.shard_rows]
+
+    facts = module.fitted(lambda: map(rows.take, shards("train")), promised, params, assets)
+    encoder = module.Encoder(assets)
     written = {
-        name: columns.write_split(folder, name, everything, kept[assigned == name], params.shard_rows)
-        for name in SPLITS
+        split: columns.write_split(
+            folder,
+            split,
+            (
+                {
+                    **encoder.encoded(rows.take(chosen)),
+                    "row": chosen,
+                    **{name: values[chosen] for name, values in described.items()},
+                }
+                for chosen in shards(split)
+            ),
+        )
+        for split in SPLITS
     }
     return {
-        "classes": classes,
+        "target": module.TARGET,
+        **facts,
         "attributes": sorted(described),
-        "image": {"shape": list(params.image_shape), "dtype": "uint8", "value_max": params.value_max},
-        "normalisation": columns.normalisation(folder, written["train"]),
+        "assets": sha256_tree(assets),
         "splits": written,
     }
 

@@ -22,12 +22,13 @@ def profile(params: Profile, *, tflite: Path, float32: Path, data: Path, report:
     Raises:
         DataError: the file is no TFLite model.
     """
-    image = columns.load(data).column("test", "image").take(np.array([0]))
+    target = columns.load(data)
+    inputs = {name: target.column("test", name).take(np.array([0])) for name in target.inputs}
     before = resident_bytes()
     file = ExportedFile(tflite, threads=1)
-    file.probabilities(image)
+    file.outputs(inputs)
     kept = resident_bytes() - before
-    own, reference = in_turn([file, ExportedFile(float32, threads=1)], image, params.warm_up_runs, params.runs)
+    own, reference = in_turn([file, ExportedFile(float32, threads=1)], inputs, params.warm_up_runs, params.runs)
     measured = {
         "latency_us": summary(own),
         "float32_latency_us": summary(reference),

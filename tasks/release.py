@@ -1,6 +1,7 @@
 """Bundles the smallest recipe that passes every gate, with all that it came from: `dvc repro release`."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,11 @@ def release(
     source: Path,
     lock: Path,
     model: Path,
-    labels: Path,
+    assets: Path,
     golden: Path,
     manifest: Path,
 ) -> None:
-    """Pick the recipe and write model, labels, golden vectors and manifest; where none passes, the last bundle stays.
+    """Pick the recipe and write model, assets, golden vectors and manifest; where none passes, the last bundle stays.
 
     Raises:
         DataError: a folder holds results of a recipe that `params.yaml` does not name, or a gate names no metric.
@@ -52,20 +53,21 @@ def release(
     target = columns.load(data)
     file, predictions = models / "tflite" / f"{chosen.recipe}.tflite", evaluations / chosen.recipe / "predictions.npz"
     with (
-        replacing(model) as model_file, replacing(labels) as labels_file, replacing(golden) as golden_file,
+        replacing(model) as model_file, replacing(assets) as assets_folder, replacing(golden) as golden_file,
         replacing(manifest) as manifest_file,
     ):  # fmt: skip
         shutil.copyfile(file, model_file)
-        labels_file.write_text("\n".join(target.classes) + "\n", encoding="utf-8")
+        shutil.copytree(target.assets, assets_folder)
         _write_golden(golden_file, target, predictions, params.golden_rows)
-        _require_replayed(model_file, golden_file)
-        parts = {model: model_file, labels: labels_file, golden: golden_file}
+        _require_replayed(model_file, golden_file, line.kind)
+        parts = {model.name: sha256(model_file), golden.name: sha256(golden_file)}
+        parts |= {f"{assets.name}/{name}": digest for name, digest in sha256_tree(assets_folder).items()}
         write_json(manifest_file, {
             "name": line.report.name,
             "kind": line.kind,
             "recipe": chosen.recipe,
-            "input": _interface(file),
-            "files": {path.name: sha256(part) for path, part in parts.items()},
+            "interface": _interface(file, target),
+            "files": parts,
             "metrics": read_json(evaluations / chosen.recipe / "metrics.json"),
             "device": can_run.description,
             "gates": [gate.recorded() for gate in chosen.gates],
@@ -115,14 +117,15 @@ def _none_passes(candidates: list[Candidate]) -> StageError:
 
 
 def _write_golden(path: Path, target: columns.Dataset, predictions: Path, wanted: int) -> None:
-    images = target.column("test", "image")
-    rows = golden_vectors.evenly(len(images), wanted)
+    rows = golden_vectors.evenly(target.rows("test"), wanted)
+    inputs = {name: target.column("test", name).take(rows) for name in target.inputs}
     with np.load(predictions) as seen:
-        golden_vectors.write(path, images.take(rows), seen["probabilities"][rows])
+        golden_vectors.write(path, inputs, seen[golden_vectors.OUTPUTS][rows])
 
 
-def _require_replayed(model: Path, golden: Path) -> None:
-    difference = golden_vectors.replay(model, golden)
+def _require_replayed(model: Path, golden: Path, kind: str) -> None:
+    answers = import_module(f"tasks.kinds.{kind}.answering").answers
+    difference = golden_vectors.replay(model, golden, answers)
     if difference:
         raise StageError(
             got=f"outputs that differ by up to {difference:.3g} from those that evaluate saw of the same file",
@@ -131,14 +134,17 @@ def _require_replayed(model: Path, golden: Path) -> None:
         )
 
 
-def _interface(file: Path) -> dict[str, Any]:
-    """Say what the device feeds: `raw` is 0 to 255."""
-    details = ExportedFile(file, threads=1).input
-    scale, zero_point = details["quantization"]
-    dtype = details["dtype"].__name__
-    feed = "raw - 128" if dtype == "int8" else "raw"
-    shape = [int(size) for size in details["shape"][1:]]
-    return {"shape": shape, "dtype": dtype, "scale": float(scale), "zero_point": int(zero_point), "feed": feed}
+def _interface(file: Path, target: columns.Dataset) -> dict[str, Any]:
+    """Say what the device feeds, input by input; `raw` is what the bundle's assets make of a row."""
+    found = {}
+    for name, details in ExportedFile(file, threads=1).inputs(target.inputs).items():
+        scale, zero_point = details["quantization"]
+        shape, dtype = [int(size) for size in details["shape"][1:]], details["dtype"].__name__
+        feed = "raw - 128" if dtype == "int8" and target.inputs[name]["dtype"] == "uint8" else "raw"
+        found[name] = {
+            "shape": shape, "dtype": dtype, "scale": float(scale), "zero_point": int(zero_point), "feed": feed,
+        }  # fmt: skip
+    return found
 
 
 def _inputs(base: Path, data: Path, lock: Path, models: Path, evaluations: Path) -> dict[str, str]:

@@ -35,7 +35,7 @@ def schema(role: str, replace: bool) -> None:
         reader.read(raw / "files", params), line.kind, params
     )
     schemas.write(path, observed)
-    say(f"{path}: {len(observed.classes)} classes, {observed.dtype}; read it, then `git add {path}`")
+    say(f"{path}: written; read it, then `git add {path}`")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from tasks.compression.search.study import search as run_study
 from tasks.compression.search.trial import Outcome, Task
 from tasks.compression.search.workers import Workers
 from tasks.contracts import environment, params_file
-from tasks.contracts.errors import DataError, StageError
+from tasks.contracts.errors import DataError, ParamsError, StageError
 from tasks.contracts.files import replacing, sha256, sha256_tree, write_json
 from tasks.contracts.params import Params, Search
 from tasks.contracts.progress import say
@@ -42,9 +42,15 @@ def search(line: Params) -> None:
     """Search, write the report, and put the chosen recipe into `params.yaml`.
 
     Raises:
+        ParamsError: params.yaml has no search.
         DataError: the float parent is not there.
         StageError: no trial keeps all bounds; params.yaml stays as it is.
     """
+    if line.search is None:
+        raise ParamsError(
+            got="search: null", expected="bounds and a number of trials; images can be searched for",
+            do="copy the section `search` of presets/image_folder.yaml",
+        )  # fmt: skip
     weights = TUNED / "model.h5"
     if not weights.exists():
         raise DataError(got=f"no {weights}", expected="the float parent", do="run `dvc repro fine_tune` first")

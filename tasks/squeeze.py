@@ -136,9 +136,9 @@ def _add_given(candidates: Candidates, options: Options, calibration: Samples) -
 def _measure(candidates: Candidates, rows: Samples) -> tuple[Quality, list[Measured]]:
     """Measure every candidate against the first; they are timed in turn."""
     files = candidates.runnable()
-    outputs = {name: file.outputs(rows.x) for name, file in files.items()}
+    outputs = {name: file.answers(rows.x) for name, file in files.items()}
     quality = quality_of(next(iter(outputs.values())), rows.y)
-    timed = latency.in_turn(list(files.values()), rows.x[:1], WARM_UP_RUNS, RUNS)
+    timed = latency.in_turn(list(files.values()), {"x": rows.x[:1]}, WARM_UP_RUNS, RUNS)
     return quality, [
         Measured(
             name, quality.score(outputs[name]), quality.drop(outputs[name]),

@@ -15,7 +15,7 @@ from tasks.data.in_memory import in_memory
 from tasks.data.records import Array
 from tasks.data.samples import MAX_CALIBRATION_ROWS, checked, digests, require_fit
 from tasks.models.own_model import convert, ends_in_softmax, logits_of
-from tasks.models.saving import Facts
+from tasks.models.saving import Facts, of_images
 
 RAW_MAX = 255
 WHERE = "compress"
@@ -55,7 +55,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     A fifth of the samples, by their content, is validated on. Keep the rows apart that you will measure the result on.
 
     Example:
-        >>> fit = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-3, "patience": 3, "max_shift": 0, "seed": 0}
+        >>> fit = {"epochs": 3, "batch_size": 32, "learning_rate": 1e-3, "patience": 3, "augment": None, "seed": 0}
         >>> prune = {"step": "prune", "schedule": "polynomial", "sparsity": 0.5, "layers": {},
         ...          "pattern": "unstructured", "distillation": None, "fit": fit}
         >>> recipe = {"steps": [prune], "precision": "int8", "float_layers": [], "finish": [{"step": "slim"}]}
@@ -76,8 +76,10 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     shape, classes = _shapes(model)
     given = checked(np.asarray(samples.x), None if samples.y is None else np.asarray(samples.y), WHERE)
     require_fit(given, shape, classes, WHERE)
-    if len(shape) != 3 and any(step.step != "re_estimate_batch_norm" and step.fit.max_shift for step in recipe.steps):
-        raise ParamsError(got=f"max_shift for rows of {shape}", expected="0: only images are shifted", do="set it to 0")
+    if len(shape) != 3 and any(step.step != "re_estimate_batch_norm" and step.fit.augment for step in recipe.steps):
+        raise ParamsError(
+            got=f"augment for rows of {shape}", expected="null: only images are shifted", do="set it to null"
+        )
     x = given.x.astype(np.float32)
     labels = _answers(model, x) if given.y is None else given.y
     facts, raw = _facts(x, classes)
@@ -134,5 +136,5 @@ def _facts(x: Array, classes: int) -> tuple[Facts, Array]:
     low, high = float(min(x.min(), 0)), float(max(x.max(), 0))
     std = RAW_MAX / (high - low)
     mean = round(-low * std)
-    facts = Facts([str(number) for number in range(classes)], list(x.shape[1:]), mean, std, steps=[])
+    facts = of_images([str(number) for number in range(classes)], x.shape[1:], mean, std)
     return facts, (x * np.float32(std) + np.float32(mean)).astype(np.float32)

@@ -1,12 +1,15 @@
 """`params.yaml` as types: one section per stage, strict, complete, without defaults."""
 
+from importlib import import_module
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, create_model, model_validator
 
 from tasks.contracts.judging import Compare, Evaluate, Release
-from tasks.contracts.recipes import Distillation, Fit, Recipe
-from tasks.contracts.section import Fraction, Name, Positive, Rate, Section, Seed, one_of
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.recipes import Distillation, Recipe
+from tasks.contracts.section import Fraction, Name, Positive, Rate, Section, Seed, modules, one_of
+from tasks.contracts.training import Base, Fit
 
 Role = Literal["base", "target"]
 
@@ -35,64 +38,6 @@ class PathSource(Section):
 
 
 Ingest = Annotated[PackageSource | PathSource, Field(discriminator="source")]
-
-
-class Split(Section):
-    """Which rows train, which stop the training, which are only ever measured on."""
-
-    validation: Fraction | Literal["given"]
-    test: Fraction | Literal["given"]
-    seed: Seed
-
-    @model_validator(mode="after")
-    def _leave_rows_to_train_on(self) -> Self:
-        taken = sum(part for part in (self.validation, self.test) if not isinstance(part, str))
-        if taken >= 1:
-            raise ValueError(f"validation + test = {taken:g} leaves no rows to train on; keep it under 1")
-        return self
-
-
-class Preprocess(Section):
-    """From raw files to clean columns."""
-
-    format: Annotated[Name, one_of("data/formats")]
-    image_shape: Annotated[tuple[Positive, Positive, Literal[1, 3]], Field(strict=False)]  # YAML has lists
-    value_max: Positive
-    split: Split
-    attributes: str | None
-    max_bad_fraction: Fraction
-    shard_rows: Positive
-
-
-class Train(Section):
-    """The base model, trained on the base data set."""
-
-    architecture: Annotated[Name, one_of("models/architectures")]
-    tracked: Literal["requirements.lock"]
-    filters: Annotated[list[Positive], Field(min_length=1)]
-    fit: Fit
-
-
-class OwnModel(Section):
-    """The base model from a file of the user's own, as it is."""
-
-    architecture: Literal["own_file"]
-    tracked: Annotated[str, Field(pattern=r"\.(h5|hdf5|keras)$")]
-    mean: Annotated[int, Field(ge=0, le=255)]
-    std: Rate
-
-
-def _tag(section: Any) -> str:
-    name = section.get("architecture") if isinstance(section, dict) else getattr(section, "architecture", None)
-    return "own_file" if name == "own_file" else "conv_net"  # or any other module: they are found by name
-
-
-MAPPING = {"conv_net": "#/$defs/Train", "own_file": "#/$defs/OwnModel"}
-Base = Annotated[
-    Annotated[Train, Tag("conv_net")] | Annotated[OwnModel, Tag("own_file")],
-    Discriminator(_tag),
-    Field(json_schema_extra={"discriminator": {"propertyName": "architecture", "mapping": MAPPING}}),
-]
 
 
 class FineTune(Section):
@@ -158,7 +103,7 @@ class Report(Section):
 
 
 class Params(Section):
-    """The whole of `params.yaml`."""
+    """The whole of `params.yaml`; `typed` gives it the sections of its kind and architecture."""
 
     kind: Annotated[Name, one_of("kinds")]
     compute: Compute
@@ -166,12 +111,12 @@ class Params(Section):
     preprocess: dict[Role, Preprocess]
     train: Base
     fine_tune: FineTune | None
-    cross_validate: CrossValidate
+    cross_validate: CrossValidate | None
     compress: dict[Name, Recipe]
     export: Export
     evaluate: Evaluate
     profile: Profile
-    search: Search
+    search: Search | None
     release: Release
     compare: Compare
     report: Report
@@ -181,14 +126,14 @@ class Params(Section):
         for section in ("ingest", "preprocess"):
             if missing := {"base", "target"} - set(getattr(self, section)):
                 raise ValueError(f"{section} lacks {sorted(missing)}: both data sets are needed; they may be the same")
-        shapes = {role: preprocess.image_shape for role, preprocess in self.preprocess.items()}
-        if shapes["base"] != shapes["target"]:
+        for key in self.preprocess["base"].SHARED:
+            values = {role: getattr(section, key) for role, section in self.preprocess.items()}
+            if values["base"] != values["target"]:
+                raise ValueError(f"{key} differs, base {values['base']} and target {values['target']}: make them equal")
+        if not self.train.TUNABLE and self.fine_tune is not None:
             raise ValueError(
-                f"image_shape differs, base {shapes['base']} and target {shapes['target']}: make them equal"
-            )
-        if isinstance(self.train, OwnModel) and self.fine_tune is not None:
-            raise ValueError(
-                "fine_tune is not null, but own_file is taken as it is: write `fine_tune: null` (a step `tune` trains)"
+                f"fine_tune is not null, but {self.train.architecture} is taken as it is: write `fine_tune: null` "
+                "(a step `tune` trains)"
             )
         float32 = self.compress.get("float32")
         if float32 is None or float32.steps or float32.precision != "float32":
@@ -196,3 +141,23 @@ class Params(Section):
                 "compress lacks `float32: {steps: [], precision: float32}`, which every other is compared to"
             )
         return self
+
+
+def typed(raw: Any) -> type[Params]:
+    """Return the type of a whole file: the kind's module has `preprocess`, the architecture's has `train`.
+
+    Where a name is unknown, that alone is complained of, and what depends on it is not looked at.
+
+    Args:
+        raw: the parsed file.
+    """
+    base = raw.get("train") if isinstance(raw, dict) else None
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    architecture = base.get("architecture") if isinstance(base, dict) else None
+    preprocess: Any = Any
+    train: Any = Base
+    if kind in modules("kinds"):
+        preprocess = import_module(f"tasks.kinds.{kind}.settings").Preprocess
+    if architecture in modules("contracts/architectures"):
+        train = import_module(f"tasks.contracts.architectures.{architecture}").Train
+    return create_model("Params", __base__=Params, preprocess=(dict[Role, preprocess], ...), train=(train, ...))

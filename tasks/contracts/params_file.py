@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tasks.contracts.errors import ParamsError
-from tasks.contracts.params import Params
+from tasks.contracts.params import Params, typed
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -39,7 +39,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
 def check(raw: Any, path: Path = PARAMS_FILE) -> Params:
     """Check a parsed file; see `load`."""
     try:
-        return Params.model_validate(raw)
+        return typed(raw).model_validate(raw)
     except ValidationError as error:
         problems = [_sentence(problem, raw) for problem in error.errors()]
         raise ParamsError(

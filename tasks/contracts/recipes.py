@@ -5,20 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.contracts.section import HalfOpenFraction, OpenFraction, Positive, Rate, Section, Seed
+from tasks.contracts.training import Fit
 
 Clusters = Annotated[int, Field(ge=2, le=256)]
 WeightStep = Annotated[float, Field(ge=0.1, le=4)]
-
-
-class Fit(Section):
-    """One training run."""
-
-    epochs: Positive
-    batch_size: Positive
-    learning_rate: Rate
-    patience: Positive
-    max_shift: Annotated[int, Field(ge=0)]
-    seed: Seed
 
 
 class Distillation(Section):

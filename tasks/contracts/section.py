@@ -22,13 +22,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def modules(folder: str) -> list[str]:
+    """Return the names of the modules and packages in a folder of `tasks/`: these are found by name."""
+    paths = (TASKS / folder).glob("[a-z]*")
+    return sorted(path.stem for path in paths if path.suffix == ".py" or path.is_dir())
+
+
 def one_of(folder: str) -> AfterValidator:
-    """Return a check that a name is that of a module or package in a folder of `tasks/`: these are found by name."""
+    """Return a check that a name is that of a module or package in a folder of `tasks/`."""
 
     def check(name: str) -> str:
-        paths = (TASKS / folder).glob("[a-z]*")
-        names = sorted(path.stem for path in paths if path.suffix == ".py" or path.is_dir())
-        if name not in names:
+        if name not in (names := modules(folder)):
             raise ValueError(f"{name!r} is not one of {', '.join(names)}, the modules of tasks/{folder}")
         return name
 

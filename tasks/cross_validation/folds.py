@@ -16,7 +16,6 @@ from tasks.data.splits import content_digests
 
 Parts = dict[SplitName, Array]
 
-OWN = frozenset({"image", "label", "row"})
 CHUNK_ROWS = 10_000
 
 
@@ -37,8 +36,11 @@ def divided(data: Dataset, folds: int, seed: int, group: str | None) -> list[Par
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # seconds, which a fold does not need
 
-    labels = data.pooled("label").all()
-    _require_rows(labels, data.classes, folds)
+    labels = data.pooled(data.target).all()
+    if classes := data.facts.get("classes"):
+        _require_rows(labels, classes, folds)
+    else:
+        labels = np.zeros(len(labels), np.int32)  # numbers: nothing to stratify by
     groups = None if group is None else _groups(data, group, folds)
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = kind(folds, shuffle=True, random_state=seed)
@@ -70,10 +72,10 @@ def _require_rows(labels: Array, classes: list[str], folds: int) -> None:
 
 
 def _groups(data: Dataset, group: str, folds: int) -> Array:
-    if group not in (names := [name for name in data.names() if name not in OWN]):
+    if group not in data.attributes:
         raise ParamsError(
             got=f"cross_validate.group: {group!r}",
-            expected=f"null, or a column of {data.folder} beside image, label and row; it has {names or 'none'}",
+            expected=f"null, or an attribute of {data.folder}; it has {data.attributes or 'none'}",
             do="correct the name, or set it to null",
         )
     groups = data.pooled(group).all()
@@ -112,13 +114,20 @@ def require_stopping(data: Dataset, parts: list[Parts]) -> None:
 def rows_in(data: Dataset, base: Dataset) -> int:
     """Count the rows whose content is in the training or validation split of the base data set, too."""
     splits: tuple[SplitName, ...] = ("train", "validation")
-    seen = {digest for split in splits if base.rows(split) for digest in _digests(base.column(split, "image"))}
-    return sum(digest in seen for digest in _digests(data.pooled("image")))
+    if set(data.inputs) != set(base.inputs):
+        return 0
+    seen = {
+        digest
+        for split in splits
+        if base.rows(split)
+        for digest in _digests([base.column(split, name) for name in data.inputs])
+    }
+    return sum(digest in seen for digest in _digests([data.pooled(name) for name in data.inputs]))
 
 
-def _digests(images: Column) -> Iterator[bytes]:
-    for chunk in _chunks(images):
-        yield from content_digests(chunk).tolist()
+def _digests(inputs: list[Column]) -> Iterator[tuple[bytes, ...]]:
+    for chunks in zip(*map(_chunks, inputs), strict=True):
+        yield from zip(*(content_digests(chunk).tolist() for chunk in chunks), strict=True)
 
 
 def _chunks(images: Column) -> Iterator[Array]:
@@ -161,7 +170,9 @@ class Fold(Dataset):
 
 
 def opened(data: Dataset, parts: Parts) -> Fold:
-    """Return a fold as a data set; its normalisation is that of its own training rows, as preprocess computes it."""
+    """Return a fold as a data set; images are normalised as its own training rows ask, as preprocess does it."""
     fold = Fold(data.folder, data.facts, parts)
+    if "normalisation" not in data.facts:
+        return fold
     facts: dict[str, Any] = {**data.facts, "normalisation": moments(_chunks(fold.column("train", "image")))}
     return replace(fold, facts=facts)

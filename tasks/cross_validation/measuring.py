@@ -1,15 +1,18 @@
 """One fold: the base model tuned to its training rows and asked for its measured rows, in a process of its own."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+from pydantic import SerializeAsAny
 
 from tasks.contracts.environment import STATE_FOLDER
 from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
 from tasks.contracts.section import Section
+from tasks.contracts.training import Trained
 from tasks.cross_validation.folds import Parts, opened
 from tasks.data import columns
 from tasks.data.records import Array
@@ -24,6 +27,7 @@ class FoldTask(Section):
     Attributes:
         number: of the fold, from 0.
         folds, seed, group: see `divided`.
+        train: how a model is trained on the fold itself; None where the base model is used.
         fine_tune: how the base model is tuned; None takes it as it is.
         compute: is set already, and decides the bytes of the result.
     """
@@ -32,6 +36,7 @@ class FoldTask(Section):
     folds: int
     seed: int
     group: str | None
+    train: SerializeAsAny[Trained] | None
     fine_tune: FineTune | None
     compute: Compute
 
@@ -42,11 +47,11 @@ class Outcome:
 
     Attributes:
         epochs: of training, in both runs.
-        probabilities: of the measured rows, (rows, classes) of float32.
+        outputs: of the measured rows, (rows, n) of float32.
     """
 
     epochs: int
-    probabilities: Array
+    outputs: Array
 
 
 def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
@@ -66,27 +71,35 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
     from tasks.models import saving, tuning
     from tasks.models.batches import whole
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import probabilities
+    from tasks.models.fitting import fit, outputs
+    from tasks.models.seeding import seed
 
     name, inputs = f"{NAME}-{task.number}", [data / columns.DATASET, base / saving.FACTS]
     finished = Checkpoint(name, task, inputs).path
     if finished.exists():
         say(f"fold {task.number}: it was measured before")
         with np.load(finished) as file:
-            return Outcome(int(file["epochs"]), file["probabilities"])
+            return Outcome(int(file["epochs"]), file["outputs"])
     target = columns.load(data)
     fold = opened(target, parts)
-    checkpoints = {run: Checkpoint(f"{name}-{run}", task, inputs) for run in tuning.RUNS}
-    if task.fine_tune is None:
+    checkpoints: dict[str, Checkpoint] = {run: Checkpoint(f"{name}-{run}", task, inputs) for run in tuning.RUNS}
+    if task.train is not None:
+        facts = saving.facts_of(fold)
+        seed(task.train.fit.seed)
+        network = import_module(f"tasks.models.architectures.{task.train.architecture}").build(task.train, facts)
+        checkpoints = {"train": Checkpoint(f"{name}-train", task, inputs)}
+        said = f"fold {task.number}, train"
+        epochs = len(fit(network, fold, facts, task.train.fit, checkpoints["train"], name=said))
+    elif task.fine_tune is None:
         network, facts = tuning.as_it_is(base, target)
         epochs = 0
     else:
         facts = saving.facts_of(fold)
         network = tuning.untuned(base, facts, task.fine_tune)
         epochs = len(tuning.tune(network, fold, facts, task.fine_tune, checkpoints, prefix=f"fold {task.number}, "))
-    outcome = Outcome(epochs, probabilities(network, whole(fold, "test", facts)))
+    outcome = Outcome(epochs, outputs(network, whole(fold, "test", facts), facts))
     with replacing(finished) as path, path.open("wb") as file:
-        np.savez(file, epochs=outcome.epochs, probabilities=outcome.probabilities)
+        np.savez(file, epochs=outcome.epochs, outputs=outcome.outputs)
     for checkpoint in checkpoints.values():
         checkpoint.remove()
     return outcome

@@ -8,33 +8,39 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
+from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.files import read_json, sha256
-from tasks.data.records import SPLITS, Array, SplitName
+from tasks.data.records import SPLITS, Array, Columns, SplitName
+from tasks.data.staging import texts
 
-DATASET = "dataset.json"
+DATASET, ASSETS = "dataset.json", "assets"
 
 
-def write_split(
-    folder: Path, split: str, columns: dict[str, Array], rows: Array, shard_rows: int
-) -> list[dict[str, Any]]:
-    """Write the chosen rows of each column as shards; return what `dataset.json` says of them."""
-    shards: list[dict[str, Any]] = []
+def write_split(folder: Path, split: str, shards: Iterable[Columns]) -> list[dict[str, Any]]:
+    """Write columns shard by shard; return what `dataset.json` says of them."""
+    written: list[dict[str, Any]] = []
     (folder / split).mkdir()
-    for start in range(0, len(rows), shard_rows):
-        chosen = rows[start : start + shard_rows]
-        shard: dict[str, Any] = {"rows": len(chosen)}
-        for name, column in columns.items():
-            path = f"{split}/{name}-{len(shards):05d}.npy"
-            np.save(folder / path, np.ascontiguousarray(column[chosen]))
-            shard[name] = {"path": path, "sha256": sha256(folder / path)}
-        shards.append(shard)
-    return shards
+    for number, columns in enumerate(shards):
+        shard: dict[str, Any] = {"rows": len(next(iter(columns.values())))}
+        for name, values in columns.items():
+            shard[name] = _written(folder, f"{split}/{name}-{number:05d}", values)
+        written.append(shard)
+    return written
 
 
-def normalisation(folder: Path, shards: list[dict[str, Any]]) -> dict[str, float]:
-    """Return mean and standard deviation of all pixels of the training split; see `moments`."""
-    return moments(np.load(folder / shard["image"]["path"], mmap_mode="r") for shard in shards)
+def _written(folder: Path, path: str, values: Array) -> dict[str, Any]:
+    """Write a column of a shard; texts of any length are two files, their bytes and where each text ends."""
+    if values.dtype != object:
+        return _saved(folder, f"{path}.npy", np.ascontiguousarray(values))
+    encoded = [text.encode("utf-8") for text in values.tolist()]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    content = _saved(folder, f"{path}.npy", np.frombuffer(b"".join(encoded), np.uint8))
+    return {**content, "ends": _saved(folder, f"{path}.ends.npy", ends)}
+
+
+def _saved(folder: Path, path: str, values: Array) -> dict[str, Any]:
+    np.save(folder / path, values)
+    return {"path": path, "sha256": sha256(folder / path)}
 
 
 def moments(images: Iterable[Array]) -> dict[str, float]:
@@ -55,7 +61,7 @@ def moments(images: Iterable[Array]) -> dict[str, float]:
 class Column:
     """The rows of one column of one split, across its shards, read through memory maps."""
 
-    def __init__(self, shards: list[Array]) -> None:
+    def __init__(self, shards: "list[Array | Texts]") -> None:
         self._shards = shards
         self._ends = np.cumsum([len(shard) for shard in shards])
 
@@ -76,7 +82,24 @@ class Column:
 
     def all(self) -> Array:
         """Return the whole column in memory."""
-        return np.concatenate(self._shards) if len(self._shards) > 1 else np.asarray(self._shards[0])
+        whole = [shard[np.arange(len(shard))] if isinstance(shard, Texts) else shard for shard in self._shards]
+        return np.concatenate(whole) if len(whole) > 1 else np.asarray(whole[0])
+
+
+class Texts:
+    """The texts of a shard, read through memory maps; it is indexed as an array is."""
+
+    dtype = np.dtype(object)
+    shape = (0,)
+
+    def __init__(self, content: Array, ends: Array) -> None:
+        self._content, self._ends = content, ends
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, rows: Array) -> Array:
+        return texts(self._content, self._ends[:-1][rows], self._ends[1:][rows])
 
 
 @dataclass(frozen=True)
@@ -92,6 +115,21 @@ class Dataset:
         return list(self.facts["classes"])
 
     @cached_property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Shape and type of a row of each column that the model is fed, by name."""
+        return dict(self.facts["inputs"])
+
+    @property
+    def target(self) -> str:
+        """The name of the column that the model learns."""
+        return str(self.facts["target"])
+
+    @property
+    def assets(self) -> Path:
+        """The folder of what a raw row is encoded with: class names, a vocabulary."""
+        return self.folder / ASSETS
+
+    @cached_property
     def attributes(self) -> list[str]:
         """The names of the columns that describe the rows and are no input of the model."""
         return list(self.facts["attributes"])
@@ -101,7 +139,7 @@ class Dataset:
         return sum(shard["rows"] for shard in self.facts["splits"][split])
 
     def column(self, split: SplitName, name: str) -> Column:
-        """Open a column: `image` (rows, height, width, channels) uint8, `label` (rows,) int32, `row` (rows,) int64.
+        """Open a column, (rows, ...): an input of the model, its target, an attribute, or `row`, (rows,) of int64.
 
         An attribute is (rows,) of float64 or of text.
 
@@ -125,8 +163,33 @@ class Dataset:
         """Return the names of the columns."""
         return [name for name, column in self.facts["splits"]["train"][0].items() if isinstance(column, dict)]
 
-    def _opened(self, shards: list[dict[str, Any]], name: str) -> list[Array]:
-        return [np.load(self.folder / shard[name]["path"], mmap_mode="r") for shard in shards]
+    def chosen(self, split: SplitName, columns: Iterable[str], told: str) -> Columns:
+        """Return whole columns that a person has named, (rows,) each.
+
+        Raises:
+            ParamsError: the data set lacks one.
+        """
+        if missing := sorted(set(columns) - set(self.attributes)):
+            raise ParamsError(
+                got=f"{told} of {', '.join(missing)}",
+                expected=f"columns of the target: {', '.join(self.attributes) or 'it has none'}",
+                do="correct the name, or bring the column: preprocess.target.attributes",
+            )
+        return {name: self.column(split, name).all() for name in columns}
+
+    def fed(self, split: SplitName) -> Columns:
+        """Return all rows of the columns that the model is fed."""
+        return {name: self.column(split, name).all() for name in self.inputs}
+
+    def _opened(self, shards: list[dict[str, Any]], name: str) -> "list[Array | Texts]":
+        return [self._open(shard[name]) for shard in shards]
+
+    def _open(self, column: dict[str, Any]) -> "Array | Texts":
+        values = np.load(self.folder / column["path"], mmap_mode="r")
+        if "ends" in column:
+            return Texts(values, np.load(self.folder / column["ends"]["path"], mmap_mode="r"))
+        array: Array = values
+        return array
 
 
 def load(folder: Path) -> Dataset:
@@ -139,7 +202,10 @@ def load(folder: Path) -> Dataset:
     for shards in facts["splits"].values():
         for shard in shards:
             for column in (value for value in shard.values() if isinstance(value, dict)):
-                _require_intact(folder / column["path"], column["sha256"])
+                for file in (column, *([column["ends"]] if "ends" in column else [])):
+                    _require_intact(folder / file["path"], file["sha256"])
+    for name, expected in facts["assets"].items():
+        _require_intact(folder / ASSETS / name, expected)
     return Dataset(folder, facts)
 
 

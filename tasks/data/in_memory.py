@@ -41,5 +41,11 @@ def in_memory(x: Array, labels: Array, num_classes: int) -> InMemory:
         split: {"image": x[rows], "label": labels[rows].astype(np.int32)}
         for split, rows in (("train", ~validation), ("validation", validation))
     }
-    facts = {"classes": [str(number) for number in range(num_classes)], "splits": {}}
+    facts = {
+        "kind": "image_classification",
+        "target": "label",
+        "classes": [str(number) for number in range(num_classes)],
+        "inputs": {"image": {"shape": list(x.shape[1:]), "dtype": "float32"}},
+        "splits": {},
+    }
     return InMemory(Path(), facts, columns)

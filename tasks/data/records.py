@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Columns = dict[str, Array]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
@@ -21,23 +22,29 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of one raw file that share a shape, and those between them that could not be read at all.
+    """Some rows of one raw file, and those between them that could not be read at all.
 
     Attributes:
-        images: raw values, (rows, height, width, channels), integer or float.
-        labels: class names, (rows,) of str.
+        columns: values by name, (rows, ...) each: of images `image`, (rows, height, width, channels), and `label`; of
+            records text as it was read, by role.
         sources: where each row came from, (rows,) of str, for people.
         given: the split that the source puts the rows in, None where it does not say.
     """
 
-    images: Array
-    labels: Array
+    columns: Columns
     sources: Array
     given: SplitName | None = None
     unreadable: list[BadRow] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def chosen(self, rows: Array, unreadable: list[BadRow]) -> "Chunk":
+        """Return some of the rows, (rows,) of bool, with other unreadable ones."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Chunk(columns, self.sources[rows], self.given, unreadable)
+
 
 def only_unreadable(source: str, reason: str) -> Chunk:
     """Return a chunk of nothing but one row that could not be read."""
-    nothing = np.empty(0, dtype=np.str_)
-    return Chunk(np.empty((0, 1, 1, 1), np.uint8), nothing, nothing, None, [BadRow(source, reason)])
+    return Chunk({}, np.empty(0, dtype=np.str_), None, [BadRow(source, reason)])

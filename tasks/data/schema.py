@@ -1,13 +1,15 @@
 """What a data set promises: written once from the data by `python -m tasks.schema`, kept in git, enforced after."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.section import Section
+
+AnySchema = TypeVar("AnySchema", bound=Section)
 
 
 class Range(Section):
@@ -17,26 +19,14 @@ class Range(Section):
     max: float
 
 
-class ImageSchema(Section):
-    """Raw images with one class each."""
-
-    kind: str
-    dtype: str
-    height: Range
-    width: Range
-    channels: int
-    value: Range
-    classes: list[str]
-
-
-def load(path: Path) -> ImageSchema:
-    """Read a schema.
+def load(path: Path, schema: type[AnySchema]) -> AnySchema:
+    """Read a schema of a kind.
 
     Raises:
         DataError: the file is missing, or no schema.
     """
     try:
-        return ImageSchema.model_validate(read_json(path))
+        return schema.model_validate(read_json(path))
     except (OSError, ValueError, ValidationError) as error:
         raise DataError(
             got=f"{path}: {error}",
@@ -45,7 +35,7 @@ def load(path: Path) -> ImageSchema:
         ) from None
 
 
-def write(path: Path, schema: ImageSchema) -> None:
+def write(path: Path, schema: Section) -> None:
     """Write a schema for people to read and git to keep."""
     write_json(path, _whole_numbers(schema.model_dump()))
 

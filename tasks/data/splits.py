@@ -1,10 +1,11 @@
 """Splits without leakage: every content is in one split only, and stays there when more data come."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
 
-from tasks.contracts.params import Split
+from tasks.contracts.preprocessing import Split
 from tasks.data.records import Array
 
 DIGEST_BYTES = 16
@@ -14,6 +15,12 @@ def content_digests(rows: Array) -> Array:
     """Return a 16-byte digest of each row's content, (rows,) of void."""
     flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
     joined = b"".join([blake2b(row.data, digest_size=DIGEST_BYTES).digest() for row in flat])
+    return np.frombuffer(joined, dtype=f"V{DIGEST_BYTES}")
+
+
+def text_digests(texts: Iterable[str]) -> Array:
+    """Return a 16-byte digest of each text, (rows,) of void."""
+    joined = b"".join([blake2b(text.encode("utf-8"), digest_size=DIGEST_BYTES).digest() for text in texts])
     return np.frombuffer(joined, dtype=f"V{DIGEST_BYTES}")
 
 
@@ -31,12 +38,12 @@ def first_of_each(digests: Array, given: Array) -> Array:
     return kept
 
 
-def assign(digests: Array, labels: Array, given: Array, split: Split) -> Array:
+def assign(digests: Array, strata: Array, given: Array, split: Split) -> Array:
     """Put each row into "train", "validation" or "test", (rows,) of str.
 
-    Stratified: a fraction is taken of each class. Within a class the rows are ranked by a keyed hash of their content,
-    not by their place: another order changes nothing, and when rows are added nearly all stay where they are (only
-    those at the rank where a split ends can move, most of them between test and validation).
+    Stratified: a fraction is taken of each stratum, such as a class. Within one the rows are ranked by a keyed hash of
+    their content, not by their place: another order changes nothing, and when rows are added nearly all stay where
+    they are (only those at the rank where a split ends can move, most of them between test and validation).
     """
     ranks = _keyed(digests, split.seed)
     assigned = np.where(given == "", "train", given).astype("<U10")
@@ -44,8 +51,8 @@ def assign(digests: Array, labels: Array, given: Array, split: Split) -> Array:
         if isinstance(part, str):
             continue
         assigned[given == name] = "train"
-        for label in np.unique(labels):
-            members = np.flatnonzero(labels == label)
+        for stratum in np.unique(strata):
+            members = np.flatnonzero(strata == stratum)
             free = members[assigned[members] == "train"]
             wanted = round(part * len(members))
             assigned[free[np.argsort(ranks[free], kind="stable")[:wanted]]] = name

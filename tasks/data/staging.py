@@ -1,4 +1,4 @@
-"""Rows between cleaning and splitting: the images on disk, so that memory does not grow with them."""
+"""Rows between cleaning and splitting: their values on disk, so that memory does not grow with them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +6,7 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from tasks.data.records import Array, Chunk
-from tasks.data.splits import content_digests
+from tasks.data.records import Array, Chunk, Columns
 
 
 @dataclass(frozen=True)
@@ -15,47 +14,96 @@ class Rows:
     """All good rows, in the order of reading.
 
     Attributes:
-        images: (rows, height, width, channels) of uint8, memory-mapped.
-        labels: class indices, (rows,) of int32.
-        digests: of the images, (rows,) of void.
+        values: of each column, on disk.
+        digests: of the contents, (rows,) of void.
         given: the split that the source puts each row in, (rows,) of str, empty where it says none.
         sources: where each row came from, (rows,) of str.
     """
 
-    images: Array
-    labels: Array
+    values: "dict[str, Fixed | Texts]"
     digests: Array
     given: Array
     sources: Array
 
+    def take(self, rows: Array, names: tuple[str, ...] | None = None) -> Columns:
+        """Return the given rows of all columns, or of some."""
+        return {name: values.take(rows) for name, values in self.values.items() if names is None or name in names}
+
 
 class Staging:
-    """Takes good rows chunk by chunk; the file below `folder` has no name and goes with the process."""
+    """Takes good rows chunk by chunk; the files below `folder` have no names and go with the process."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int], classes: list[str]) -> None:
-        self._shape = shape
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the rows do
-        self._index = {name: index for index, name in enumerate(classes)}
-        self._labels: list[Array] = []
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._values: dict[str, Fixed | Texts] = {}
         self._digests: list[Array] = []
         self._given: list[Array] = []
         self._sources: list[Array] = []
 
-    def append(self, chunk: Chunk, images: Array) -> None:
-        """Add a chunk's rows; `images` is (rows, *shape) of uint8."""
-        if len(images):
-            contiguous = np.ascontiguousarray(images)
-            self._file.write(contiguous.data)
-            self._labels.append(np.array([self._index[name] for name in chunk.labels.tolist()], np.int32))
-            self._digests.append(content_digests(contiguous))
-            self._given.append(np.full(len(images), chunk.given or ""))
-            self._sources.append(chunk.sources)
+    def append(self, chunk: Chunk, digests: Array) -> None:
+        """Add a chunk's rows, with the digests of their contents."""
+        if not len(chunk):
+            return
+        for name, values in chunk.columns.items():
+            if name not in self._values:
+                self._values[name] = Texts(self._folder) if values.dtype.kind in "OU" else Fixed(self._folder, values)
+            self._values[name].append(values)
+        self._digests.append(digests)
+        self._given.append(np.full(len(chunk), chunk.given or ""))
+        self._sources.append(chunk.sources)
 
     def rows(self) -> Rows | None:
         """Return all rows, None where there are none."""
-        if not self._labels:
+        if not self._digests:
             return None
+        digests, given, sources = map(np.concatenate, (self._digests, self._given, self._sources))
+        return Rows(self._values, digests, given, sources)
+
+
+class Fixed:
+    """Values of one type and shape."""
+
+    def __init__(self, folder: Path, first: Array) -> None:
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the rows do
+        self._dtype, self._shape, self._rows = first.dtype, first.shape[1:], 0
+
+    def append(self, values: Array) -> None:
+        """Add rows."""
+        self._file.write(np.ascontiguousarray(values, self._dtype).data)
+        self._rows += len(values)
+
+    def take(self, rows: Array) -> Array:
+        """Return the given rows."""
         self._file.flush()
-        labels, digests, given, sources = map(np.concatenate, (self._labels, self._digests, self._given, self._sources))
-        images = np.memmap(self._file, np.uint8, mode="r", shape=(len(labels), *self._shape))
-        return Rows(images, labels, digests, given, sources)
+        mapped = np.memmap(self._file, self._dtype, mode="r", shape=(self._rows, *self._shape))
+        return np.asarray(mapped[rows])
+
+
+class Texts:
+    """Texts of any length, in UTF-8."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115
+        self._ends: list[Array] = [np.zeros(1, np.int64)]
+
+    def append(self, values: Array) -> None:
+        """Add rows."""
+        encoded = [text.encode("utf-8") for text in values.tolist()]
+        self._file.write(b"".join(encoded))
+        self._ends.append(self._ends[-1][-1] + np.cumsum([len(text) for text in encoded], dtype=np.int64))
+
+    def take(self, rows: Array) -> Array:
+        """Return the given rows, (rows,) of str objects."""
+        self._file.flush()
+        self._ends = [np.concatenate(self._ends)]
+        ends = self._ends[0]
+        mapped = np.memmap(self._file, np.uint8, mode="r") if ends[-1] else np.empty(0, np.uint8)
+        return texts(mapped, ends[rows], ends[rows + 1])
+
+
+def texts(content: Array, starts: Array, ends: Array) -> Array:
+    """Return the texts that lie in bytes between starts and ends, (rows,) of str objects."""
+    found = np.empty(len(starts), object)
+    for index, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        found[index] = bytes(content[start:end]).decode("utf-8")
+    return found

@@ -6,7 +6,7 @@ from typing import Any
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, sha256
 
-MODEL, LABELS, MANIFEST = "model.tflite", "labels.txt", "manifest.json"
+MODEL, ASSETS, MANIFEST = "model.tflite", "assets", "manifest.json"
 
 
 def opened(bundle: Path) -> dict[str, Any]:
@@ -28,8 +28,3 @@ def opened(bundle: Path) -> dict[str, Any]:
                 do="take the whole bundle from its source",
             )
     return manifest
-
-
-def labels(bundle: Path) -> list[str]:
-    """Return the class names in the order of the model's outputs."""
-    return (bundle / LABELS).read_text(encoding="utf-8").splitlines()

@@ -1,30 +1,35 @@
 """Golden vectors: inputs with the outputs that the released file gave, kept in the bundle to be replayed elsewhere."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from tasks.data.records import Array
-from tasks.device.running import ExportedFile
+from tasks.data.records import Array, Columns
 
-GOLDEN = "golden.npz"
+GOLDEN, OUTPUTS = "golden.npz", "outputs"
 
 
-def write(path: Path, images: Array, probabilities: Array) -> None:
-    """Write raw inputs (rows, height, width, channels) of uint8 and outputs (rows, classes) of float32."""
+def write(path: Path, inputs: Columns, outputs: Array) -> None:
+    """Write raw inputs by name, (rows, ...) each, and outputs, (rows, n)."""
     with path.open("wb") as file:  # a path would be given the suffix .npz
-        np.savez(file, image=images, probabilities=probabilities)
+        np.savez(file, **{**inputs, OUTPUTS: outputs})  # type: ignore[arg-type]
 
 
-def replay(model: Path, golden: Path) -> float:
-    """Return the largest difference of any probability between the file here and where it was released.
+def replay(model: Path, golden: Path, answers: Callable[[Path, Columns, int], Array]) -> float:
+    """Return the largest difference of any output between the file here and where it was released.
+
+    Args:
+        model: the file.
+        golden: its vectors.
+        answers: of its kind, see `tasks/kinds/<kind>/answering.py`.
 
     Raises:
         DataError: the model cannot be run.
     """
     with np.load(golden) as file:
-        images, expected = file["image"], file["probabilities"]
-    return float(np.abs(ExportedFile(model, threads=1).probabilities(images) - expected).max())
+        inputs, expected = {name: file[name] for name in file.files if name != OUTPUTS}, file[OUTPUTS]
+    return float(np.abs(answers(model, inputs, 1) - expected).max())
 
 
 def evenly(rows: int, wanted: int) -> Array:

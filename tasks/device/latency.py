@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tasks.data.records import Array
+from tasks.data.records import Array, Columns
 from tasks.device.running import ExportedFile
 
 
@@ -25,20 +25,20 @@ def pinned() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def in_turn(files: list[ExportedFile], image: Array, warm_up_runs: int, runs: int) -> list[Array]:
+def in_turn(files: list[ExportedFile], inputs: Columns | list[Columns], warm_up_runs: int, runs: int) -> list[Array]:
     """Time single-row inferences of the files in turn, so that a change of the machine's speed hits all of them.
 
     Args:
         files: loaded with one thread.
-        image: one raw row, (1, height, width, channels) of uint8.
+        inputs: raw rows by name, of which the first is fed; or those of each file.
         warm_up_runs: of each file, not counted.
         runs: of each file.
 
     Returns:
         Nanoseconds, (runs,) of int64, for each file. Setting the input and reading the output are not counted.
     """
-    for file in files:
-        file.interpreter.set_tensor(file.input["index"], file.feed(image))
+    for file, fed in zip(files, inputs if isinstance(inputs, list) else [inputs] * len(files), strict=True):
+        file.load(fed, 0)
     taken = np.empty((len(files), runs), np.int64)
     with pinned():
         for run in range(-warm_up_runs, runs):

@@ -1,6 +1,7 @@
 """Running a file of the user's own: one input of any shape and one output, both as real values."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,15 +65,15 @@ class OwnFile(ExportedFile):
             )  # fmt: skip
         return np.asarray((x.astype(np.float32) - zero_point) * np.float32(scale), np.float32)
 
-    def feed(self, images: Array) -> Array:
+    def feed(self, values: Array, details: dict[str, Any] | None = None) -> Array:
         """Return rows of real values as the file takes them."""
         dtype, (scale, zero_point) = self.input["dtype"], self.input["quantization"]
         if dtype == np.float32:
-            return images.astype(np.float32)
+            return values.astype(np.float32)
         limits = np.iinfo(dtype)
-        return np.asarray(np.clip(np.round(images / np.float32(scale)) + zero_point, limits.min, limits.max), dtype)
+        return np.asarray(np.clip(np.round(values / np.float32(scale)) + zero_point, limits.min, limits.max), dtype)
 
-    def outputs(self, x: Array) -> Array:
+    def answers(self, x: Array) -> Array:
         """Return the outputs for rows of real values, (rows, ...) of float32.
 
         Raises:

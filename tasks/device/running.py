@@ -1,5 +1,6 @@
-"""Running the exported file as a device does: raw pixels in, one row at a time, on LiteRT."""
+"""Running the exported file as a device does: raw values in, one row at a time, on LiteRT."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,13 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from tasks.contracts.errors import DataError
-from tasks.data.records import Array
+from tasks.data.records import Array, Columns
 
 INT8_OFFSET = 128
 
 
 class ExportedFile:
-    """A loaded `.tflite` file with one input of images and one output of probabilities.
+    """A loaded `.tflite` file with one output, (batch, n).
 
     Raises:
         DataError: the file is no TFLite model, or LiteRT cannot run it.
@@ -33,27 +34,60 @@ class ExportedFile:
         self.input: dict[str, Any] = self.interpreter.get_input_details()[0]
         self.output: dict[str, Any] = self.interpreter.get_output_details()[0]
 
-    def feed(self, images: Array) -> Array:
-        """Return raw uint8 images as the file takes them: as float32, or as int8 of raw - 128."""
-        if self.input["dtype"] == np.int8:
-            return (images.astype(np.int16) - INT8_OFFSET).astype(np.int8)
-        return images.astype(np.float32)
+    def feed(self, values: Array, details: dict[str, Any] | None = None) -> Array:
+        """Return raw values as an input takes them: of raw uint8 images as int8 that is raw - 128."""
+        details = details or self.input
+        if details["dtype"] == np.int8 and values.dtype == np.uint8:
+            return (values.astype(np.int16) - INT8_OFFSET).astype(np.int8)
+        return values.astype(details["dtype"])
 
-    def probabilities(self, images: Array) -> Array:
-        """Return the outputs, (rows, classes) of float32, for raw images (rows, height, width, channels) of uint8.
+    def inputs(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the details of each input by its name.
 
         Raises:
-            DataError: the images are not of the file's shape.
+            DataError: the file's inputs have other names; a file with one input needs none.
         """
-        if list(images.shape[1:]) != list(self.input["shape"][1:]):
+        names, details = list(names), self.interpreter.get_input_details()
+        if len(names) == len(details) == 1:
+            return {names[0]: details[0]}
+        signatures: dict[str, Any] = self.interpreter._get_full_signature_list()
+        signature = next(iter(signatures.values()), {"inputs": {}})["inputs"]
+        if set(signature) != set(names):
             raise DataError(
-                got=f"images of {images.shape[1:]}", expected=f"{tuple(self.input['shape'][1:])}", do="resize them"
-            )
-        outputs = np.empty((len(images), self.output["shape"][1]), np.float32)
+                got=f"a file with the inputs {', '.join(sorted(signature)) or 'without names'}",
+                expected=", ".join(sorted(names)), do="export it again",
+            )  # fmt: skip
+        by_index = {detail["index"]: detail for detail in details}
+        return {name: by_index[index] for name, index in signature.items()}
+
+    def load(self, inputs: Columns, row: int) -> None:
+        """Give the file one row of its inputs, by name, as they are stored."""
+        for name, details in self.inputs(inputs).items():
+            self.interpreter.set_tensor(details["index"], self.feed(inputs[name][row : row + 1], details))
+
+    def outputs(self, inputs: Columns) -> Array:
+        """Return the outputs for rows of inputs by name, one row at a time: (rows, n) of float32.
+
+        Raises:
+            DataError: the rows are not of the file's shapes.
+        """
+        named = self.inputs(inputs)
+        for name, details in named.items():
+            if list(inputs[name].shape[1:]) != list(details["shape"][1:]):
+                raise DataError(
+                    got=f"{name} of {inputs[name].shape[1:]}", expected=f"{tuple(details['shape'][1:])}", do="resize it"
+                )
+        fed = [(details["index"], self.feed(inputs[name], details)) for name, details in named.items()]
+        outputs = np.empty((len(fed[0][1]), self.output["shape"][1]), np.float32)
         scale, zero_point = self.output["quantization"]
-        for index, fed in enumerate(self.feed(images)):
-            self.interpreter.set_tensor(self.input["index"], fed[np.newaxis])
+        for row in range(len(outputs)):
+            for index, values in fed:
+                self.interpreter.set_tensor(index, values[row : row + 1])
             self.interpreter.invoke()
-            row = self.interpreter.get_tensor(self.output["index"])[0]
-            outputs[index] = (row.astype(np.float32) - zero_point) * scale if scale else row
+            answer = self.interpreter.get_tensor(self.output["index"])[0]
+            outputs[row] = (answer.astype(np.float32) - zero_point) * scale if scale else answer
         return outputs
+
+    def probabilities(self, images: Array) -> Array:
+        """Return the outputs, (rows, classes) of float32, for raw images (rows, height, width, channels) of uint8."""
+        return self.outputs({"image": images})

@@ -1,4 +1,4 @@
-"""Training rows from memory-mapped columns: shuffled over all shards, augmented, normalised, a batch ahead."""
+"""Training rows from memory-mapped columns: shuffled over all shards, augmented, as the model takes them."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -8,10 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from tasks.contracts.errors import ParamsError
-from tasks.contracts.recipes import Fit
+from tasks.contracts.training import Fit
 from tasks.data.columns import Column, Dataset
-from tasks.data.records import Array
+from tasks.data.records import Array, Columns, SplitName
+from tasks.models import learning
 from tasks.models.saving import Facts
+
+BATCH = 256
+
+Raw = tuple[tuple[Array, ...], Array]
 
 
 class Batches:
@@ -22,72 +27,72 @@ class Batches:
     """
 
     def __init__(self, data: Dataset, facts: Facts, fit: Fit) -> None:
-        self._images, self._labels = data.column("train", "image"), data.column("train", "label").all()
+        self._kind = learning.of(facts)
+        self._inputs = {name: data.column("train", name) for name in self._kind.INPUTS}
+        self._targets = data.column("train", self._kind.TARGET).all()
         self._facts, self._fit = facts, fit
-        self.steps = len(self._labels) // fit.batch_size
+        self.steps = len(self._targets) // fit.batch_size
         if not self.steps:
             raise ParamsError(
                 got=f"batch_size: {fit.batch_size}",
-                expected=f"at most the {len(self._labels)} rows of the training split",
+                expected=f"at most the {len(self._targets)} rows of the training split",
                 do="lower the batch size, or bring more rows",
             )
 
     def epochs(self, first: int) -> tf.data.Dataset:
-        """Return batches of (images (batch, h, w, c) float32, labels (batch,) int32), from epoch `first` on."""
-        size, shape = self._fit.batch_size, tuple(self._facts.image_shape)
-        signature = tf.TensorSpec((size, *shape), dtype_of(self._images)), tf.TensorSpec((size,), tf.int32)
+        """Return batches of what the model takes and of its targets, from epoch `first` on."""
+        signature = signature_of(self._inputs, self._targets, self._fit.batch_size)
         raw = tf.data.Dataset.from_generator(
             lambda: chain.from_iterable(map(self._raw, range(first, self._fit.epochs))), output_signature=signature
         )
-        return raw.map(lambda images, labels: (normalised(images, self._facts), labels)).prefetch(2)
+        return raw.map(lambda inputs, target: taken(inputs, target, self._facts)).prefetch(2)
 
-    def _raw(self, number: int) -> Iterator[tuple[Array, Array]]:
+    def _raw(self, number: int) -> Iterator[Raw]:
         random = np.random.default_rng([self._fit.seed, number])
-        order = random.permutation(len(self._labels))
+        order = random.permutation(len(self._targets))
         for step in range(self.steps):
             rows = order[step * self._fit.batch_size :][: self._fit.batch_size]
-            images = self._images.take(rows)
-            if self._fit.max_shift:
-                images = shifted(images, self._fit.max_shift, random)
-            yield images, self._labels[rows]
+            columns: Columns = {name: column.take(rows) for name, column in self._inputs.items()}
+            columns = self._kind.augmented(columns, self._fit.augment, random)
+            yield tuple(columns[name] for name in self._inputs), self._targets[rows]
 
 
-def dtype_of(column: Column) -> Any:
-    """Return the type of a column's values: uint8 for images on disk, float32 for rows in memory."""
-    return column.take(np.arange(1)).dtype
+def signature_of(inputs: dict[str, Column], targets: Array, batch: int | None) -> Any:
+    """Return the types of a batch of inputs and of its targets."""
+    rows = [column.take(np.arange(1)) for column in inputs.values()]
+    specs = tuple(tf.TensorSpec((batch, *row.shape[1:]), row.dtype) for row in rows)
+    return specs, tf.TensorSpec((batch, *targets.shape[1:]), targets.dtype)
 
 
-def normalised(images: tf.Tensor, facts: Facts) -> tf.Tensor:
-    """Return raw images as the float32 that the model is trained on."""
-    return (tf.cast(images, tf.float32) - facts.mean) / facts.std
+def taken(inputs: tuple[tf.Tensor, ...], targets: tf.Tensor, facts: Facts) -> tuple[Any, tf.Tensor]:
+    """Return raw rows as the model and its loss take them."""
+    kind = learning.of(facts)
+    return kind.fed(inputs, facts), kind.targets(targets, facts)
 
 
 def validation(data: Dataset, facts: Facts) -> tf.data.Dataset:
-    """Return the whole validation split in batches of 256, normalised."""
+    """Return the whole validation split in batches, as the model takes it."""
     return whole(data, "validation", facts)
 
 
-def whole(data: Dataset, split: str, facts: Facts) -> tf.data.Dataset:
-    """Return a whole split in its order, in batches of 256, normalised."""
-    images, labels = data.column(split, "image"), data.column(split, "label").all()  # type: ignore[arg-type]
-    starts = range(0, len(labels), 256)
+def whole(data: Dataset, split: SplitName, facts: Facts) -> tf.data.Dataset:
+    """Return a whole split in its order, in batches, as the model takes it."""
+    kind = learning.of(facts)
+    inputs = {name: data.column(split, name) for name in kind.INPUTS}
+    targets = data.column(split, kind.TARGET).all()
 
-    def raw() -> Iterator[tuple[Array, Array]]:
-        for start in starts:
-            rows = np.arange(start, min(start + 256, len(labels)))
-            yield images.take(rows), labels[rows]
+    def raw() -> Iterator[Raw]:
+        for start in range(0, len(targets), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(targets)))
+            yield tuple(column.take(rows) for column in inputs.values()), targets[rows]
 
-    signature = tf.TensorSpec((None, *facts.image_shape), dtype_of(images)), tf.TensorSpec((None,), tf.int32)
+    signature = signature_of(inputs, targets, None)
     return tf.data.Dataset.from_generator(raw, output_signature=signature).map(
-        lambda image, label: (normalised(image, facts), label)
+        lambda rows, target: taken(rows, target, facts)
     )
 
 
-def shifted(images: Array, max_shift: int, random: np.random.Generator) -> Array:
-    """Move each image by up to `max_shift` pixels in both directions; its edge fills the gap."""
-    height, width = images.shape[1:3]
-    margin = (max_shift, max_shift)
-    padded = np.pad(images, ((0, 0), margin, margin, (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    down, right = random.integers(0, 2 * max_shift + 1, (2, len(images)))
-    return np.ascontiguousarray(np.moveaxis(windows[np.arange(len(images)), down, right], 1, -1))
+def rows_of(data: Dataset, split: SplitName, facts: Facts, rows: Array) -> Any:
+    """Return some rows of a split as the model takes them."""
+    kind = learning.of(facts)
+    return kind.fed(tuple(tf.constant(data.column(split, name).take(rows)) for name in kind.INPUTS), facts)

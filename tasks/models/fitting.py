@@ -9,10 +9,10 @@ import tf_keras
 
 from tasks.contracts.errors import StageError
 from tasks.contracts.progress import Progress
-from tasks.contracts.recipes import Fit
+from tasks.contracts.training import Fit
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.models import distilling
+from tasks.models import distilling, learning
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
 from tasks.models.distilling import Teacher
@@ -36,7 +36,7 @@ def fit(
     """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
 
     Args:
-        model: images as `facts` normalises them in, logits out.
+        model: takes and gives what its kind's module `learning` says.
         data: its training and validation splits are used.
         facts: of the model.
         params: of this run; the learning rate falls to 0 along a cosine over all epochs.
@@ -51,9 +51,10 @@ def fit(
         StageError: the loss became NaN or infinite.
     """
     batches = Batches(data, facts, params)
-    compile_(model, params, batches.steps * params.epochs, teacher)
+    kind = learning.of(facts)
+    compile_(model, kind, params, batches.steps * params.epochs, teacher)
     standing = _resumed(model, checkpoint)
-    recorder = _Recorder(standing, checkpoint, params, name, early_stopping=early_stopping)
+    recorder = _Recorder(standing, checkpoint, params, name, kind.WATCHED, early_stopping=early_stopping)
     if not recorder.is_over():
         model.fit(
             _taught(batches.epochs(len(standing.history)), teacher),
@@ -76,10 +77,17 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
     """After every epoch: notes where the run stands, writes the checkpoint, and ends the run when it is time."""
 
     def __init__(
-        self, standing: Standing, checkpoint: Checkpoint | None, params: Fit, name: str, *, early_stopping: bool
+        self,
+        standing: Standing,
+        checkpoint: Checkpoint | None,
+        params: Fit,
+        name: str,
+        watched: str,
+        *,
+        early_stopping: bool,
     ) -> None:
         super().__init__()
-        self._standing, self._checkpoint, self._name = standing, checkpoint, name
+        self._standing, self._checkpoint, self._name, self._watched = standing, checkpoint, name, f"val_{watched}"
         self._epochs, self._patience = params.epochs, params.patience if early_stopping else params.epochs
         self._keep_best = early_stopping
         self._progress = Progress(params.epochs)
@@ -105,7 +113,7 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
         self._record(row)
         if self._checkpoint:
             self._checkpoint.write(self._standing)
-        said = f"{self._name}: epoch {epoch + 1} of {self._epochs}, val_accuracy {row['val_accuracy']:.4f}"
+        said = f"{self._name}: epoch {epoch + 1} of {self._epochs}, {self._watched} {row[self._watched]:.4f}"
         if self.is_over():
             self.model.stop_training = True
             self._progress.advance(said, by=self._epochs)
@@ -123,7 +131,7 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
             standing.waited += 1
 
 
-def compile_(model: Any, params: Fit, steps: int, teacher: Teacher | None = None) -> None:
+def compile_(model: Any, kind: Any, params: Fit, steps: int, teacher: Teacher | None = None) -> None:
     """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
 
     The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983).
@@ -133,23 +141,14 @@ def compile_(model: Any, params: Fit, steps: int, teacher: Teacher | None = None
     if teacher:
         model.compile(adam, teacher.loss, metrics=[distilling.accuracy])
     else:
-        model.compile(adam, tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        model.compile(adam, kind.loss(), metrics=kind.metrics())
     model.optimizer.build(model.trainable_variables)
 
 
-def accuracy(model: Any, batches: tf.data.Dataset) -> tuple[int, int]:
-    """Return how many rows of the batches the model gets right, and how many there are."""
-    right = rows = 0
-    for images, labels in batches:
-        guesses = tf.argmax(model(images, training=False), axis=1, output_type=tf.int32)
-        right += int(tf.reduce_sum(tf.cast(guesses == labels, tf.int32)))
-        rows += len(labels)
-    return right, rows
-
-
-def probabilities(model: Any, batches: tf.data.Dataset) -> Array:
-    """Return the softmax of the model's logits, (rows, classes) of float32, in the order of the batches."""
-    return np.concatenate([tf.nn.softmax(model(images, training=False)).numpy() for images, _ in batches])
+def outputs(model: Any, batches: tf.data.Dataset, facts: Facts) -> Array:
+    """Return what the exported file would give, (rows, ...) of float32, in the order of the batches."""
+    kind = learning.of(facts)
+    return np.concatenate([kind.outputs(model(inputs, training=False)).numpy() for inputs, _ in batches])
 
 
 def _resumed(model: Any, checkpoint: Checkpoint | None) -> Standing:

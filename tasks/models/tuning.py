@@ -25,7 +25,7 @@ def as_it_is(base: Path, target: Dataset) -> tuple[Any, Facts]:
         DataError: the target has other classes than the base model, or in another order.
     """
     network, facts = saving.load(base)
-    if facts.classes != target.classes:
+    if facts.data.get("classes") != target.facts.get("classes"):
         raise DataError(
             got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
             expected=f"the base model's: {', '.join(facts.classes)}",
@@ -38,7 +38,8 @@ def untuned(base: Path, facts: Facts, params: FineTune) -> Any:
     """Return a copy of the base model whose last layer is new, where the target of `facts` has other classes."""
     pretrained, base_facts = saving.load(base)
     seed(params.head.seed)
-    return with_head(pretrained, len(facts.classes), keep=facts.classes == base_facts.classes)
+    known = facts.data.get("classes")
+    return with_head(pretrained, len(known or []), keep=known == base_facts.data.get("classes"))
 
 
 def tune(

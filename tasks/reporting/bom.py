@@ -59,7 +59,7 @@ def _model(found: Findings, digest: str) -> dict[str, Any]:
 
 
 def _card(found: Findings) -> dict[str, Any]:
-    parameters, facts = found.bundle["parameters"], found.bundle["input"]
+    parameters, facts = found.bundle["parameters"], next(iter(found.bundle["interface"].values()))
     shape = "x".join(map(str, facts["shape"]))
     return {
         "modelParameters": {

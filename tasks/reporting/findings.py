@@ -145,8 +145,10 @@ def _costs(
 
 
 def _curved(evaluation: Path) -> Curved:
-    reliability = [(float(x), float(y), int(rows)) for x, y, rows in _rows(evaluation / "reliability.csv")]
-    return Curved(_curves(evaluation / "roc.csv"), _curves(evaluation / "precision_recall.csv"), reliability)
+    reliability = [(float(x), float(y), int(rows)) for x, y, rows in _rows(evaluation / "tables/reliability.csv")]
+    return Curved(
+        _curves(evaluation / "tables/roc.csv"), _curves(evaluation / "tables/precision_recall.csv"), reliability
+    )
 
 
 def _curves(path: Path) -> Curves:

@@ -111,11 +111,11 @@ def _gates(found: Findings) -> str:
 
 
 def _device(found: Findings) -> str:
-    profile, facts = found.profile, found.bundle["input"]
+    profile, facts = found.profile, next(iter(found.bundle["interface"].values()))
     missed = ", ".join(f"{name} ({count})" for name, count in profile["operators"]["not_delegated"].items())
     return (
         f"Feed `{facts['feed']}` as {facts['dtype']}, {shape(facts)}, where raw is 0 to 255; the output is a "
-        f"probability per line of `labels.txt`. Latency: {latency_told(found)}. All tensors together take "
+        f"probability per line of `assets/labels.txt`. Latency: {latency_told(found)}. All tensors together take "
         f"{profile['memory']['tensor_bytes']:,} bytes. Operators that the delegate did not take: {missed or 'none'}. "
         "`golden.npz` has inputs and their outputs, to be replayed on the device."
     )

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts import params_file
-from tasks.contracts.params import Params, Preprocess
+from tasks.contracts.params import Params
 from tasks.data.records import Array
 from tasks.ingest import ingest
+from tasks.kinds.image_classification.settings import Preprocess
 from tasks.preprocess import preprocess
 from tests.graph_rules import ROOT, yaml
 
@@ -50,7 +51,7 @@ def pixels(lines: list[str]) -> Array:
 def fit(epochs: int, learning_rate: float = 1e-2) -> dict[str, Any]:
     return {
         "epochs": epochs, "batch_size": 16, "learning_rate": learning_rate, "patience": epochs,
-        "max_shift": 1, "seed": 0,
+        "augment": {"max_shift": 1, "flip": False}, "seed": 0,
     }  # fmt: skip
 
 
@@ -111,6 +112,16 @@ def tiny_params() -> dict[str, Any]:
         "min_agreement": 0.0,
     }
     return params
+
+
+def conv_net(filters: list[int], shape: tuple[int, int, int]) -> Any:
+    """The architecture of the tiny line for images of ten classes."""
+    from tasks.contracts.architectures.conv_net import Train
+    from tasks.models.architectures import conv_net as architecture
+    from tasks.models.saving import of_images
+
+    params = Train.model_validate(yaml("params.yaml")["train"] | {"filters": filters})
+    return architecture.build(params, of_images([str(digit) for digit in range(10)], shape, 0, 1))
 
 
 def write_params(folder: Path, params: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def outputs(content: bytes, rows: Any, folder: Path) -> Any:
     from tasks.device.own_running import OwnFile
 
     (folder / "converted.tflite").write_bytes(content)
-    return OwnFile(folder / "converted.tflite").outputs(rows)
+    return OwnFile(folder / "converted.tflite").answers(rows)
 
 
 def refused(path: Path, told: str) -> None:

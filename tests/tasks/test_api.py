@@ -19,7 +19,7 @@ from tests.tasks import own
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 X, Y = own.digits()
 TRAIN, TEST = slice(0, own.TRAINED_ROWS), slice(own.TRAINED_ROWS, None)
-FIT = {"epochs": 4, "batch_size": 32, "learning_rate": 3e-3, "patience": 4, "max_shift": 0, "seed": 0}
+FIT = {"epochs": 4, "batch_size": 32, "learning_rate": 3e-3, "patience": 4, "augment": None, "seed": 0}
 PRUNE = {"step": "prune", "schedule": "polynomial", "sparsity": 0.5, "layers": {}, "pattern": "unstructured",
          "distillation": None, "fit": FIT}  # fmt: skip
 AWARE = {"step": "quantize_aware", "preserve_sparsity": True, "preserve_clusters": False, "weight_step": None,
@@ -38,7 +38,7 @@ def compress(*arguments: Any) -> Any:
 
 def run(content: bytes, rows: Any, folder: Path) -> Any:
     (folder / "file.tflite").write_bytes(content)
-    return OwnFile(folder / "file.tflite").outputs(rows)
+    return OwnFile(folder / "file.tflite").answers(rows)
 
 
 def accuracy(outputs: Any) -> float:
@@ -97,7 +97,7 @@ def test_what_cannot_be_compressed_is_refused_with_the_reason() -> None:
 
     model, samples = own.classifier(), Samples(X[TRAIN], Y[TRAIN])
     regression = tf_keras.Sequential([tf_keras.Input((8, 8, 1)), tf_keras.layers.Flatten(), tf_keras.layers.Dense(1)])
-    shifted = recipe(PRUNE | {"fit": FIT | {"max_shift": 1}})
+    shifted = recipe(PRUNE | {"fit": FIT | {"augment": {"max_shift": 1, "flip": False}}})
     flat = own.classifier(shape=(64,))
     for error, arguments, told in (
         (DataError, (regression, recipe(), samples), r"\(batch, classes\)"),
@@ -136,5 +136,5 @@ def test_the_example_of_the_how_to_runs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code, names)
-    outputs = OwnFile(tmp_path / "small.tflite").outputs(X[1200:])
+    outputs = OwnFile(tmp_path / "small.tflite").answers(X[1200:])
     assert (outputs.argmax(axis=1) == Y[1200:]).mean() > 0.8

@@ -66,7 +66,7 @@ def test_a_worse_model_is_refused_with_what_it_lost_where(copy: Path) -> None:
 
 def test_a_much_bigger_file_is_refused(copy: Path) -> None:
     shutil.copyfile(copy / "models/tflite/float32.tflite", copy / "release/model.tflite")
-    seen = np.load(copy / "reports/evaluate/float32/predictions.npz")["probabilities"]
+    seen = np.load(copy / "reports/evaluate/float32/predictions.npz")["outputs"]
     golden = np.load(copy / "release/golden.npz")
     rows = np.linspace(0, 89, 16).round().astype(int)
     np.savez(copy / "release/golden.npz", image=golden["image"], probabilities=seen[rows])
@@ -87,7 +87,7 @@ def test_a_bundle_that_was_changed_or_is_not_there_is_refused(copy: Path) -> Non
 
 
 def test_models_of_other_classes_are_not_compared(copy: Path) -> None:
-    (copy / "champion/labels.txt").write_text("\n".join("abcdefghij") + "\n")
+    (copy / "champion/assets/labels.txt").write_text("\n".join("abcdefghij") + "\n")
     sign(copy / "champion")
     done = line.run(copy, "tasks.compare champion release")
     assert done.returncode == 65 and "champion: a, b" in done.stdout and "the same classes" in done.stdout

@@ -79,7 +79,7 @@ def test_the_float_file_computes_what_keras_computes_with_normalisation_and_soft
     folder, network, facts, data = tuned
     images = data.column("test", "image").all()
     logits = network((images.astype(np.float32) - facts.mean) / facts.std, training=False)
-    got = np.load(folder / "reports/evaluate/float32/predictions.npz")["probabilities"]
+    got = np.load(folder / "reports/evaluate/float32/predictions.npz")["outputs"]
     assert np.abs(got - tf.nn.softmax(logits).numpy()).max() < 1e-5
 
 

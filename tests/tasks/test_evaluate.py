@@ -28,7 +28,7 @@ def results(folder: Path, recipe: str) -> tuple[dict[str, Any], Any, Any]:
     """Metrics, true labels and guesses of a recipe."""
     report = folder / "reports/evaluate" / recipe
     predictions = np.load(report / "predictions.npz")
-    return read_json(report / "metrics.json"), predictions["label"], predictions["probabilities"].argmax(axis=1)
+    return read_json(report / "metrics.json"), predictions["label"], predictions["outputs"].argmax(axis=1)
 
 
 def expected_scores(labels: Any, scores: Any) -> dict[str, float]:
@@ -58,10 +58,10 @@ def expected_scores(labels: Any, scores: Any) -> dict[str, float]:
 @every_recipe
 def test_every_metric_is_that_of_scikit_learn_on_the_saved_predictions(recipe: str, tiny_line: Path) -> None:
     got, labels, guesses = results(tiny_line, recipe)
-    scores = np.load(tiny_line / f"reports/evaluate/{recipe}/predictions.npz")["probabilities"]
+    scores = np.load(tiny_line / f"reports/evaluate/{recipe}/predictions.npz")["outputs"]
     expected = expected_scores(labels, scores)
     assert {name: one["value"] for name, one in got["scores"].items()} == pytest.approx(expected, abs=1e-9)
-    reference = np.load(tiny_line / "reports/evaluate/float32/predictions.npz")["probabilities"]
+    reference = np.load(tiny_line / "reports/evaluate/float32/predictions.npz")["outputs"]
     before = expected_scores(labels, reference)
     signs = {name: 1 if name in {"log_loss", "calibration_error"} else -1 for name in expected}
     drops = {name: signs[name] * (expected[name] - before[name]) for name in expected}
@@ -94,7 +94,7 @@ def test_every_test_row_is_measured_on_once(recipe: str, tiny_line: Path) -> Non
     predictions = np.load(tiny_line / f"reports/evaluate/{recipe}/predictions.npz")
     assert (predictions["row"] == data.column("test", "row").all()).all()
     assert (predictions["label"] == data.column("test", "label").all()).all()
-    assert predictions["probabilities"].shape == (data.rows("test"), 10)
+    assert predictions["outputs"].shape == (data.rows("test"), 10)
 
 
 @every_recipe
@@ -112,18 +112,18 @@ def test_the_confusion_counts_true_classes_in_rows_and_the_table_lists_each_row(
 def test_the_area_under_the_plotted_curves_is_that_of_the_metrics(recipe: str, tiny_line: Path) -> None:
     got, labels, _ = results(tiny_line, recipe)
     folder = tiny_line / "reports/evaluate" / recipe
-    with (folder / "roc.csv").open(newline="") as file:
+    with (folder / "tables/roc.csv").open(newline="") as file:
         points = [row for row in csv.DictReader(file) if row["class"] == "all classes"]
     area = sklearn_metrics.auc(
         [float(row["false_positive_rate"]) for row in points], [float(row["true_positive_rate"]) for row in points]
     )
     assert area == pytest.approx(got["scores"]["roc_auc_micro"]["value"], abs=0.01)
-    with (folder / "reliability.csv").open(newline="") as file:
+    with (folder / "tables/reliability.csv").open(newline="") as file:
         bins = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     assert sum(one["rows"] for one in bins) == len(labels)
     error = sum(one["rows"] * abs(one["accuracy"] - one["confidence"]) for one in bins) / len(labels)
     assert error == pytest.approx(got["scores"]["calibration_error"]["value"])
-    with (folder / "precision_recall.csv").open(newline="") as file:
+    with (folder / "tables/precision_recall.csv").open(newline="") as file:
         assert {row["class"] for row in csv.DictReader(file)} == {"all classes", *got["per_class"]}
 
 

@@ -54,7 +54,7 @@ def test_an_int8_file_is_int8_throughout_and_its_input_is_raw_less_128(recipe: s
 @pytest.mark.parametrize("recipe", [recipe for recipe in line.RECIPES if "int8" in recipe])
 def test_an_int8_file_mostly_agrees_with_the_float_file(recipe: str, tiny_line: Path) -> None:
     guesses = [
-        np.load(tiny_line / f"reports/evaluate/{name}/predictions.npz")["probabilities"].argmax(axis=1)
+        np.load(tiny_line / f"reports/evaluate/{name}/predictions.npz")["outputs"].argmax(axis=1)
         for name in ("float32", recipe)
     ]
     assert (guesses[0] == guesses[1]).mean() > 0.85

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Preprocess
 from tasks.data import columns
 from tasks.data.records import Array
+from tasks.kinds.image_classification.settings import Preprocess
 from tests.tasks import line
 
 ROWS = line.digits(0, 200)

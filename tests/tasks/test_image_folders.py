@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import PathSource, Preprocess
+from tasks.contracts.params import PathSource
 from tasks.data import columns
 from tasks.data.records import SPLITS, Array
 from tasks.ingest import ingest
+from tasks.kinds.image_classification.settings import Preprocess
 from tests.graph_rules import ROOT
 from tests.tasks import line
 from tests.tasks.test_cleaning import quarantine

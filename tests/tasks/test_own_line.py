@@ -76,7 +76,7 @@ def released(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def probabilities(folder: Path, recipe: str) -> Array:
-    content: Array = np.load(folder / f"reports/evaluate/{recipe}/predictions.npz")["probabilities"]
+    content: Array = np.load(folder / f"reports/evaluate/{recipe}/predictions.npz")["outputs"]
     return content
 
 
@@ -122,7 +122,7 @@ def test_the_folds_only_measure_the_model_on_all_rows_and_say_how_many_the_base_
     x = data.pooled("image").take(order).astype(np.float32) / 255
     expected = own.load(released / MODEL).model.predict(x, verbose=0)
     assert (np.sort(found["row"]) == data.pooled("row").all()[order]).all()
-    np.testing.assert_allclose(found["probabilities"][np.argsort(found["row"])], expected, atol=1e-5)
+    np.testing.assert_allclose(found["outputs"][np.argsort(found["row"])], expected, atol=1e-5)
     known = data.rows("train") + data.rows("validation")  # base and target are the same here
     assert read_json(released / "reports/cross_validation.json")["rows_in_base"] == known
 

@@ -10,10 +10,16 @@ import pytest
 from PIL import Image
 
 from tasks.contracts.errors import DataError
-from tasks.data import columns
-from tasks.predict import predict
+from tasks.data import classes, columns
+from tasks.predict import Bundle
 from tests.graph_rules import ROOT
 from tests.tasks import line
+
+
+def predict(bundle: Path, image: Path) -> list[tuple[str, float]]:
+    """The classes with their probabilities, the likeliest first."""
+    answer = Bundle(bundle).answer([str(image)])
+    return sorted(zip(classes.read(bundle / "assets"), map(float, answer), strict=True), key=lambda pair: -pair[1])
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def test_test_images_get_the_probabilities_that_evaluate_gave_them(tiny_line: Pa
     images = columns.load(tiny_line / "data/ready/target").column("test", "image").all()
     manifest_recipe = min(line.RECIPES, key=lambda recipe: (tiny_line / f"models/tflite/{recipe}.tflite").read_bytes()
                           != (bundle / "model.tflite").read_bytes())  # fmt: skip
-    expected = np.load(tiny_line / f"reports/evaluate/{manifest_recipe}/predictions.npz")["probabilities"]
+    expected = np.load(tiny_line / f"reports/evaluate/{manifest_recipe}/predictions.npz")["outputs"]
     for row in (0, 17, 60):
         Image.fromarray(images[row, ..., 0]).save(bundle.parent / "image.png")
         got = dict(predict(bundle, bundle.parent / "image.png"))
@@ -59,7 +65,7 @@ def test_an_image_of_another_size_and_mode_is_read_as_the_training_images_were(t
     assert sum(probability for _, probability in probabilities["L"]) == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["model.tflite", "labels.txt"])
+@pytest.mark.parametrize("name", ["model.tflite", "assets/labels.txt"])
 def test_a_bundle_with_a_changed_or_missing_file_is_refused(name: str, bundle: Path) -> None:
     Image.fromarray(np.eye(16, dtype=np.uint8)).save(bundle.parent / "image.png")
     content = bytearray((bundle / name).read_bytes())

@@ -16,6 +16,7 @@ from tasks.compression.file import File
 from tasks.contracts.files import read_json, sha256
 from tasks.data import columns
 from tasks.device.golden import replay
+from tasks.kinds.image_classification.answering import answers
 from tests.tasks import line
 
 
@@ -53,7 +54,7 @@ def test_the_recipe_with_the_smallest_zip_is_released(tiny_line: Path) -> None:
     assert manifest["recipe"] == min(measured, key=lambda recipe: measured[recipe]["zip_bytes"])
     file = tiny_line / f"models/tflite/{manifest['recipe']}.tflite"
     assert (tiny_line / "release/model.tflite").read_bytes() == file.read_bytes()
-    assert (tiny_line / "release/labels.txt").read_text().splitlines() == [str(digit) for digit in range(10)]
+    assert (tiny_line / "release/assets/labels.txt").read_text().splitlines() == [str(digit) for digit in range(10)]
     assert manifest["metrics"] == measured[manifest["recipe"]]
     assert all(gate["passed"] for gate in manifest["gates"])
 
@@ -135,7 +136,7 @@ def test_the_manifest_holds_the_parameters_as_they_are_in_the_file(tiny_line: Pa
 
 def test_the_input_of_the_manifest_is_that_of_the_model(tiny_line: Path) -> None:
     facts = read_json(tiny_line / "data/ready/target/dataset.json")["normalisation"]
-    given = read_json(tiny_line / "release/manifest.json")["input"]
+    given = read_json(tiny_line / "release/manifest.json")["interface"]["image"]
     assert given.pop("scale") == pytest.approx(1 / facts["std"], rel=1e-5)
     expected = {"shape": [16, 16, 1], "dtype": "int8", "zero_point": facts["mean"] - 128, "feed": "raw - 128"}
     assert given == expected
@@ -164,7 +165,7 @@ def test_another_latency_and_another_folder_give_the_same_release(tiny_line: Pat
     line.run_all(copy, ["release"])
     first = line.tree(tiny_line / "release")
     assert line.tree(copy / "release") == {
-        name: first[name] for name in ("model.tflite", "labels.txt", "golden.npz", "manifest.json")
+        name: first[name] for name in ("model.tflite", "assets/labels.txt", "golden.npz", "manifest.json")
     }
 
 
@@ -185,10 +186,10 @@ def test_the_golden_vectors_are_what_evaluate_saw_and_the_bundle_replays_them(ti
     recipe = read_json(tiny_line / "release/manifest.json")["recipe"]
     seen = np.load(tiny_line / f"reports/evaluate/{recipe}/predictions.npz")
     rows = np.linspace(0, 89, 16).round().astype(int)
-    assert (golden["probabilities"] == seen["probabilities"][rows]).all()
+    assert (golden["outputs"] == seen["outputs"][rows]).all()
     images = columns.load(tiny_line / "data/ready/target").column("test", "image").all()
     assert (golden["image"] == images[rows]).all()
-    assert replay(tiny_line / "release/model.tflite", tiny_line / "release/golden.npz") == 0.0
+    assert replay(tiny_line / "release/model.tflite", tiny_line / "release/golden.npz", answers) == 0.0
 
 
 def test_a_file_that_is_not_the_one_that_was_measured_is_not_released(copy: Path) -> None:

@@ -126,9 +126,9 @@ def test_a_rewritten_model_gives_the_same_outputs_and_names_what_it_leaves_out(
 
 def test_a_model_that_needs_nothing_is_copied() -> None:
     from tasks.compression.rewriting import rewritten
-    from tasks.models.architectures import conv_net
+    from tests.tasks import line
 
-    model = conv_net.build([4, 8], (16, 16, 1), 10)
+    model = line.conv_net([4, 8], (16, 16, 1))
     new = rewritten(model)
     assert [type(layer) for layer in new.layers] == [type(layer) for layer in model.layers]
     assert new.layers[1] is not model.layers[1]

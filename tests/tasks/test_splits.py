@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Split
+from tasks.contracts.preprocessing import Split
 from tasks.data import columns, splits
 from tasks.data.records import SPLITS, Array
 from tests.tasks import line

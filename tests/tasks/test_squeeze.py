@@ -40,7 +40,7 @@ def options(folder: Path, tmp_path: Path) -> Options:
 
 
 def accuracy(path: Path) -> float:
-    return float((OwnFile(path).outputs(X[own.TRAINED_ROWS :]).argmax(axis=1) == Y[own.TRAINED_ROWS :]).mean())
+    return float((OwnFile(path).answers(X[own.TRAINED_ROWS :]).argmax(axis=1) == Y[own.TRAINED_ROWS :]).mean())
 
 
 def table(said: str) -> dict[str, list[str]]:
@@ -98,7 +98,7 @@ def test_a_float_tflite_file_is_slimmed_with_equal_outputs_and_told_why_no_more(
     squeeze(replace(options, model=source))
     said = capsys.readouterr().out
     assert "int8 would need the model" in said and set(table(said)) == {"given", "given, slim"}
-    np.testing.assert_array_equal(OwnFile(options.output).outputs(X[:50]), OwnFile(source).outputs(X[:50]))
+    np.testing.assert_array_equal(OwnFile(options.output).answers(X[:50]), OwnFile(source).answers(X[:50]))
     assert zip_bytes(options.output.read_bytes()) < zip_bytes(source.read_bytes())
 
 
@@ -118,7 +118,7 @@ def test_a_network_of_numbers_is_squeezed_without_labels_by_the_likeness_of_its_
     squeeze(replace(options, model=tmp_path / "model.h5", samples=samples, max_size=bound, max_drop=0.1))
     said = capsys.readouterr().out
     assert "| fidelity |" in said
-    expected, got = model.predict(flat[1000:], verbose=0), OwnFile(options.output).outputs(flat[1000:])
+    expected, got = model.predict(flat[1000:], verbose=0), OwnFile(options.output).answers(flat[1000:])
     assert np.sqrt(np.square(got - expected).mean()) / expected.std() < 0.1
     assert zip_bytes(options.output.read_bytes()) <= bound
 
@@ -147,7 +147,7 @@ def test_test_rows_of_their_own_are_measured_on_and_int8_rows_are_fed_as_they_ar
     test = own.samples(tmp_path / "b.npz", x=file.feed(X[1000:1100]), y=Y[1000:1100])
     squeeze(replace(options, samples=calibration, test=test))
     said = capsys.readouterr().out
-    expected = (file.outputs(X[1000:1100]).argmax(axis=1) == Y[1000:1100]).mean()
+    expected = (file.answers(X[1000:1100]).argmax(axis=1) == Y[1000:1100]).mean()
     assert "Measured on 100 rows" in said and float(table(said)["given"][1]) == pytest.approx(expected)
 
 

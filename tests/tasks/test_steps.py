@@ -87,13 +87,12 @@ def seeded() -> None:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     from tasks.models import saving
-    from tasks.models.architectures import conv_net
 
     folder = tmp_path_factory.mktemp("steps")
     data = columns.load(line.prepared(folder, line.csv_of(folder / "in", line.digits(0, 400)), line.section()))
     facts = saving.facts_of(data)
     seeded()
-    lab = Lab(conv_net.build([8, 16], (16, 16, 1), 10), facts, data)
+    lab = Lab(line.conv_net([8, 16], (16, 16, 1)), facts, data)
     tune(lab.model, lab, epochs=8)
     assert lab.accuracy(lab.model) > 0.85
     return lab

@@ -45,9 +45,9 @@ def network() -> Any:
 
 
 def facts() -> Any:
-    from tasks.models.saving import Facts
+    from tasks.models.saving import of_images
 
-    return Facts([str(digit) for digit in range(10)], list(SHAPE), MEAN, STD, steps=[])
+    return of_images([str(digit) for digit in range(10)], SHAPE, MEAN, STD)
 
 
 def convert(precision: str, float_layers: list[str] | None = None) -> bytes:

@@ -14,7 +14,9 @@ def latency_us(task: Task, params: Profile) -> float:
     """Return the median latency of a task's file on one pinned thread."""
     data = columns.load(task.data)
     image = data.column("validation", "image").take(np.array([0]))
-    (nanoseconds,) = in_turn([ExportedFile(file_of(task, data), threads=1)], image, params.warm_up_runs, params.runs)
+    (nanoseconds,) = in_turn(
+        [ExportedFile(file_of(task, data), threads=1)], {"image": image}, params.warm_up_runs, params.runs
+    )
     return float(np.median(nanoseconds)) / 1000
 
 

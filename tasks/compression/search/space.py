@@ -6,7 +6,8 @@ import numpy as np
 
 from tasks.compression.search.sensitivity import Sensitivity
 from tasks.contracts.params import Search
-from tasks.contracts.recipes import Fit, Recipe
+from tasks.contracts.recipes import Recipe
+from tasks.contracts.training import Fit
 
 TECHNIQUES = ["round", "coarse", "pruned_coarse", "clustered"]
 # Where a search begins, so that a short one has seen every branch that is worth its time.

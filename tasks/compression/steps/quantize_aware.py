@@ -31,7 +31,8 @@ def quantize_aware(model: Any, params: QuantizeAware, training: Training) -> tup
     attach(aware, _projections(aware, params))
     history = training.run(aware, params)
     bake(aware)
-    set_input_range(aware, training.facts)
+    if "normalisation" in training.facts.data:  # other kinds have no fixed range of raw values
+        set_input_range(aware, training.facts)
     if params.preserve_sparsity:
         require_sparsity(aware, sparsities_of(network), where)
     if params.preserve_clusters:

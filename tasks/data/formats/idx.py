@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Preprocess
+from tasks.contracts.preprocessing import Preprocess
 from tasks.data.records import Array, Chunk, SplitName
 
 UNSIGNED_BYTE = 8
@@ -45,7 +45,7 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
         for start in range(0, len(images), params.shard_rows):
             part = slice(start, start + params.shard_rows)
             sources = np.char.add(f"{path.name}:", np.arange(len(images))[part].astype(np.str_))
-            yield Chunk(images[part], labels[part].astype(np.str_), sources, given)
+            yield Chunk({"image": images[part], "label": labels[part].astype(np.str_)}, sources, given)
 
 
 def _load(path: Path, dimensions: int) -> Array:

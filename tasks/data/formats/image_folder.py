@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Preprocess
 from tasks.data.records import SPLITS, Array, Chunk, only_unreadable
+from tasks.kinds.image_classification.settings import Preprocess
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises for bad files
@@ -40,7 +40,8 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
                 problem = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
                 yield only_unreadable(source, f"unreadable: {problem}")
                 continue
-            yield Chunk(image[np.newaxis], np.array([names[-1]]), np.array([source]), given)
+            columns = {"image": image[np.newaxis], "label": np.array([names[-1]])}
+            yield Chunk(columns, np.array([source]), given)
 
 
 def decode(path: Path, channels: int) -> Array:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Preprocess
 from tasks.data.records import BadRow, Chunk
+from tasks.kinds.image_classification.settings import Preprocess
 
 
 def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
@@ -58,7 +58,8 @@ def _chunk(file: str, block: list[tuple[int, str]], channels: int) -> Chunk:
         labels.append(_class_name(label))
         sources.append(source)
     images = np.array(rows, np.float32).reshape(-1, side, side, channels)
-    return Chunk(images, np.array(labels, np.str_), np.array(sources, np.str_), None, unreadable)
+    columns = {"image": images, "label": np.array(labels, np.str_)}
+    return Chunk(columns, np.array(sources, np.str_), None, unreadable)
 
 
 def _usual_length(lines: list[str]) -> int:

@@ -1,62 +1,87 @@
 """Images: what may be wrong with one, and how a good one becomes the uint8 array that the model is fed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import Preprocess
-from tasks.data.records import Array, BadRow, Chunk
-from tasks.data.schema import ImageSchema, Range
+from tasks.contracts.files import read_json, write_json
+from tasks.contracts.section import Section
+from tasks.data import classes
+from tasks.data.columns import moments
+from tasks.data.formats.image_folder import UNREADABLE, decode
+from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.schema import Range
+from tasks.data.splits import content_digests
+from tasks.kinds.image_classification.settings import Preprocess
+
+STRATA, TARGET = ("label",), "label"
+RAW: tuple[str, ...] = ()  # an image is stored as the model is fed: no bundle encodes it in another way
+INPUT = "input.json"
 
 
-def observe(chunks: Iterable[Chunk], kind: str, params: Preprocess) -> ImageSchema:
+class Schema(Section):
+    """Raw images with one class each."""
+
+    kind: str
+    dtype: str
+    height: Range
+    width: Range
+    channels: int
+    value: Range
+    classes: list[str]
+
+
+def observe(chunks: Iterable[Chunk], kind: str, params: Preprocess) -> Schema:
     """Describe the readable rows.
 
     Raises:
         DataError: no row could be read, or fewer than two classes are there.
     """
-    heights, widths, lows, highs, classes, dtype = set[int](), set[int](), [], [], set[str](), "uint8"
+    heights, widths, lows, highs, names, dtype = set[int](), set[int](), [], [], set[str](), "uint8"
     for chunk in chunks:
-        if len(chunk.images):
-            heights.add(chunk.images.shape[1])
-            widths.add(chunk.images.shape[2])
-            lows.append(float(np.nanmin(chunk.images)))
-            highs.append(float(np.nanmax(chunk.images)))
-            classes.update(chunk.labels.tolist())
-            dtype = str(chunk.images.dtype)
+        if len(chunk):
+            images = chunk.columns["image"]
+            heights.add(images.shape[1])
+            widths.add(images.shape[2])
+            lows.append(float(np.nanmin(images)))
+            highs.append(float(np.nanmax(images)))
+            names.update(chunk.columns["label"].tolist())
+            dtype = str(images.dtype)
     if max(highs, default=0) > params.value_max:
         raise DataError(
             got=f"a value of {max(highs):g}",
             expected=f"at most value_max: {params.value_max}, the raw value that means white",
             do="raise preprocess.<role>.value_max, or mend the data",
         )
-    if len(classes) < 2:
-        raise DataError(got=f"classes {sorted(classes)}", expected="at least two", do="correct ingest or its format")
-    return ImageSchema(
+    ordered = classes.in_order(names)
+    return Schema(
         kind=kind,
         dtype=dtype,
         height=Range(min=min(heights), max=max(heights)),
         width=Range(min=min(widths), max=max(widths)),
         channels=params.image_shape[2],
         value=Range(min=min(0, *lows), max=params.value_max),
-        classes=sorted(classes, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)),
+        classes=ordered,
     )
 
 
-def problems(chunk: Chunk, schema: ImageSchema) -> list[str]:
+def problems(chunk: Chunk, schema: Schema) -> list[str]:
     """Say for each row of a chunk what is wrong with it; an empty string for a good row."""
-    if len(chunk.images) and chunk.images.dtype != schema.dtype:
-        return [f"wrong type: {chunk.images.dtype}"] * len(chunk.images)
-    height, width, channels = chunk.images.shape[1:]
+    images, labels = chunk.columns["image"], chunk.columns["label"]
+    if images.dtype != schema.dtype:
+        return [f"wrong type: {images.dtype}"] * len(images)
+    height, width, channels = images.shape[1:]
     fits = schema.height.min <= height <= schema.height.max and schema.width.min <= width <= schema.width.max
     if not fits or channels != schema.channels:
-        return [f"wrong size: {height}x{width}x{channels}"] * len(chunk.images)
-    flat = chunk.images.reshape(len(chunk.images), -1)
+        return [f"wrong size: {height}x{width}x{channels}"] * len(images)
+    flat = images.reshape(len(images), -1)
     low, high = flat.min(axis=1), flat.max(axis=1)  # NaN where a row holds one
     found = [""] * len(flat)
-    known = np.isin(chunk.labels, schema.classes)
+    known = np.isin(labels, schema.classes)
     for index in np.flatnonzero(~((low >= schema.value.min) & (high <= schema.value.max) & (low < high) & known)):
         if np.isnan(low[index]):
             found[index] = "NaN"
@@ -65,22 +90,77 @@ def problems(chunk: Chunk, schema: ImageSchema) -> list[str]:
         elif low[index] == high[index]:
             found[index] = "empty: all pixels are equal"
         else:
-            found[index] = f"unknown class: {str(chunk.labels[index])!r}"
+            found[index] = f"unknown class: {str(labels[index])!r}"
     return found
 
 
-def good_rows(chunk: Chunk, schema: ImageSchema) -> tuple[Chunk, list[BadRow]]:
-    """Divide a chunk into its good rows and its bad ones."""
+def good_rows(chunk: Chunk, schema: Schema, params: Preprocess) -> tuple[Chunk, list[BadRow]]:
+    """Divide a chunk into its good rows, as the model is fed, and its bad ones."""
+    if not len(chunk):
+        return chunk, chunk.unreadable
     found = problems(chunk, schema)
     bad = [BadRow(str(chunk.sources[index]), reason) for index, reason in enumerate(found) if reason]
-    if not bad:
-        return chunk, chunk.unreadable
-    keep = np.array([not reason for reason in found])
-    good = Chunk(chunk.images[keep], chunk.labels[keep], chunk.sources[keep], chunk.given)
-    return good, chunk.unreadable + bad
+    good = chunk.chosen(np.array([not reason for reason in found]), [])
+    images = model_input(good.columns["image"], params.image_shape, params.value_max)
+    return Chunk({**good.columns, "image": images}, good.sources, good.given), chunk.unreadable + bad
 
 
-def model_input(images: Array, shape: tuple[int, int, int], value_max: int) -> Array:
+def contents(chunk: Chunk) -> Array:
+    """Return a digest of each image, (rows,) of void; equal images are copies, whatever their classes."""
+    return content_digests(chunk.columns["image"])
+
+
+def strata(columns: Columns) -> Array:
+    """Return what a split takes its fractions of: the classes, (rows,) of str."""
+    return columns["label"].astype(np.str_)
+
+
+def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
+    """Measure the training rows.
+
+    Raises:
+        DataError: a class has none.
+    """
+    classes.require_rows((chunk["label"] for chunk in train()), schema.classes)
+    classes.write(assets, schema.classes)
+    write_json(assets / INPUT, {"shape": list(params.image_shape), "value_max": 255})
+    return {
+        "classes": schema.classes,
+        "inputs": {"image": {"shape": list(params.image_shape), "dtype": "uint8"}},
+        "normalisation": moments(chunk["image"] for chunk in train()),
+    }
+
+
+class Encoder:
+    """Good rows as columns on disk: the image as it is, its class as a number."""
+
+    def __init__(self, assets: Path) -> None:
+        self._classes = classes.read(assets)
+
+    def encoded(self, columns: Columns) -> Columns:
+        """Return `image`, and `label` (rows,) of int32 where there are classes."""
+        found = {"image": columns["image"]}
+        if "label" in columns:
+            found["label"] = classes.numbered(columns["label"], self._classes)
+        return found
+
+
+def parsed(words: list[str], assets: Path) -> Columns:
+    """Read an image file, named on the command line, as the model is fed: (1, height, width, channels).
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    shape = read_json(assets / INPUT)["shape"]
+    (path,) = words
+    try:
+        pixels = decode(Path(path), channels=shape[2])
+    except UNREADABLE as error:
+        raise DataError(got=f"{path}: {error}", expected="an image file", do="correct the path") from None
+    return {"image": model_input(pixels[np.newaxis], tuple(shape), value_max=255)}
+
+
+def model_input(images: Array, shape: tuple[int, ...], value_max: int) -> Array:
     """Return raw images as the uint8 array (rows, *shape) that the exported model is fed.
 
     Values are scaled so that `value_max` becomes 255; another size is resized with Pillow's bilinear filter, which
@@ -93,7 +173,7 @@ def model_input(images: Array, shape: tuple[int, int, int], value_max: int) -> A
     return np.stack([resize(image, shape) for image in images]) if len(images) else np.empty((0, *shape), np.uint8)
 
 
-def resize(image: Array, shape: tuple[int, int, int]) -> Array:
+def resize(image: Array, shape: tuple[int, ...]) -> Array:
     """Resize one image (height, width, channels) of uint8."""
     height, width, channels = shape
     plane = image[..., 0] if channels == 1 else image

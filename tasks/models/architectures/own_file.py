@@ -1,17 +1,33 @@
 """A trained network from a file of the user's own: nothing is built, and nothing of the file runs but its layers."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+from tasks.contracts.architectures.own_file import Train
 from tasks.contracts.errors import DataError
+from tasks.contracts.progress import say
 from tasks.data.columns import Dataset
-from tasks.models.batches import normalised
-from tasks.models.own_model import OwnModel, logits_of
+from tasks.models.batches import rows_of
+from tasks.models.own_model import OwnModel, load_own, logits_of
 from tasks.models.saving import Facts
 
 MEASURED_ROWS = 1000
+
+
+def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
+    """Return the network of a file, and say how good it is: a wrong mean, std or order of classes shows there.
+
+    Raises:
+        DataError: the file is refused, or is for other images or classes.
+    """
+    own, facts = load_own(Path(params.tracked)), facts.normalised_by(params.mean, params.std)
+    network = fitting(own, facts)
+    right = accuracy(network, base, facts)
+    say(f"[100%] train: nothing is trained; {own.path} has {right:.4f} of the training rows right")
+    return network, facts
 
 
 def fitting(own: OwnModel, facts: Facts) -> Any:
@@ -57,7 +73,7 @@ def accuracy(network: Any, data: Dataset, facts: Facts) -> float:
     """
     images = data.column("train", "image")
     rows = np.unique(np.linspace(0, len(images) - 1, MEASURED_ROWS).astype(int))
-    logits = network.predict(normalised(images.take(rows), facts), verbose=0)
+    logits = network.predict(rows_of(data, "train", facts, rows), verbose=0)
     if logits.min() >= 0 and logits.max() <= 1:
         raise DataError(
             got=f"outputs of {logits.min():.3g} to {logits.max():.3g}, as probabilities have",

@@ -19,11 +19,11 @@ def purpose(found: Findings) -> Section:
 
 def device(found: Findings) -> Section:
     """Say how a device feeds the file, and what it needs."""
-    facts, profile = found.bundle["input"], found.profile
+    facts, profile = next(iter(found.bundle["interface"].values())), found.profile
     missed = ", ".join(f"{name} ({count})" for name, count in profile["operators"]["not_delegated"].items())
     shown = listed((
         ("Input", f"{facts['feed']} as {facts['dtype']}, {shape(facts)}; raw is 0 to 255"),
-        ("Output", f"a probability for each of the {len(found.released['per_class'])} lines of labels.txt"),
+        ("Output", f"a probability for each of the {len(found.released['per_class'])} lines of assets/labels.txt"),
         ("Operators", ", ".join(f"{name} ({count})" for name, count in profile["operators"]["all"].items())),
         ("Not taken by the delegate", missed or "none"),
         ("Memory of all tensors", f"{profile['memory']['tensor_bytes']:,} bytes"),

@@ -1,0 +1,18 @@
+"""The section `train` of a trained network from a file of the user's own."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from tasks.contracts.section import Rate
+from tasks.contracts.training import Taken
+
+
+class Train(Taken):
+    """The base model from a file of the user's own, as it is."""
+
+    TUNABLE: ClassVar[bool] = False
+
+    tracked: Annotated[str, Field(pattern=r"\.(h5|hdf5|keras)$")]
+    mean: Annotated[int, Field(ge=0, le=255)]
+    std: Rate

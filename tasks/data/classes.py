@@ -1,0 +1,58 @@
+"""Class names: their order, their numbers, and the file that a bundle has of them."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tasks.contracts.errors import DataError
+from tasks.data.records import Array
+
+LABELS = "labels.txt"
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the different names, whole numbers first and by their size.
+
+    Raises:
+        DataError: there are fewer than two.
+    """
+    found = sorted(set(names), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    if len(found) < 2:
+        raise DataError(got=f"classes {found}", expected="at least two", do="correct ingest or its format")
+    return found
+
+
+def require_rows(labels: Iterator[Array], classes: list[str]) -> None:
+    """Refuse training rows in which a class is missing.
+
+    Args:
+        labels: class names, (rows,) of str, chunk by chunk.
+        classes: that the schema promises.
+
+    Raises:
+        DataError: one has no rows.
+    """
+    seen = {name for chunk in labels for name in chunk.tolist()}
+    if missing := [name for name in classes if name not in seen]:
+        raise DataError(
+            got=f"no training rows of class {missing}",
+            expected="at least one row of each class of the schema",
+            do="add rows, or write the schema anew: `python -m tasks.schema <role> --replace`",
+        )
+
+
+def write(assets: Path, classes: list[str]) -> None:
+    """Write the names, a line each, in the order of the model's outputs."""
+    (assets / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
+
+
+def read(assets: Path) -> list[str]:
+    """Return the names in the order of the model's outputs."""
+    return (assets / LABELS).read_text(encoding="utf-8").splitlines()
+
+
+def numbered(labels: Array, classes: list[str]) -> Array:
+    """Return class names, (rows,) of str, as indices, (rows,) of int32."""
+    index = {name: number for number, name in enumerate(classes)}
+    return np.array([index[name] for name in labels.tolist()], np.int32)

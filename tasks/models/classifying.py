@@ -1,0 +1,28 @@
+"""What training a classifier is, whatever it is fed: logits out, one class per row."""
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+WATCHED = "accuracy"
+
+
+def targets(labels: tf.Tensor) -> tf.Tensor:
+    """Return class indices (batch,) as the loss takes them."""
+    return tf.cast(labels, tf.int32)
+
+
+def loss() -> Any:
+    """Return the cross-entropy of logits (batch, classes)."""
+    return tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def metrics() -> list[Any]:
+    """Return what is told of an epoch."""
+    return [WATCHED]
+
+
+def outputs(logits: tf.Tensor) -> tf.Tensor:
+    """Return probabilities (batch, classes), as the exported file gives them."""
+    return tf.nn.softmax(logits)
