@@ -7,16 +7,19 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tasks.contracts.errors import StageError
-from tasks.data.records import Array
+from tasks.data.records import Array, Columns
 
 KERNELS = {"XNNPACK": OpResolverType.AUTO, "the reference kernels": OpResolverType.BUILTIN_REF}
 
 
-def first_difference(before: bytes, after: bytes, rows: int, seed: int) -> str | None:
+def first_difference(
+    before: bytes, after: bytes, rows: int, seed: int, given: list[Columns] | None = None
+) -> str | None:
     """Say where the outputs of two files differ first, None if nowhere.
 
     They are fed all-lowest, all-highest and all-zero inputs and `rows` random ones, once with the default delegate
-    (XNNPACK) and once with reference kernels.
+    (XNNPACK) and once with reference kernels. Where any whole number would not do, as for a token, they are fed `given`
+    instead: rows of inputs by name.
 
     Raises:
         ValueError: a file cannot be loaded.
@@ -25,20 +28,23 @@ def first_difference(before: bytes, after: bytes, rows: int, seed: int) -> str |
         runners = [_Runner(content, resolver) for content in (before, after)]
         if runners[0].ends != runners[1].ends:
             return f"inputs and outputs: {runners[0].ends}, then {runners[1].ends}"
-        for name, inputs in _inputs(runners[0].inputs, rows, seed):
+        drawn = _inputs(runners[0].inputs, rows, seed) if given is None else map(runners[0].ordered, given)
+        for name, inputs in drawn:
             for number, (one, other) in enumerate(zip(*(runner.run(inputs) for runner in runners), strict=True)):
                 if one.tobytes() != other.tobytes():
                     return f"output {number} of {name}, by {kernels}: {one.ravel()[:8]}, then {other.ravel()[:8]}"
     return None
 
 
-def require_equal_outputs(before: bytes, after: bytes, rows: int, seed: int) -> None:
+def require_equal_outputs(
+    before: bytes, after: bytes, rows: int, seed: int, given: list[Columns] | None = None
+) -> None:
     """Refuse a file whose outputs are not those of the file that it was made from; see `first_difference`.
 
     Raises:
         StageError: an output differs.
     """
-    if difference := first_difference(before, after, rows, seed):
+    if difference := first_difference(before, after, rows, seed, given):
         raise StageError(
             got=difference, expected="the same outputs", do="this is a fault of the step; report it with the recipe"
         )
@@ -54,6 +60,14 @@ class _Runner:
             (str(np.dtype(end["dtype"])), end["shape"].tolist(), end["quantization"])
             for end in [*self.inputs, *self._outputs]
         ]
+
+    def ordered(self, row: Columns) -> tuple[str, list[Array]]:
+        """Put a row's inputs into the order of the file's; the type of each is the file's."""
+        signatures: dict[str, Any] = self._interpreter._get_full_signature_list()
+        names = {index: name for name, index in next(iter(signatures.values()), {"inputs": {}})["inputs"].items()}
+        alone = next(iter(row)) if len(self.inputs) == 1 else ""
+        values = [row[names.get(each["index"], alone)].astype(each["dtype"]) for each in self.inputs]
+        return "a row of the data", values
 
     def run(self, inputs: list[Array]) -> list[Array]:
         for detail, values in zip(self.inputs, inputs, strict=True):

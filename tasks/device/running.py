@@ -51,7 +51,7 @@ class ExportedFile:
         if len(names) == len(details) == 1:
             return {names[0]: details[0]}
         signatures: dict[str, Any] = self.interpreter._get_full_signature_list()
-        signature = next(iter(signatures.values()), {"inputs": {}})["inputs"]
+        signature: dict[str, int] = next(iter(signatures.values()), {"inputs": {}})["inputs"]
         if set(signature) != set(names):
             raise DataError(
                 got=f"a file with the inputs {', '.join(sorted(signature)) or 'without names'}",

@@ -1,7 +1,7 @@
 """Models of the user's own, from files that are not trusted, and their conversion."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,9 @@ class OwnModel:
         """Convert the model to a file of a precision; see `convert`."""
         if self.model is not None:
             return convert(self.model, precision, rows)
-        return _convert(tf.lite.TFLiteConverter.from_saved_model(str(self.path)), precision, rows)
+        return convert_by(
+            tf.lite.TFLiteConverter.from_saved_model(str(self.path)), precision, _singly(rows), integer_ends=True
+        )
 
 
 def load_own(path: Path) -> OwnModel:
@@ -117,14 +119,27 @@ def convert(model: Any, precision: str, rows: Array) -> bytes:
     """
     given = tf_keras.Input(model.inputs[0].shape[1:], batch_size=1, dtype=model.inputs[0].dtype, name="input")
     single = tf_keras.Model(given, model(given))  # a batch of unknown size would add operators
-    return _convert(tf.lite.TFLiteConverter.from_keras_model(single), precision, rows)
+    return convert_by(tf.lite.TFLiteConverter.from_keras_model(single), precision, _singly(rows), integer_ends=True)
 
 
-def _convert(converter: Any, precision: str, rows: Array) -> bytes:
-    def representative() -> Iterator[list[Array]]:
-        for row in rows:
-            yield [row[np.newaxis].astype(np.float32)]
+def _singly(rows: Array) -> Callable[[], Iterator[list[Array]]]:
+    return lambda: ([row[np.newaxis].astype(np.float32)] for row in rows)
 
+
+def convert_by(
+    converter: Any, precision: str, representative: Callable[[], Iterator[Any]], *, integer_ends: bool = False
+) -> bytes:
+    """Run a converter for a precision.
+
+    Args:
+        converter: a `tf.lite.TFLiteConverter`.
+        precision: float32, float16, dynamic, int8 or int16x8.
+        representative: yields rows, for the integer precisions.
+        integer_ends: whether an int8 file takes and gives int8.
+
+    Raises:
+        DataError: an operator of the model has no form in that precision.
+    """
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
@@ -134,7 +149,7 @@ def _convert(converter: Any, precision: str, rows: Array) -> bytes:
         sets = tf.lite.OpsSet
         wide = sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
         converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8 if precision == "int8" else wide]
-    if precision == "int8":
+    if precision == "int8" and integer_ends:
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         with warnings.catch_warnings():
