@@ -1,4 +1,4 @@
-"""Converts one recipe's model into a TFLite file that takes raw pixels: `dvc repro export@int8`."""
+"""Converts one recipe's model into a TFLite file that takes raw rows: `dvc repro export@int8`."""
 
 from pathlib import Path
 
@@ -11,22 +11,21 @@ from tasks.data import columns
 
 
 def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, data: Path, tflite: Path) -> None:
-    """Write the file; its outputs are probabilities.
+    """Write the file; it takes rows as they are stored and gives probabilities, or numbers in the target's unit.
 
-    An int8 file takes raw - 128 as int8: the normalisation is in the scale and zero point of its input, and no operator
-    is added for it. Files of other precisions take raw pixel values as float32.
+    An int8 file of images takes raw - 128 as int8: the normalisation is in the scale and zero point of its input, and
+    no operator is added for it. Files of other precisions take raw pixel values as float32.
 
     Raises:
         ParamsError: the recipe's `float_layers` names what the model does not have.
         StageError: the int8 file's input is not `raw - 128`, or a step of the finish did not do its work.
     """
-    from tasks.compression.exporting import exported
-    from tasks.models import saving
+    from tasks.models import learning, saving
     from tasks.models.seeding import seed
 
     seed(params.seed)
     network, facts = saving.load(model)
-    content = exported(network, facts, compress, columns.load(data), params)
+    content = learning.of(facts).exported(network, facts, compress, columns.load(data), params)
     with replacing(tflite) as file:
         file.write_bytes(content)
     say(f"[100%] export: {tflite} has {len(content):,} bytes")

@@ -81,6 +81,24 @@ def names_made_at_run_time(path: str) -> list[str]:
     return ["".join(_pattern(part) for part in name.values) + r"\.py" for name in joined]
 
 
+def code_of(stage: str) -> tuple[set[str], list[str]]:
+    """The modules that a stage imports for a kind, source or architecture of any name, and the patterns of those names.
+
+    One dvc.yaml serves all of them: what stands behind a name is a dependency by its template, and what such modules
+    import is one of every line.
+    """
+    patterns: set[str] = set()
+    found = imported_files([f"tasks/{stage}.py"])
+    while new := {pattern for file in found for pattern in names_made_at_run_time(file)} - patterns:
+        patterns |= new
+        found |= imported_files([path for path in _every_file() for pattern in new if re.fullmatch(pattern, path)])
+    return {path for path in found if not any(re.fullmatch(pattern, path) for pattern in patterns)}, sorted(patterns)
+
+
+def _every_file() -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in (ROOT / "tasks").rglob("*.py")]
+
+
 def _pattern(part: ast.expr) -> str:
     return re.escape(str(part.value).replace(".", "/")) if isinstance(part, ast.Constant) else INTERPOLATED
 

@@ -11,16 +11,17 @@ import pytest
 
 from tests.graph_rules import (
     ROOT,
+    code_of,
     entries,
     function_of,
     imported_files,
     keyword_paths,
-    names_made_at_run_time,
     resolved_stages,
     yaml,
 )
 
 STAGES = resolved_stages()
+PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
 every_stage = pytest.mark.parametrize("name", sorted(STAGES))
 
 
@@ -64,28 +65,19 @@ def test_the_code_dependencies_are_the_modules_that_are_imported(name: str) -> N
         declared |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "tasks").rglob("*.py")}
         assert imported_files([f"tasks/{stage}.py"]) <= declared
         return
-    by_name = _imported_by_name(imported_files([f"tasks/{stage}.py"]), declared)
-    expected = imported_files([f"tasks/{stage}.py", *by_name])
-    assert declared == expected, f"correct the deps of {stage} in dvc.yaml"
+    expected, patterns = code_of(stage)
+    by_name = {path for path in declared if any(re.fullmatch(pattern, path) for pattern in patterns)}
+    assert declared - by_name == expected, f"correct the deps of {stage} in dvc.yaml"
+    for pattern in patterns:
+        assert [path for path in by_name if re.fullmatch(pattern, path)], f"{stage} lacks what matches {pattern}"
     assert "requirements.lock" in dependencies
 
 
-def test_the_code_dependencies_of_a_model_of_ones_own_are_complete_too() -> None:
-    dependencies = entries(resolved_stages("presets/own_model.yaml")["train"], "deps")
-    declared = {path for path in dependencies if path.startswith("tasks/")}
-    by_name = _imported_by_name(imported_files(["tasks/train.py"]), declared)
-    assert by_name == ["tasks/models/architectures/own_file.py"]
-    assert declared == imported_files(["tasks/train.py", *by_name])
-    assert "data/raw/model.h5" in dependencies
-
-
-def _imported_by_name(files: set[str], declared: set[str]) -> list[str]:
-    found = []
-    for pattern in (pattern for file in files for pattern in names_made_at_run_time(file)):
-        matching = [path for path in declared if re.fullmatch(pattern, path)]
-        assert len(matching) == 1, f"{pattern} is matched by {matching}"
-        found += matching
-    return found
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_what_stands_behind_the_names_of_a_preset_is_there(preset: Path) -> None:
+    for name, stage in resolved_stages(preset.relative_to(ROOT).as_posix()).items():
+        missing = [path for path in entries(stage, "deps") if path.startswith("tasks/") and not (ROOT / path).exists()]
+        assert not missing, name
 
 
 @every_stage
@@ -119,7 +111,7 @@ def test_no_output_is_written_by_two_stages() -> None:
     assert len(outputs) == len(set(outputs))
 
 
-@pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_every_preset_is_a_complete_params_file(preset: Path) -> None:
     code = f"from tasks.contracts import params_file; from pathlib import Path; params_file.load(Path({str(preset)!r}))"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -103,7 +103,7 @@ def test_the_confusion_counts_true_classes_in_rows_and_the_table_lists_each_row(
     counted = np.zeros((10, 10), int)
     np.add.at(counted, (labels, guesses), 1)
     assert got["confusion"] == counted.tolist()
-    with (tiny_line / f"reports/evaluate/{recipe}/confusion.csv").open(newline="") as file:
+    with (tiny_line / f"reports/evaluate/{recipe}/tables/confusion.csv").open(newline="") as file:
         rows = [(int(row["actual"]), int(row["predicted"])) for row in csv.DictReader(file)]
     assert rows == list(zip(labels.tolist(), guesses.tolist(), strict=True))
 

@@ -5,15 +5,14 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from tasks.contracts.errors import DataError
-from tasks.data.records import SPLITS, Array, Chunk, only_unreadable
+from tasks.data.images import UNREADABLE, decode
+from tasks.data.records import SPLITS, Chunk, only_unreadable
 from tasks.kinds.image_classification.settings import Preprocess
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises for bad files
-MODES = {1: "L", 3: "RGB"}
 
 
 def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
@@ -42,9 +41,3 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
                 continue
             columns = {"image": image[np.newaxis], "label": np.array([names[-1]])}
             yield Chunk(columns, np.array([source]), given)
-
-
-def decode(path: Path, channels: int) -> Array:
-    """Read an image file as (height, width, channels) of uint8."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert(MODES[channels]), np.uint8).reshape(image.height, image.width, channels)

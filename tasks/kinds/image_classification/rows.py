@@ -12,7 +12,7 @@ from tasks.contracts.files import read_json, write_json
 from tasks.contracts.section import Section
 from tasks.data import classes
 from tasks.data.columns import moments
-from tasks.data.formats.image_folder import UNREADABLE, decode
+from tasks.data.images import UNREADABLE, decode
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.schema import Range
 from tasks.data.splits import content_digests
