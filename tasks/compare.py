@@ -61,8 +61,8 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
         )
     )
     gates = _gates(line, answers, bundles, measured, float(new / old) - 1)
-    _write(reports, manifests, measured, gates, len(truth))
-    say(_table(gates, measured, scores.PRIMARY, len(truth)))
+    _write(reports, manifests, scores.PRIMARY, measured, gates, len(truth))
+    say(_table(gates, measured, scores.PRIMARY, len(truth), lower_is_better=scores.LOWER_IS_BETTER))
     if told := failed(gates):
         raise StageError(
             got="a candidate that is worse than the champion\n  " + "\n  ".join(told),
@@ -115,11 +115,14 @@ def _gates(
     ]
 
 
-def _write(reports: Path, manifests: dict[str, Any], measured: dict[str, Any], gates: list[Gate], rows: int) -> None:
+def _write(
+    reports: Path, manifests: dict[str, Any], primary: str, measured: dict[str, Any], gates: list[Gate], rows: int
+) -> None:
     document = {
         **{role: {"name": found["name"], "sha256": found["files"][MODEL]} for role, found in manifests.items()},
         "recipe": {role: found["recipe"] for role, found in manifests.items()},
         "rows": rows,
+        "primary": primary,
         "gates": [vars(gate) for gate in gates],
         "scores": measured["scores"],
         "slices": measured["slices"],
@@ -131,7 +134,7 @@ def _write(reports: Path, manifests: dict[str, Any], measured: dict[str, Any], g
         (folder / "report.html").write_text(page(document), encoding="utf-8")
 
 
-def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int) -> str:
+def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int, *, lower_is_better: bool) -> str:
     shown: list[tuple[str, ...]] = [("gate", "value", "interval", "bound", "passed")]
     for gate in gates:
         value = "undefined" if gate.value is None else f"{gate.value:+.4f}"
@@ -140,7 +143,7 @@ def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int)
     score = measured["scores"][primary]
     return (
         f"{markdown_table(shown)}\n\nOn {rows} test rows: {primary} {score['value']:.4f}, "
-        f"the champion's {score['value'] + score['drop']:.4f}."
+        f"the champion's {score['value'] + (-score['drop'] if lower_is_better else score['drop']):.4f}."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from tasks.reporting.findings import Findings, rows_of
+from tasks.reporting.page.origin import inputs_told, output_told
 
 ROLES = {"base": "trains the base model", "target": "is what the model is adapted to and measured on"}
 # Facts of the environment that are no software.
@@ -59,16 +60,15 @@ def _model(found: Findings, digest: str) -> dict[str, Any]:
 
 
 def _card(found: Findings) -> dict[str, Any]:
-    parameters, facts = found.bundle["parameters"], next(iter(found.bundle["interface"].values()))
-    shape = "x".join(map(str, facts["shape"]))
+    parameters = found.bundle["parameters"]
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},
             "task": found.bundle["kind"].replace("_", " "),
             "modelArchitecture": parameters["train"]["architecture"],
             "datasets": [{"ref": _data_reference(role)} for role in found.datasets],
-            "inputs": [{"format": f"{facts['feed']} as {facts['dtype']}, {shape}; raw is 0 to 255"}],
-            "outputs": [{"format": f"a probability for each of {len(found.released['per_class'])} classes"}],
+            "inputs": [{"format": inputs_told(found)}],
+            "outputs": [{"format": output_told(found)}],
         },
         "quantitativeAnalysis": {"performanceMetrics": list(_metrics(found.released))},
         "considerations": {
@@ -83,8 +83,9 @@ def _metrics(measured: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _metric(name, score["value"], score["interval"])
         yield from _metric(f"{name}_drop", score["drop"], score["drop_interval"])
     for one in measured["slices"]:
-        yield from _metric("accuracy", one["accuracy"], one["interval"], one["slice"])
-        yield from _metric("accuracy_drop", one["drop"], one["drop_interval"], one["slice"])
+        primary = measured["primary"]
+        yield from _metric(primary, one[primary], one["interval"], one["slice"])
+        yield from _metric(f"{primary}_drop", one["drop"], one["drop_interval"], one["slice"])
 
 
 def _metric(

@@ -15,6 +15,8 @@ from tasks.reporting.history import read_history
 from tasks.reporting.layers import Layers, layers_of_release
 from tasks.reporting.words import FLOAT32
 
+TABLES = "tables"
+
 # Of a curve, by class; of all classes together first.
 Curves = dict[str, list[tuple[float, float]]]
 History = list[dict[str, Any]]
@@ -61,7 +63,8 @@ class Findings:
         owner: what only the owner of the model knows.
         bundle: the manifest.
         metrics, profiles: what `evaluate` and `profile` wrote, by recipe.
-        curves: of the released recipe and of float32.
+        curves: of the released recipe and of float32; empty where the kind has none.
+        predicted: actual and predicted numbers of the released recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
         datasets: facts of `base` and `target`.
@@ -76,6 +79,7 @@ class Findings:
     metrics: dict[str, dict[str, Any]]
     profiles: dict[str, dict[str, Any]]
     curves: dict[str, Curved]
+    predicted: list[tuple[float, float]]
     transfer: dict[str, Any]
     cross_validation: dict[str, Any]
     datasets: dict[str, dict[str, Any]]
@@ -83,6 +87,11 @@ class Findings:
     layers: Layers
     macs: int
     costs: list[Cost]
+
+    @property
+    def primary(self) -> str:
+        """The metric that comes first."""
+        return str(self.released["primary"])
 
     @property
     def recipe(self) -> str:
@@ -118,7 +127,12 @@ def read(owner: Report, recipes: Iterable[str], places: Places) -> Findings:
         bundle=bundle,
         metrics={name: read_json(places.evaluations / name / "metrics.json") for name in recipes},
         profiles={name: read_json(places.profiles / f"{name}.json") for name in recipes},
-        curves={name: _curved(places.evaluations / name) for name in dict.fromkeys((recipe, FLOAT32))},
+        curves={
+            name: _curved(places.evaluations / name / TABLES)
+            for name in dict.fromkeys((recipe, FLOAT32))
+            if (places.evaluations / name / TABLES / "roc.csv").exists()
+        },
+        predicted=_predicted(places.evaluations / recipe / TABLES / "predicted.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
         datasets=datasets,
@@ -145,10 +159,12 @@ def _costs(
 
 
 def _curved(evaluation: Path) -> Curved:
-    reliability = [(float(x), float(y), int(rows)) for x, y, rows in _rows(evaluation / "tables/reliability.csv")]
-    return Curved(
-        _curves(evaluation / "tables/roc.csv"), _curves(evaluation / "tables/precision_recall.csv"), reliability
-    )
+    reliability = [(float(x), float(y), int(rows)) for x, y, rows in _rows(evaluation / "reliability.csv")]
+    return Curved(_curves(evaluation / "roc.csv"), _curves(evaluation / "precision_recall.csv"), reliability)
+
+
+def _predicted(path: Path) -> list[tuple[float, float]]:
+    return [(float(actual), float(predicted)) for actual, predicted in _rows(path)] if path.exists() else []
 
 
 def _curves(path: Path) -> Curves:

@@ -76,8 +76,8 @@ def title(name: str, reference: str) -> str:
 def _figure(name: str, value: float) -> str:
     side, _, metric = name.partition(".")
     if side == "max_drop" or name == "max_slice_drop":
-        share = words.metric(metric or words.PRIMARY).is_share
-        return words.difference(metric or words.PRIMARY, value) + (" points" if share else "")
+        share = not metric or words.metric(metric).is_share  # of a slice points, or percent of the reference's
+        return (words.number(100 * value, 2) if share else words.plain(value)) + (" points" if share else "")
     if metric:
         return words.score(metric, value)
     if name.endswith("_bytes"):

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from tasks.reporting import gates, words
 from tasks.reporting.findings import Findings, rows_of
 from tasks.reporting.page.made import cost_told, cross_validation_told
-from tasks.reporting.page.origin import latency_told, shape, version
+from tasks.reporting.page.origin import inputs_told, latency_told, output_told, version
 from tasks.reporting.results import markdown_table, results
-from tasks.reporting.words import FLOAT32, PRIMARY
+from tasks.reporting.words import FLOAT32
 
 PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
 
@@ -22,7 +22,7 @@ def model_card(found: Findings) -> str:
         "Data": _data(found),
         "Results": shown.strip(),
         "Metrics": _metrics(found),
-        "Each class": _per_class(found),
+        **({"Each class": _per_class(found)} if "per_class" in found.released else {}),
         "Slices": _slices(found),
         "Cross-validation": _cross_validation(found),
         "Gates": _gates(found),
@@ -55,9 +55,10 @@ def _data(found: Findings) -> str:
         rows = (f"{rows_of(dataset, split):,}" for split in ("train", "validation", "test"))
         table.append((role, *rows, f"{sum(dataset['quarantined'].values()):,}", f"`{version(found, role)}`"))
         reasons += [f"{_text(reason)} in {role} ({count:,})" for reason, count in dataset["quarantined"].items()]
-    classes = ", ".join(_text(name) for name in found.datasets["target"]["classes"])
+    classes = ", ".join(_text(name) for name in found.datasets["target"].get("classes", []))
+    told = f"Classes: {classes}. " if classes else ""
     return (
-        f"{_table(table)}\n\nThe version is the beginning of the SHA-256 of `dataset.json`. Classes: {classes}. "
+        f"{_table(table)}\n\nThe version is the beginning of the SHA-256 of `dataset.json`. {told}"
         f"Rows left out: {', '.join(reasons) or 'none'}."
     )
 
@@ -85,14 +86,18 @@ def _per_class(found: Findings) -> str:
 
 
 def _slices(found: Findings) -> str:
-    table = [("slice", "rows", "accuracy", "points lost")]
+    primary = found.primary
+    lost = "points lost" if words.metric(primary).is_share else "% lost"
+    table = [("slice", "rows", words.metric(primary).title, lost)]
     for one in found.released["slices"]:
-        table.append((one["slice"], f"{one['rows']:,}", words.accuracy_of(one), words.lost(PRIMARY, one)))
+        table.append((one["slice"], f"{one['rows']:,}", words.of_part(primary, one), words.lost_in_part(primary, one)))
     return f"The worst first.\n\n{_table(table)}"
 
 
 def _cross_validation(found: Findings) -> str:
     document = found.cross_validation
+    if not document["folds"]:
+        return cross_validation_told(document)
     table = [("metric", "mean", "standard deviation")]
     for name, mean in document["mean"].items():
         spread = words.difference(name, document["std"].get(name))
@@ -111,13 +116,12 @@ def _gates(found: Findings) -> str:
 
 
 def _device(found: Findings) -> str:
-    profile, facts = found.profile, next(iter(found.bundle["interface"].values()))
+    profile = found.profile
     missed = ", ".join(f"{name} ({count})" for name, count in profile["operators"]["not_delegated"].items())
     return (
-        f"Feed `{facts['feed']}` as {facts['dtype']}, {shape(facts)}, where raw is 0 to 255; the output is a "
-        f"probability per line of `assets/labels.txt`. Latency: {latency_told(found)}. All tensors together take "
-        f"{profile['memory']['tensor_bytes']:,} bytes. Operators that the delegate did not take: {missed or 'none'}. "
-        "`golden.npz` has inputs and their outputs, to be replayed on the device."
+        f"Feed {inputs_told(found)}; the output is {output_told(found)}. Latency: {latency_told(found)}. "
+        f"All tensors together take {profile['memory']['tensor_bytes']:,} bytes. Operators that the delegate did not "
+        f"take: {missed or 'none'}. `golden.npz` has inputs and their outputs, to be replayed on the device."
     )
 
 

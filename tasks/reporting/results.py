@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.reporting.words import number
+from tasks.reporting import words
 
-HEADER = (
-    "recipe",
-    "verdict",
-    "accuracy [interval]",
-    "macro F1",
+SECOND = ("f1_macro", "r2", "chrf")  # shown beside the primary metric, the first that the kind has
+COLUMNS = (
     "drop [interval]",
     "agrees",
     "bytes",
@@ -24,27 +21,37 @@ HEADER = (
 
 def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str, Any], transfer: dict[str, Any]) -> str:
     """Return a Markdown table with a row per recipe, and the gain of transfer below it."""
-    rows = [HEADER, *result_rows(bundle, metrics, profiles)]
+    rows = [header(metrics), *result_rows(bundle, metrics, profiles)]
     return f"{markdown_table(rows)}\n\n{measured_on(metrics['float32'])} {gain(transfer)}\n"
 
 
+def header(metrics: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the columns."""
+    primary, second = _shown(metrics)
+    told = [f"{words.metric(primary).title} [interval]", *([words.metric(second).title] if second else [])]
+    return ("recipe", "verdict", *told, *COLUMNS)
+
+
+def _shown(metrics: dict[str, Any]) -> tuple[str, str | None]:
+    float32 = metrics[words.FLOAT32]
+    return float32["primary"], next((name for name in SECOND if name in float32["scores"]), None)
+
+
 def result_rows(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return a row per recipe, under `HEADER`."""
+    """Return a row per recipe, under `header`."""
     rows: list[tuple[str, ...]] = []
+    primary, second = _shown(metrics)
     for recipe, measured in metrics.items():
-        accuracy = measured["scores"]["accuracy"]
-        low, high = accuracy["interval"]
-        least, most = accuracy["drop_interval"]
+        score = measured["scores"][primary]
         latency = profiles[recipe]["latency_us"]
         judged = next(candidate for candidate in bundle["candidates"] if candidate["recipe"] == recipe)
         broken = [gate["name"] for gate in judged["gates"] if not gate["passed"]]
-        f1 = measured["scores"]["f1_macro"]["value"]
         rows.append((
             recipe,
             "released" if recipe == bundle["recipe"] else "breaks " + ", ".join(broken) if broken else "passes",
-            f"{accuracy['value']:.2%} [{low:.1%}, {high:.1%}]",
-            "undefined" if f1 is None else f"{f1:.4f}",
-            f"{number(100 * accuracy['drop'], 2)} [{number(100 * least, 1)}, {number(100 * most, 1)}]",
+            words.measured(primary, score),
+            *([words.score(second, measured["scores"][second]["value"])] if second else []),
+            words.lost(primary, score),
             f"{measured['agreement_with_float32']:.2%}",
             f"{measured['size_bytes']:,}",
             f"{measured['zip_bytes']:,}",
@@ -61,7 +68,8 @@ def measured_on(float32: dict[str, Any]) -> str:
     """Say what the table was measured on, and what its columns are."""
     return (
         f"Measured on {float32['rows']} test rows, on the exported files; {float32['confidence']:.0%} intervals. "
-        "drop: points lost against float32 on the same rows; floor: order-0 entropy of the constants, in bytes."
+        "drop: lost against float32 on the same rows, in points of a percentage or in the metric's unit; floor: "
+        "order-0 entropy of the constants, in bytes."
     )
 
 
@@ -69,10 +77,13 @@ def gain(transfer: dict[str, Any]) -> str:
     """Say what fine-tuning gained over the same network trained on the target alone, where it was done."""
     if "as_it_is" in transfer:
         return "The model was taken as it is: nothing was fine-tuned, and no gain of transfer was measured."
-    tuned, scratch = transfer["fine_tuned"], transfer["from_scratch"]
+    primary = transfer["primary"]
+    tuned, scratch = (words.score(primary, transfer[run][primary]) for run in ("fine_tuned", "from_scratch"))
+    gained = words.scaled(primary, transfer["gain_of_transfer"])
+    points = " points" if words.metric(primary).is_share else ""
     return (
-        f"Fine-tuned {tuned['accuracy']:.2%}, from scratch with as many steps {scratch['accuracy']:.2%}: "
-        f"transfer gains {100 * transfer['gain_of_transfer']:+.2f} points."
+        f"{words.metric(primary).title}: fine-tuned {tuned}, from scratch with as many steps {scratch}; transfer gains "
+        f"{gained:+,.2f}{points}."
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 UNDEFINED = "undefined"
 FLOAT32 = "float32"
-PRIMARY = "accuracy"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
@@ -36,6 +35,12 @@ METRICS = {
     "f1": Metric("F1", "harmonic mean of precision and recall", is_share=True),
     "roc_auc": Metric("ROC AUC", "how well a class is ranked above the others; 1 is perfect", is_share=False),
     "average_precision": Metric("Average precision", "area under precision over recall; 1 is perfect", is_share=False),
+    "rmse": Metric("RMSE", "root mean squared error, in the target's unit; lower is better", is_share=False),
+    "mse": Metric("MSE", "mean squared error; lower is better", is_share=False),
+    "mae": Metric("MAE", "mean absolute error, in the target's unit; lower is better", is_share=False),
+    "r2": Metric("R²", "variance of the target that is explained; 1 is perfect", is_share=False),
+    "bleu": Metric("BLEU", "n-grams shared with the reference; 100 is perfect", is_share=False),
+    "chrf": Metric("chrF", "characters shared with the reference; 100 is perfect", is_share=False),
     "log_loss": Metric("Log loss", "surprise at the true class; lower is better", is_share=False),
     "calibration_error": Metric("Calibration error", "gap of confidence and accuracy; lower is better", is_share=True),
 }
@@ -72,14 +77,19 @@ def score(name: str, value: float | None) -> str:
     """Write the value of a metric."""
     if value is None:
         return UNDEFINED
-    return percent(value) if metric(name).is_share else number(value, 4)
+    return percent(value) if metric(name).is_share else plain(value)
+
+
+def plain(value: float) -> str:
+    """Write a number that is no share: large ones without a fraction."""
+    return number(value, 0 if abs(value) >= 1000 else 4)
 
 
 def difference(name: str, value: float | None) -> str:
     """Write a difference of a metric: in points where the metric is in percent."""
     if value is None:
         return UNDEFINED
-    return number(100 * value, 2) if metric(name).is_share else number(value, 4)
+    return number(100 * value, 2) if metric(name).is_share else plain(value)
 
 
 def interval(name: str, bounds: list[float] | None) -> str:
@@ -97,9 +107,31 @@ def measured(name: str, found: Mapping[str, Any]) -> str:
     return with_interval(score(name, found["value"]), interval(name, found["interval"]))
 
 
-def accuracy_of(part: Mapping[str, Any]) -> str:
-    """Write the accuracy of a slice with its interval."""
-    return with_interval(percent(part["accuracy"]), interval(PRIMARY, part["interval"]))
+def scaled(name: str, value: float) -> float:
+    """Return a value of a metric as charts have it: in percent where it is a share."""
+    return 100 * value if metric(name).is_share else value
+
+
+def axis(name: str) -> str:
+    """Return the title of a metric's axis."""
+    return f"{metric(name).title}, %" if metric(name).is_share else metric(name).title
+
+
+def of_part(name: str, part: Mapping[str, Any]) -> str:
+    """Write the metric of a slice with its interval."""
+    return with_interval(score(name, part[name]), interval(name, part["interval"]))
+
+
+def reference_of_part(name: str, part: Mapping[str, Any]) -> str:
+    """Write what the reference has in a slice; of a metric that is no share the drop is relative to it."""
+    before = part[name] + part["drop"] if metric(name).is_share else part[name] / (1 + part["drop"])
+    return score(name, before)
+
+
+def lost_in_part(name: str, part: Mapping[str, Any]) -> str:
+    """Write what a slice lost against the reference: in points, or as a share of the reference's."""
+    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"])
+    return f"{number(100 * part['drop'], 2)} [{bounds}]"
 
 
 def lost(name: str, found: Mapping[str, Any]) -> str:

@@ -218,7 +218,7 @@ def test_what_changed_since_the_champion_stands_behind_the_verdict(found: Findin
         "reason": None if passed else "max_drop.accuracy: up to 0.03 > 0.015",
     }  # fmt: skip
     comparison = {
-        "champion": {"name": "digits", "version": "v3"}, "gates": [gate], "scores": found.released["scores"],
+        "champion": {"name": "digits", "version": "v3"}, "gates": [gate], "primary": "accuracy", "scores": found.released["scores"],
         "slices": found.released["slices"], "recipe": {"champion": "int8", "candidate": found.recipe},
     }  # fmt: skip
     reader = Reader(report_page(found, comparison))
@@ -255,8 +255,8 @@ def test_the_result_table_keeps_its_form(tiny_line: Path) -> None:
     assert [cell.strip() for cell in table[0].split("|")[1:5]] == [
         "recipe",
         "verdict",
-        "accuracy [interval]",
-        "macro F1",
+        "Accuracy [interval]",
+        "F1, mean",
     ]
     assert [row.split("|")[1].strip() for row in table[2:5]] == list(line.RECIPES)
 

@@ -42,21 +42,24 @@ def confusions(found: Findings) -> list[Chart]:
 def worst_slices(found: Findings) -> Chart:
     """Draw the accuracy of the slices that are served worst, and float32's."""
     slices = found.released["slices"][:MAX_SLICES]
-    values = [100 * one["accuracy"] for one in slices]
+    primary = found.primary
+    values = [words.scaled(primary, one[primary]) for one in slices]
+    bars = [[words.scaled(primary, bound) for bound in one["interval"]] for one in slices]
     rows = list(range(len(slices)))
     figure = go.Figure()
     figure.add_scatter(
         x=rounded(values), y=rows, mode="markers", name=label(found.recipe), marker={"color": RELEASED, "size": 10},
-        error_x=errors(values, [[100 * bound for bound in one["interval"]] for one in slices], RELEASED),
-        customdata=[_told(one) for one in slices], hovertemplate="%{customdata}<extra></extra>",
+        error_x=errors(values, bars, RELEASED),
+        customdata=[_told(primary, one) for one in slices], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=rounded(100 * (one["accuracy"] + one["drop"]) for one in slices), y=rows, mode="markers", name=FLOAT32,
+        x=rounded(words.scaled(primary, one[primary] + one["drop"]) if words.metric(primary).is_share
+                  else one[primary] / (1 + one["drop"]) for one in slices), y=rows, mode="markers", name=FLOAT32,
         marker={"color": REFERENCE, "size": 12, "symbol": "line-ns-open", "line": {"width": 3, "color": REFERENCE}},
-        hovertemplate=f"{FLOAT32}: %{{x:.2f}}%<extra></extra>",
+        hovertemplate=f"{FLOAT32}: %{{x:,.2f}}<extra></extra>",
     )  # fmt: skip
     figure.update_yaxes(**named_rows([one["slice"] for one in slices]))
-    figure.update_xaxes(title="accuracy, %")
+    figure.update_xaxes(title=words.axis(primary))
     told = "Bars are intervals of the slice's own rows: few rows, wide bars. The upright stroke is float32."
     return chart("worst-slices", "The worst on top", told, figure, 110 + 28 * len(slices))
 
@@ -103,8 +106,8 @@ def _worst(shares: Array) -> float:
     return max(float(wrong.max()), 0.01)
 
 
-def _told(one: dict[str, Any]) -> str:
+def _told(primary: str, one: dict[str, Any]) -> str:
     return (
-        f"<b>{label(one['slice'], 80)}</b><br>{words.accuracy_of(one)} of {one['rows']:,} rows"
-        f"<br>lost {words.lost(words.PRIMARY, one)} points"
+        f"<b>{label(one['slice'], 80)}</b><br>{words.of_part(primary, one)} of {one['rows']:,} rows"
+        f"<br>lost {words.lost_in_part(primary, one)} {'points' if words.metric(primary).is_share else '%'}"
     )

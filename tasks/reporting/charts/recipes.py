@@ -18,18 +18,19 @@ def size_against_accuracy(found: Findings) -> Chart:
     """Draw every recipe, coloured by its latency, and the front of those that no other beats in both."""
     names = sorted(found.metrics, key=lambda name: (found.metrics[name]["zip_bytes"], name))
     sizes = [found.metrics[name]["zip_bytes"] for name in names]
-    values = [100 * found.metrics[name]["scores"][words.PRIMARY]["value"] for name in names]
+    primary = found.primary
+    values = [words.scaled(primary, found.metrics[name]["scores"][primary]["value"]) for name in names]
     low, high = log10(sizes[0]), log10(sizes[-1])
     room = max(MARGIN, (high - low) * MARGIN)
     figure = go.Figure()
-    _draw_front(figure, sizes, values, 10 ** (high + room))
+    _draw_front(figure, sizes, values, 10 ** (high + room), lower_is_better=_lower(found))
     for index, name in enumerate(names):
         _draw_recipe(figure, found, name, index)
     figure.update_layout(coloraxis=_latencies(), showlegend=False)
     figure.update_xaxes(type="log", title="bytes of the zip", range=[low - room, high + room], **_ticks(low, high))
-    figure.update_yaxes(title=f"{words.metric(words.PRIMARY).title}, %")
+    figure.update_yaxes(title=words.axis(primary))
     return chart(
-        "size-against-accuracy", "Smaller to the left, better to the top",
+        "size-against-accuracy", f"Smaller to the left, better to the {'bottom' if _lower(found) else 'top'}",
         "Bars are the intervals of the test rows, colour is latency, the diamond is released. No other recipe beats "
         "those on the dotted line in both.",
         figure, 480,
@@ -38,11 +39,7 @@ def size_against_accuracy(found: Findings) -> Chart:
 
 def lost_in_each_metric(found: Findings) -> Chart:
     """Draw the paired drop of each metric that is a share, in points."""
-    lost = {
-        name: score
-        for name, score in found.released["scores"].items()
-        if score["drop"] is not None and words.metric(name).is_share
-    }
+    lost = shares(found)
     drops = [100 * score["drop"] for score in lost.values()]
     bars = [[100 * bound for bound in score["drop_interval"] or ()] or None for score in lost.values()]
     figure = go.Figure()
@@ -63,11 +60,21 @@ def lost_in_each_metric(found: Findings) -> Chart:
     )  # fmt: skip
 
 
-def _draw_front(figure: go.Figure, sizes: list[int], values: list[float], end: float) -> None:
+def shares(found: Findings) -> dict[str, Any]:
+    """Return the metrics of the released file that are shares, and are defined."""
+    scores: dict[str, Any] = found.released["scores"]
+    return {name: one for name, one in scores.items() if one["drop"] is not None and words.metric(name).is_share}
+
+
+def _lower(found: Findings) -> bool:
+    return "lower is better" in words.metric(found.primary).told
+
+
+def _draw_front(figure: go.Figure, sizes: list[int], values: list[float], end: float, *, lower_is_better: bool) -> None:
     """Draw the step line of what is best up to each size; sizes are sorted."""
     front: list[tuple[float, float]] = []
     for size, value in zip(sizes, values, strict=True):
-        if not front or value > front[-1][1]:
+        if not front or (value < front[-1][1] if lower_is_better else value > front[-1][1]):
             front.append((size, round(value, 4)))
     figure.add_scatter(
         x=[*(size for size, _ in front), round(end)], y=[*(value for _, value in front), front[-1][1]], mode="lines",
@@ -78,7 +85,7 @@ def _draw_front(figure: go.Figure, sizes: list[int], values: list[float], end: f
 def _draw_recipe(figure: go.Figure, found: Findings, name: str, index: int) -> None:
     """Draw a recipe with its name beside it; on a phone the page shows a legend instead."""
     measured, last, is_released = found.metrics[name], len(found.metrics) - 1, name == found.recipe
-    score, gap = measured["scores"][words.PRIMARY], "\u00a0\u00a0"
+    score, gap = measured["scores"][found.primary], "\u00a0\u00a0"
     side = "left" if index % 2 or index == last > 0 else "right"  # neighbours may be close; the last has no room
     symbol = "diamond" if is_released else SYMBOLS[index % len(SYMBOLS)]
     figure.add_scatter(  # of the legend: a colour that stands for a number has no place there
@@ -89,8 +96,9 @@ def _draw_recipe(figure: go.Figure, found: Findings, name: str, index: int) -> N
         marker={"color": RELEASED if is_released else QUIET, "symbol": symbol, "size": 11},
     )
     figure.add_scatter(
-        x=[measured["zip_bytes"]], y=rounded([100 * score["value"]]), cliponaxis=False,
-        error_y=errors([100 * score["value"]], [[100 * bound for bound in score["interval"]]], QUIET),
+        x=[measured["zip_bytes"]], y=rounded([words.scaled(found.primary, score["value"])]), cliponaxis=False,
+        error_y=errors([words.scaled(found.primary, score["value"])],
+                       [[words.scaled(found.primary, bound) for bound in score["interval"]]], QUIET),
         mode="markers+text", showlegend=False, text=[f"{gap}{label(name)}{gap}"],
         textposition=f"middle {side}", textfont={"color": INK, "shadow": "auto"},
         marker={
@@ -123,6 +131,6 @@ def _hover(name: str, found: Findings) -> str:
     measured, latency = found.metrics[name], found.profiles[name]["latency_us"]
     return (
         f"<b>{label(name, 60)}</b><br>{measured['zip_bytes']:,} bytes of zip, {measured['size_bytes']:,} on the device"
-        f"<br>{words.measured(words.PRIMARY, measured['scores'][words.PRIMARY])}"
+        f"<br>{words.measured(found.primary, measured['scores'][found.primary])}"
         f"<br>{words.number(latency['median'], 1)} µs, 95% under {words.number(latency['p95'], 1)} µs"
     )

@@ -40,31 +40,40 @@ def sensitivity(found: Findings) -> Chart:
 
 def folds(found: Findings) -> Chart:
     """Draw the primary metric of each fold, with the mean and the spread."""
-    document = found.cross_validation
-    known = [fold for fold in document["folds"] if fold[words.PRIMARY] is not None]
-    mean, spread = 100 * document["mean"][words.PRIMARY], 100 * document["std"][words.PRIMARY]
+    document, primary = found.cross_validation, found.primary
+    known = [fold for fold in document["folds"] if fold[primary] is not None]
+    mean, spread = (words.scaled(primary, document[name][primary]) for name in ("mean", "std"))
     figure = go.Figure()
     figure.add_hrect(y0=mean - spread, y1=mean + spread, fillcolor=REFERENCE, opacity=0.18, line_width=0)
     figure.add_hline(y=mean, line={"color": REFERENCE, "width": 1.5})
     figure.add_scatter(
-        x=[fold["fold"] for fold in known], y=rounded(100 * fold[words.PRIMARY] for fold in known), mode="markers",
+        x=[fold["fold"] for fold in known], y=rounded(words.scaled(primary, fold[primary]) for fold in known),
+        mode="markers",
         marker={"color": RELEASED, "size": 11}, customdata=[fold["rows"] for fold in known],
-        hovertemplate="fold %{x}<br>%{y:.2f}% of %{customdata:,} rows<extra></extra>",
+        hovertemplate="fold %{x}<br>%{y:,.4g} on %{customdata:,} rows<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(title="fold", dtick=1, showgrid=False, zeroline=False)
-    figure.update_yaxes(title=f"{words.metric(words.PRIMARY).title}, %")
+    figure.update_yaxes(title=words.axis(primary))
     told = "Line: the mean; band: a standard deviation to both sides, no error of the mean, since folds share rows."
-    return chart("folds", "Accuracy, fold by fold", told, figure, 300)
+    return chart("folds", f"{words.metric(primary).title}, fold by fold", told, figure, 300)
 
 
 def _history(name: str, title: str, history: History) -> Chart:
     own = [row for row in history if row["run"] != COMPARISON]
     scratch = [row for row in history if row["run"] == COMPARISON]
+    watched = watched_of(history)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    _trace(figure, own, "", "training", {"color": RELEASED, "width": 1.5, "dash": "dot"})
-    _trace(figure, own, "val_", "validation", {"color": RELEASED, "width": 2.5})
+    _trace(figure, own, "", "training", watched, {"color": RELEASED, "width": 1.5, "dash": "dot"})
+    _trace(figure, own, "val_", "validation", watched, {"color": RELEASED, "width": 2.5})
     if scratch:
-        _trace(figure, scratch, "val_", "from scratch, validation", {"color": REFERENCE, "width": 1.5, "dash": "dash"})
+        _trace(
+            figure,
+            scratch,
+            "val_",
+            "from scratch, validation",
+            watched,
+            {"color": REFERENCE, "width": 1.5, "dash": "dash"},
+        )
     for epoch, run in _changes(own):
         figure.add_vline(x=epoch, line={"color": QUIET, "width": 1, "dash": "dot"}, row="all", col=1)
         figure.add_annotation(
@@ -74,14 +83,28 @@ def _history(name: str, title: str, history: History) -> Chart:
     figure.update_xaxes(title="epoch", row=2, col=1)
     figure.update_xaxes(range=[0.5, max(len(own), len(scratch)) + 0.5])
     figure.update_yaxes(title="loss", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title="accuracy, %", row=2, col=1)
-    return chart(f"history-{name}", title, "Loss above, accuracy below, by epoch.", figure, 420, legend_y=1.06)
+    figure.update_yaxes(title=watched.replace("_", " "), row=2, col=1)
+    return chart(
+        f"history-{name}",
+        title,
+        f"Loss above, {watched.replace('_', ' ')} below, by epoch.",
+        figure,
+        420,
+        legend_y=1.06,
+    )
 
 
-def _trace(figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, told: str, line: dict[str, Any]) -> None:
-    for place, (metric, factor) in enumerate((("loss", 1), ("accuracy", 100)), 1):
+def watched_of(history: History) -> str:
+    """Return the name of the metric that was told beside the loss."""
+    return next(name.removeprefix("val_") for name in history[0] if name.startswith("val_") and name != "val_loss")
+
+
+def _trace(
+    figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, told: str, watched: str, line: dict[str, Any]
+) -> None:
+    for place, metric in enumerate(("loss", watched), 1):
         figure.add_scatter(
-            x=list(range(1, len(rows) + 1)), y=rounded(factor * row[prefix + metric] for row in rows), line=line,
+            x=list(range(1, len(rows) + 1)), y=rounded(row[prefix + metric] for row in rows), line=line,
             mode="lines+markers" if len(rows) == 1 else "lines", name=told, showlegend=place == 1, row=place, col=1,
             hovertemplate=f"{told}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )  # fmt: skip

@@ -6,7 +6,6 @@ from tasks.reporting import gates, words
 from tasks.reporting.page import shell
 from tasks.reporting.page.markup import Section, element, joined, paragraph, ranged, table
 from tasks.reporting.page.verdict import gate_table
-from tasks.reporting.words import PRIMARY
 
 MAX_SLICES = 50
 
@@ -27,8 +26,8 @@ def section(document: dict[str, Any]) -> Section:
     """Return a comparison as a section.
 
     Args:
-        document: `champion` (name, version, ...), `recipe` of both, `gates`, `scores` (value, interval, drop against
-            the champion and drop_interval, by metric), `slices` (as those of `metrics.json`).
+        document: `champion` (name, version, ...), `recipe` of both, `gates`, `primary`, `scores` (value, interval, drop
+            against the champion and drop_interval, by metric), `slices` (as those of `metrics.json`).
     """
     shown = [gates.shown(gate, {}, "the champion") for gate in document["gates"]]
     failed = [gate for gate in shown if not gate.passed]
@@ -46,7 +45,7 @@ def section(document: dict[str, Any]) -> Section:
     )
     parts = [told, gate_table("Gates against the champion", shown), _scores(document["scores"])]
     if document["slices"]:
-        parts.append(_slices(document["slices"]))
+        parts.append(_slices(document["slices"], document["primary"]))
     title = "It may take the champion's place" if not failed else "It may not take the champion's place"
     return Section("champion", title, "Champion", joined(parts))
 
@@ -59,14 +58,19 @@ def _scores(scores: dict[str, Any]) -> str:
     return table("Every metric of the candidate", ("metric", "candidate", "lost against the champion"), rows)
 
 
-def _slices(slices: list[dict[str, Any]]) -> str:
+def _slices(slices: list[dict[str, Any]], primary: str) -> str:
     rows = [
         (
             one["slice"], f"{one['rows']:,}",
-            ranged(words.accuracy_of(one)),
-            ranged(words.lost(PRIMARY, one)),
+            ranged(words.of_part(primary, one)),
+            ranged(words.lost_in_part(primary, one)),
         )
         for one in sorted(slices, key=lambda one: (-one["drop"], one["slice"]))[:MAX_SLICES]
     ]  # fmt: skip
-    header = ("slice", "rows", "accuracy of the candidate", "points lost against the champion")
+    header = (
+        "slice",
+        "rows",
+        f"{words.metric(primary).title} of the candidate",
+        "lost against the champion, % or points",
+    )
     return table("Slices, those that lose most first", header, rows)

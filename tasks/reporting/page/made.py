@@ -8,10 +8,9 @@ from tasks.reporting.cost import COMPARISON, FACTOR, SOURCE
 from tasks.reporting.findings import Findings
 from tasks.reporting.page.markup import Markup, Section, folded, joined, paragraph, table
 from tasks.reporting.page.shell import drawn
-from tasks.reporting.words import PRIMARY
 
 # Of the table of folds, those that a kind has; all metrics have a mean below.
-PER_FOLD = ("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_macro")
+PER_FOLD = ("rmse", "mae", "r2", "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc_macro")
 
 
 def trained(found: Findings) -> Section:
@@ -49,22 +48,28 @@ def sensitive(found: Findings) -> Section:
 
 def cross_validated(found: Findings) -> Section:
     """Return mean and spread of each metric over the folds, and the folds."""
-    document = found.cross_validation
+    document, title = found.cross_validation, "Would other rows have said the same?"
+    if not document["folds"]:
+        told = "It was not measured: cross_validate is null in params.yaml."
+        return Section("folds", title, "Folds", paragraph(told))
     caption = f"Over {len(document['folds'])} folds of all {document['rows']:,} rows"
     spread = [
         (words.metric(name).title, words.score(name, mean), words.difference(name, document["std"].get(name)))
         for name, mean in document["mean"].items()
     ]
     parts = [paragraph(cross_validation_told(document))]
-    if document["mean"].get(PRIMARY) is not None:
+    if document["mean"].get(found.primary) is not None:
         parts.append(drawn(training.folds(found)))
     parts.append(table(caption, ("metric", "mean", "standard deviation"), spread))
-    return Section("folds", "Would other rows have said the same?", "Folds", joined([*parts, _folds(document)]))
+    return Section("folds", title, "Folds", joined([*parts, _folds(document)]))
 
 
 def cross_validation_told(document: dict[str, Any]) -> str:
     """Say what was divided, and what a reader has to know of it."""
+    if not document["folds"]:
+        return "Not measured: cross_validate is null in params.yaml."
     what = "the base model was measured as it is" if document["as_it_is"] else "the base model was fine-tuned anew"
+    what = "a model was trained anew" if document["anew"] else what
     told = (
         f"For each of {len(document['folds'])} folds of the target {what}, "
         "and the float model was measured on the rows of the fold."

@@ -1,7 +1,7 @@
 """What the released file does on the test rows, beside float32."""
 
 from tasks.reporting import words
-from tasks.reporting.charts import curves, parts, recipes
+from tasks.reporting.charts import curves, numbers, parts, recipes
 from tasks.reporting.findings import Findings
 from tasks.reporting.page.curve_boxes import boxes
 from tasks.reporting.page.markup import (
@@ -16,8 +16,8 @@ from tasks.reporting.page.markup import (
     table,
 )
 from tasks.reporting.page.shell import drawn
-from tasks.reporting.results import HEADER, gain, measured_on, result_rows
-from tasks.reporting.words import FLOAT32, PRIMARY
+from tasks.reporting.results import gain, header, measured_on, result_rows
+from tasks.reporting.words import FLOAT32
 
 PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
 UNFOLDED = 20  # rows of the table of slices
@@ -35,7 +35,9 @@ def results(found: Findings) -> Section:
         (_marked(row[0], found.recipe), *map(ranged, row[1:]))
         for row in result_rows(found.bundle, found.metrics, found.profiles)
     ]
-    body = joined([table("Every recipe", HEADER, rows), paragraph(measured_on(found.float32), class_="note")])
+    body = joined(
+        [table("Every recipe", header(found.metrics), rows), paragraph(measured_on(found.float32), class_="note")]
+    )
     return Section("recipes", "Every recipe beside float32", "Recipes", body)
 
 
@@ -53,12 +55,13 @@ def metrics(found: Findings) -> Section:
     ]
     note = paragraph(
         "Lost: in points, or in the metric's own unit; a minus means a gain. The interval is paired: both files on "
-        f"the same {found.released['rows']:,} rows. Same answer as {FLOAT32}: "
-        f"{words.percent(found.released['agreement_with_float32'])} of the rows.",
+        f"the same {found.released['rows']:,} rows. Agreement with {FLOAT32}: "
+        f"{words.percent(found.released['agreement_with_float32'])}.",
         class_="note",
     )  # fmt: skip
     shown = table("Every metric, with its interval", ("metric", found.recipe, FLOAT32, "lost"), rows)
-    body = joined([shown, note, _undefined(reasons), drawn(recipes.lost_in_each_metric(found))])
+    shares = [drawn(recipes.lost_in_each_metric(found))] if recipes.shares(found) else []
+    body = joined([shown, note, _undefined(reasons), *shares])
     return Section("metrics", "Every metric, and what compression costs in it", "Metrics", body)
 
 
@@ -101,25 +104,31 @@ def confusion(found: Findings) -> Section:
     return Section("confusion", "Which classes are taken for one another", "Confusion", joined([*drawings, told]))
 
 
+def predicted(found: Findings) -> Section:
+    """Draw predicted against actual numbers, and how far off they are."""
+    return Section("predicted", "How far off it is", "Errors", drawn(*numbers.predictions(found)))
+
+
 def weakest(found: Findings) -> Section:
     """Return the slices, worst first, with what compression costs in each, and the figures of each class."""
-    slices = found.released["slices"]
+    slices, primary = found.released["slices"], found.primary
+    unit = "points lost" if words.metric(primary).is_share else "% lost"
     rows = [
         (
             one["slice"], f"{one['rows']:,}",
-            ranged(words.accuracy_of(one)),
-            words.percent(one["accuracy"] + one["drop"]), ranged(words.lost(PRIMARY, one)),
+            ranged(words.of_part(primary, one)),
+            words.reference_of_part(primary, one), ranged(words.lost_in_part(primary, one)),
         )
         for one in slices[:MAX_ROWS]
     ]  # fmt: skip
-    header = ("slice", "rows", f"accuracy of {found.recipe}", f"of {FLOAT32}", "points lost")
-    shown = [table("Slices of the test rows, worst first", header, rows[:UNFOLDED])]
+    names = ("slice", "rows", f"{words.metric(primary).title} of {found.recipe}", f"of {FLOAT32}", unit)
+    shown = [table("Slices of the test rows, worst first", names, rows[:UNFOLDED])]
     if rest := rows[UNFOLDED:]:
-        shown.append(folded("The slices after these", table("Slices, better ones", header, rest), _cut(len(slices))))
-    classes = folded(
-        "Each class: precision, recall and more", _per_class(found), _cut(len(found.released["per_class"]))
-    )
-    body = joined([drawn(parts.worst_slices(found)), *shown, classes])
+        shown.append(folded("The slices after these", table("Slices, better ones", names, rest), _cut(len(slices))))
+    if "per_class" in found.released:
+        cut = _cut(len(found.released["per_class"]))
+        shown.append(folded("Each class: precision, recall and more", _per_class(found), cut))
+    body = joined([drawn(parts.worst_slices(found)), *shown])
     return Section("slices", "Where it is weakest, and what compression costs there", "Slices", body)
 
 

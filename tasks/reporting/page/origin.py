@@ -19,11 +19,11 @@ def purpose(found: Findings) -> Section:
 
 def device(found: Findings) -> Section:
     """Say how a device feeds the file, and what it needs."""
-    facts, profile = next(iter(found.bundle["interface"].values())), found.profile
+    profile = found.profile
     missed = ", ".join(f"{name} ({count})" for name, count in profile["operators"]["not_delegated"].items())
     shown = listed((
-        ("Input", f"{facts['feed']} as {facts['dtype']}, {shape(facts)}; raw is 0 to 255"),
-        ("Output", f"a probability for each of the {len(found.released['per_class'])} lines of assets/labels.txt"),
+        ("Input", inputs_told(found)),
+        ("Output", output_told(found)),
         ("Operators", ", ".join(f"{name} ({count})" for name, count in profile["operators"]["all"].items())),
         ("Not taken by the delegate", missed or "none"),
         ("Memory of all tensors", f"{profile['memory']['tensor_bytes']:,} bytes"),
@@ -44,9 +44,19 @@ def latency_told(found: Findings) -> str:
     )
 
 
-def shape(facts: dict[str, list[int]]) -> str:
-    """Write the shape of the input."""
-    return "x".join(map(str, facts["shape"]))
+def inputs_told(found: Findings) -> str:
+    """Say what each input is fed; `raw` is what the bundle's assets make of a row."""
+    told = []
+    for name, facts in found.bundle["interface"].items():
+        raw = "; raw is 0 to 255" if found.datasets["target"]["inputs"][name]["dtype"] == "uint8" else ""
+        told.append(f"{name}: {facts['feed']} as {facts['dtype']}, {'x'.join(map(str, facts['shape']))}{raw}")
+    return "; ".join(told)
+
+
+def output_told(found: Findings) -> str:
+    """Say what the output is."""
+    classes = len(found.released.get("per_class", {}))
+    return f"a probability for each of the {classes} lines of assets/labels.txt" if classes else "the predicted value"
 
 
 def data(found: Findings) -> Section:
@@ -57,7 +67,7 @@ def data(found: Findings) -> Section:
             joined([role, element("small", ROLES[role])], ""),
             *(f"{rows_of(dataset, split):,}" for split in splits),
             f"{sum(dataset['quarantined'].values()):,}",
-            f"{len(dataset['classes'])}",
+            f"{len(dataset['classes'])}" if "classes" in dataset else "none",
             code(version(found, role)),
         )
         for role, dataset in found.datasets.items()

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from tasks.reporting import gates, words
 from tasks.reporting.findings import Findings
 from tasks.reporting.page.markup import Cell, Markup, Section, code, element, joined, paragraph, table
-from tasks.reporting.words import FLOAT32, PRIMARY
+from tasks.reporting.words import FLOAT32
 
 
 def header(found: Findings) -> list[Cell]:
     """Return the headline and the verdict in two sentences."""
-    measured, score = found.released, found.released["scores"][PRIMARY]
+    measured, score = found.released, found.released["scores"][found.primary]
     share = measured["zip_bytes"] / found.float32["zip_bytes"]
     passed = words.counted(len(found.bundle["gates"]), "gate")
     return [
@@ -18,8 +18,9 @@ def header(found: Findings) -> list[Cell]:
         element("h1", f"{found.owner.name}: ", code(found.recipe), " is released"),
         paragraph(
             f"It takes {measured['size_bytes']:,} bytes on the device and {measured['zip_bytes']:,} on its way there, "
-            f"{words.percent(share, 1)} of {FLOAT32}'s. Of {measured['rows']:,} test rows "
-            f"{words.percent(score['value'])} are right; that is {_against(score['drop'])}. It passed {passed}.",
+            f"{words.percent(share, 1)} of {FLOAT32}'s. On {measured['rows']:,} test rows it has "
+            f"{_named(found.primary)} {words.score(found.primary, score['value'])}; that is "
+            f"{_against(found.primary, score['drop'])}. It passed {passed}.",
             class_="lead",
         ),
     ]
@@ -58,15 +59,15 @@ def _badge(row: gates.Shown) -> Markup:
 
 
 def _tiles(found: Findings) -> Markup:
-    measured, score = found.released, found.released["scores"][PRIMARY]
-    latency, floats = found.profile["latency_us"], found.float32
+    measured, score = found.released, found.released["scores"][found.primary]
+    latency, floats, name = found.profile["latency_us"], found.float32, found.primary
     tiles = (
         ("Bytes on the device", f"{measured['size_bytes']:,}", _times(floats, measured, "size_bytes")),
         ("Bytes of the zip", f"{measured['zip_bytes']:,}", _times(floats, measured, "zip_bytes")),
-        (words.metric(PRIMARY).title, words.score(PRIMARY, score["value"]), words.interval(PRIMARY, score["interval"])),
+        (words.metric(name).title, words.score(name, score["value"]), words.interval(name, score["interval"])),
         (
-            f"Points lost against {FLOAT32}", words.difference(PRIMARY, score["drop"]),
-            words.interval(PRIMARY, score["drop_interval"]),
+            f"{'Points lost' if words.metric(name).is_share else 'Lost'} against {FLOAT32}",
+            words.difference(name, score["drop"]), words.interval(name, score["drop_interval"]),
         ),
         (
             "Median latency", f"{words.number(latency['median'], 1)} µs",
@@ -87,8 +88,11 @@ def _times(floats: dict[str, int], measured: dict[str, int], name: str) -> str:
     return f"{words.number(floats[name] / measured[name], 1)} times smaller"
 
 
-def _against(drop: float) -> str:
-    points = words.difference(PRIMARY, abs(drop))
-    return (
-        f"{points} points {'fewer' if drop > 0 else 'more'} than {FLOAT32}" if round(drop, 4) else f"{FLOAT32}'s share"
-    )
+def _named(primary: str) -> str:
+    title = words.metric(primary).title
+    return f"{'an' if title[0] in 'AEIOR' else 'a'} {title if title.isupper() else title.lower()} of"
+
+
+def _against(primary: str, drop: float) -> str:
+    lost, unit = words.difference(primary, abs(drop)), " points" if words.metric(primary).is_share else ""
+    return f"{lost}{unit} {'worse' if drop > 0 else 'better'} than {FLOAT32}" if round(drop, 4) else f"as {FLOAT32} has"
