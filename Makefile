@@ -26,11 +26,13 @@ $(INSTALLED): requirements.lock
 run: $(INSTALLED)
 	@python -m flows.pipeline
 
-# The longest file first: the other worker then does the rest beside it.
-LONGEST := tests/test_end_to_end.py
-OTHERS := $(filter-out $(LONGEST),$(wildcard tests/test_*.py))
+# The longest files first: then both workers end at about the same time.
+LONGEST := tests/test_end_to_end.py \
+  $(patsubst %,tests/tasks/test_%.py,own_line training cross_validate steps search api) \
+  $(patsubst %,tests/flows/test_%.py,retrain command serve pipeline)
+TESTS := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/test_*.py tests/*/test_*.py))
 test: $(INSTALLED)
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONGEST) tests/tasks tests/flows $(OTHERS)
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-slow: $(INSTALLED)
 	python -m pytest -m slow
