@@ -1,3 +1,5 @@
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,16 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def tiny_line(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working folder of a line that ran to its release. Tests read it, and copy what they change."""
-    folder = line.create(tmp_path_factory.mktemp("tiny") / "line")
-    return line.run_all(folder, [*line.FILES, *line.MODELS, *line.EXPORTS, "release", "report"])
+    """The working folder of a line that ran to its release, one for all workers. Tests read it, and copy to change."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "tiny").exists():
+            folder = line.create(tmp_path_factory.mktemp("tiny") / "line")
+            line.run_all(folder, [*line.FILES, *line.MODELS, *line.EXPORTS, "release", "report"])
+            folder.parent.rename(shared / "tiny")
+    return shared / "tiny/line"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tasks.data.records import Array
 
 TRAINED_ROWS = 1000
 RAN = "this code has run"
+TRAINED: dict[tuple[bool, tuple[int, ...]], Any] = {}  # the weights of such a classifier, once one was trained
 
 
 def digits() -> tuple[Array, Array]:
@@ -32,9 +33,13 @@ def classifier(*, softmax: bool = True, shape: tuple[int, ...] = (8, 8, 1)) -> A
         Input(shape), *first, layers.Dense(24, activation="relu"),
         layers.Dense(10, activation="softmax" if softmax else None, name="answer"),
     ])  # fmt: skip
-    x, y = digits()
     model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=not softmax))
+    if (known := TRAINED.get((softmax, shape))) is not None:
+        model.set_weights(known)
+        return model
+    x, y = digits()
     model.fit(x[:TRAINED_ROWS].reshape(-1, *shape), y[:TRAINED_ROWS], epochs=8, batch_size=32, verbose=0)
+    TRAINED[softmax, shape] = model.get_weights()
     return model
 
 

@@ -134,7 +134,7 @@ def refusal(prepared: Path, folder: Path, model: Any, name: str = "model.h5") ->
     params["train"]["tracked"] = f"incoming/{name}"
     line.write_params(folder, params)
     model.save(folder / f"incoming/{name}")
-    done = line.run(folder, "train")
+    done = line.run_warm(folder, "train")
     assert done.returncode == 65 and not (folder / "models/base").exists(), done.stdout
     assert "expected: " in done.stdout and "to do: " in done.stdout
     return done.stdout
@@ -178,7 +178,7 @@ def test_other_classes_need_fine_tuning(released: Path, tmp_path: Path) -> None:
     shutil.copytree(released, tmp_path / "line")
     facts = tmp_path / "line/data/ready/target/dataset.json"
     facts.write_text(facts.read_text().replace('"9"', '"nine"'))
-    done = line.run(tmp_path / "line", "fine_tune")
+    done = line.run_warm(tmp_path / "line", "fine_tune")
     assert done.returncode == 65 and "a target of the classes" in done.stdout, done.stdout
 
 

@@ -61,7 +61,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(name: str, moment: str, undistur
     assert stage.returncode == -signal.SIGKILL
     assert checkpoints(folder) and not any((folder / path).exists() for path in OUTPUTS[name])
 
-    done = line.run(folder, name)
+    done = line.run_warm(folder, name)
     assert done.returncode == 0, done.stdout
     assert moment not in done.stdout  # it went on, and did not begin again
     for path in OUTPUTS[name]:
@@ -92,7 +92,7 @@ def test_a_loss_that_is_not_finite_ends_the_stage_with_advice(undisturbed: Path,
     params = line.tiny_params()
     params["train"]["fit"]["learning_rate"] = 1e38
     line.write_params(folder, params)
-    done = line.run(folder, "train")
+    done = line.run_warm(folder, "train")
     assert done.returncode == 1, done.stdout
     assert "a finite loss" in done.stdout and "lower the learning rate" in done.stdout
     assert not (folder / "models/base").exists()
@@ -105,7 +105,7 @@ def test_a_batch_that_is_larger_than_the_training_split_is_a_fault_of_the_parame
     params = line.tiny_params()
     params["train"]["fit"]["batch_size"] = 1 + columns.load(folder / "data/ready/base").rows("train")
     line.write_params(folder, params)
-    done = line.run(folder, "train")
+    done = line.run_warm(folder, "train")
     assert done.returncode == 78, done.stdout
     assert (
         f"batch_size: {params['train']['fit']['batch_size']}" in done.stdout
