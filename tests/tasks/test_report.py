@@ -218,7 +218,8 @@ def test_what_changed_since_the_champion_stands_behind_the_verdict(found: Findin
         "reason": None if passed else "max_drop.accuracy: up to 0.03 > 0.015",
     }  # fmt: skip
     comparison = {
-        "champion": {"name": "digits", "version": "v3"}, "gates": [gate], "primary": "accuracy", "scores": found.released["scores"],
+        "champion": {"name": "digits", "version": "v3"}, "gates": [gate], "primary": "accuracy",
+        "scores": found.released["scores"],
         "slices": found.released["slices"], "recipe": {"champion": "int8", "candidate": found.recipe},
     }  # fmt: skip
     reader = Reader(report_page(found, comparison))
