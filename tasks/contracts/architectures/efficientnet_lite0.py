@@ -1,0 +1,11 @@
+"""The section `train` of EfficientNet-Lite0 with weights from a package."""
+
+from typing import Literal
+
+from tasks.contracts.training import Taken
+
+
+class Train(Taken):
+    """The base model pretrained on ImageNet, with a new head."""
+
+    tracked: Literal["requirements.lock"]
