@@ -36,32 +36,36 @@ def fine_tune(
     if params is None:
         take_as_it_is(kind, base, data, model, history, comparison)
         return
-    from tasks.models import saving, tuning
+    from tasks.models import data_efficiency, saving, tuning
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import fit
 
     target = columns.load(data)
-    facts = saving.facts_of(target)
+    facts = tuning.adapted(base, target)
     inputs = [data / columns.DATASET, base / saving.FACTS]
-    checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, "from_scratch")}
+    checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
 
     tuned = tuning.untuned(base, facts, params)
     scratch = tuning.reinitialised(tuned)
-    rows = tuning.tune(tuned, target, facts, params, checkpoints)
-    equal_steps = params.all_layers.model_copy(
-        update={"epochs": len(rows), "patience": len(rows), "learning_rate": params.from_scratch_learning_rate}
-    )
-    rows += fit(scratch, target, facts, equal_steps, checkpoints["from_scratch"], name="from_scratch")
-
-    compared = compare(kind, {"fine_tuned": tuned, "from_scratch": scratch}, target, facts)
+    rows = tuning.tune_head(tuned, target, facts, params, checkpoints)
+    head_only = measured(kind, tuned, target, facts)
+    rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
+    rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
+    compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, facts)
+    compared |= {"head_only": head_only, "data_efficiency": None}
+    if params.data_efficiency is not None:
+        compared["data_efficiency"] = data_efficiency.measure(
+            base, target, params, params.data_efficiency, inputs,
+            lambda network, part: float(measured(kind, network, part, facts)[compared["primary"]]),
+        )  # fmt: skip
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, facts, folder)
         write_history(history_file, rows)
         write_json(comparison_file, compared)
     for checkpoint in checkpoints.values():
         checkpoint.remove()
+    data_efficiency.forget()
     primary = compared["primary"]
-    told = (f"{run.replace('_', ' ')} {compared[run][primary]:.4f}" for run in ("fine_tuned", "from_scratch"))
+    told = (f"{run.replace('_', ' ')} {compared[run][primary]:.4f}" for run in ("fine_tuned", "head_only", "from_scratch"))
     say(f"fine_tune: {primary}, {', '.join(told)}")
 
 
