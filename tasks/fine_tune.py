@@ -1,6 +1,7 @@
 """Adapts the base model to the target, and measures what that gains over training on the target alone."""
 
 import shutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ def fine_tune(
 ) -> None:
     """Train the head alone, then all layers at a low rate; then the same network from scratch for as many steps.
 
-    Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows.
+    Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows,
+    that of the head alone, and where it is asked for the data-efficiency curve.
     Where `params` is None the base model is taken as it is, and `comparison` holds its metric alone.
 
     Raises:
@@ -36,7 +38,7 @@ def fine_tune(
     if params is None:
         take_as_it_is(kind, base, data, model, history, comparison)
         return
-    from tasks.models import data_efficiency, saving, tuning
+    from tasks.models import saving, tuning
     from tasks.models.checkpoint import Checkpoint
 
     target = columns.load(data)
@@ -51,22 +53,39 @@ def fine_tune(
     rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
     rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
     compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, facts)
-    compared |= {"head_only": head_only, "data_efficiency": None}
-    if params.data_efficiency is not None:
-        compared["data_efficiency"] = data_efficiency.measure(
-            base, target, params, params.data_efficiency, inputs,
-            lambda network, part: float(measured(kind, network, part, facts)[compared["primary"]]),
-        )  # fmt: skip
+    compared |= {"head_only": head_only, "data_efficiency": curve(kind, base, target, params, inputs)}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, facts, folder)
         write_history(history_file, rows)
         write_json(comparison_file, compared)
+    forget(checkpoints)
+    primary = compared["primary"]
+    told = (f"{run} {value[primary]:.4f}" for run, value in compared.items() if isinstance(value, dict))
+    say(f"fine_tune: {primary}, {', '.join(told).replace('_', ' ')}")
+
+
+def curve(
+    kind: str, base: Path, target: columns.Dataset, params: FineTune, inputs: list[Path]
+) -> list[dict[str, float]] | None:
+    """Return the points of the data-efficiency curve; None where none is asked for."""
+    from tasks.models import data_efficiency
+
+    if params.data_efficiency is None:
+        return None
+
+    def score(network: Any, part: columns.Dataset, facts: Any) -> float:
+        return float(measured(kind, network, part, facts)[scores_of(kind).PRIMARY])
+
+    return data_efficiency.measure(base, target, params, params.data_efficiency, inputs, score)
+
+
+def forget(checkpoints: Mapping[str, Any]) -> None:
+    """Remove where the runs stood: their result is written."""
+    from tasks.models import data_efficiency
+
     for checkpoint in checkpoints.values():
         checkpoint.remove()
     data_efficiency.forget()
-    primary = compared["primary"]
-    told = (f"{run.replace('_', ' ')} {compared[run][primary]:.4f}" for run in ("fine_tuned", "head_only", "from_scratch"))
-    say(f"fine_tune: {primary}, {', '.join(told)}")
 
 
 def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:

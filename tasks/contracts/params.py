@@ -158,10 +158,9 @@ class Params(Section):
             values = {role: getattr(section, key) for role, section in self.preprocess.items()}
             if values["base"] != values["target"]:
                 raise ValueError(f"{key} differs, base {values['base']} and target {values['target']}: make them equal")
-        if not self.train.TUNABLE and self.fine_tune is not None:
+        if not self.train.FINISHED and self.fine_tune is None:
             raise ValueError(
-                f"fine_tune is not null, but {self.train.architecture} is taken as it is: write `fine_tune: null` "
-                "(a step `tune` trains)"
+                f"fine_tune is null, but the head of {self.train.architecture} is new: give the section its two runs"
             )
         float32 = self.compress.get("float32")
         if float32 is None or float32.steps or float32.precision != "float32":

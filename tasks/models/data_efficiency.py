@@ -13,9 +13,10 @@ from tasks.data.columns import Chosen, Column, Dataset
 from tasks.data.records import Array, SplitName
 from tasks.models import tuning
 from tasks.models.checkpoint import Checkpoint, Standing
+from tasks.models.saving import Facts
 
 NAME = "data_efficiency"
-Measure = Callable[[Any, Dataset], float]
+Measure = Callable[[Any, Dataset, Facts], float]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def measure(
         score: measures a network on the test split.
 
     Returns:
-        For each fraction and seed: `rows` that were trained on, `steps` of either training, and what `pretrained` and
+        For each fraction and seed: `rows` that were trained on, `epochs` of either training, and what `pretrained` and
         `from_scratch` scored.
 
     Raises:
@@ -67,9 +68,7 @@ def measure(
     return points
 
 
-def _point(
-    base: Path, part: Part, params: FineTune, seed: int, inputs: list[Path], score: Measure
-) -> dict[str, float]:
+def _point(base: Path, part: Part, params: FineTune, seed: int, inputs: list[Path], score: Measure) -> dict[str, float]:
     prefix = f"{NAME}-{len(part.kept)}-{seed}-"
     checkpoints = {run: Checkpoint(f"{prefix}{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
     seeded, facts = tuning.with_seed(params, seed), tuning.adapted(base, part)
@@ -78,7 +77,7 @@ def _point(
     told = f"{len(part.kept)} rows, seed {seed}, "
     epochs = len(tuning.tune(tuned, part, facts, seeded, checkpoints, told))
     tuning.from_scratch(scratch, part, facts, seeded, epochs, checkpoints[tuning.FROM_SCRATCH], told)
-    scores = {"pretrained": score(tuned, part), "from_scratch": score(scratch, part)}
+    scores = {"pretrained": score(tuned, part, facts), "from_scratch": score(scratch, part, facts)}
     for checkpoint in checkpoints.values():
         checkpoint.remove()
     return {"rows": len(part.kept), "epochs": epochs, **scores}

@@ -134,7 +134,9 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
             standing.waited += 1
 
 
-def compile_(model: Any, kind: Any, params: Fit, steps: int, teacher: Teacher | None = None, bottom_rate: float = 1.0) -> None:
+def compile_(
+    model: Any, kind: Any, params: Fit, steps: int, teacher: Teacher | None = None, bottom_rate: float = 1.0
+) -> None:
     """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
 
     The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983).

@@ -13,8 +13,8 @@ from tasks.data.columns import Dataset
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
-from tasks.models.saving import Facts
 from tasks.models.graded import has_kernel
+from tasks.models.saving import Facts
 from tasks.models.seeding import seed
 
 # Of a model's facts, what its features depend on.
@@ -80,7 +80,7 @@ def tune_head(
     network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
 ) -> History:
     """Train the head alone; see `tune`."""
-    set_trainable(network, network.layers[-1:])
+    set_trainable(network, network.layers[-1:], freeze_batch_norm=True)
     return fit(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head")
 
 
@@ -96,7 +96,7 @@ def tune_layers(
         runs = {"last_layers": (last(network, params.last_layers.layers), params.last_layers.fit)} | runs
     rows: History = []
     for run, (trained, fitted) in runs.items():
-        set_trainable(network, [layer for layer in trained if not (params.freeze_batch_norm and is_batch_norm(layer))])
+        set_trainable(network, trained, freeze_batch_norm=params.freeze_batch_norm)
         rows += fit(
             network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", bottom_rate=params.bottom_rate
         )
@@ -129,11 +129,21 @@ def last(network: Any, count: int) -> list[Any]:
 
 
 def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
-    """Return a copy of a model, with its last layer new where `keep` is false."""
+    """Return a copy of a model, with its last layer new where `keep` is false.
+
+    Raises:
+        DataError: the last layer of a model of one's own is not dense.
+    """
     copy = models.clone_model(pretrained)
     copy.set_weights(pretrained.get_weights())
     if keep:
         return copy
+    if not isinstance(copy.layers[-1], layers.Dense):
+        raise DataError(
+            got=f"a target of other classes than the base model, which ends in a {type(copy.layers[-1]).__name__}",
+            expected="a Dense layer, which is replaced by one for the target's classes",
+            do="bring a model that ends in a Dense layer, with or without a softmax after it",
+        )
     return Model(copy.input, layers.Dense(num_classes, name="logits")(copy.layers[-2].output), name=copy.name)
 
 
@@ -142,10 +152,13 @@ def reinitialised(model: Any) -> Any:
     return models.clone_model(model)
 
 
-def set_trainable(model: Any, trained: list[Any]) -> None:
+def set_trainable(model: Any, trained: list[Any], *, freeze_batch_norm: bool) -> None:
     """Train these layers and no others; a frozen batch normalisation uses the statistics that it has."""
     for layer in model.layers:
         layer.trainable = any(layer is one for one in trained)
+    for layer in model.submodules if freeze_batch_norm else ():  # a model of one's own may have models in it
+        if is_batch_norm(layer):
+            layer.trainable = False
 
 
 def is_batch_norm(layer: Any) -> bool:

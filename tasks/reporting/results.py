@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.reporting.words import number
+from tasks.reporting.words import metric, number, score
 
 HEADER = (
     "recipe",
@@ -69,10 +69,17 @@ def gain(transfer: dict[str, Any]) -> str:
     """Say what fine-tuning gained over the same network trained on the target alone, where it was done."""
     if "as_it_is" in transfer:
         return "The model was taken as it is: nothing was fine-tuned, and no gain of transfer was measured."
-    tuned, scratch = transfer["fine_tuned"], transfer["from_scratch"]
+    primary = transfer["primary"]
+    tuned, head, scratch = (
+        score(primary, transfer[run][primary]) for run in ("fine_tuned", "head_only", "from_scratch")
+    )
+    share = metric(primary).is_share
+    gained = (
+        f"{(100 if share else 1) * transfer['gain_of_transfer']:+.{2 if share else 4}f}{' points' if share else ''}"
+    )
     return (
-        f"Fine-tuned {tuned['accuracy']:.2%}, from scratch with as many steps {scratch['accuracy']:.2%}: "
-        f"transfer gains {100 * transfer['gain_of_transfer']:+.2f} points."
+        f"Fine-tuned {tuned}, its head alone {head}, from scratch with as many steps {scratch}: "
+        f"transfer gains {gained}."
     )
 
 

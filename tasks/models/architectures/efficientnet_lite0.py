@@ -80,7 +80,7 @@ def build(shape: tuple[int, ...], num_classes: int) -> Any:
     return Model(images, logits(outputs, num_classes), name="efficientnet_lite0")
 
 
-def _block(inputs: Any, size: int, channels: int, expansion: int, stride: int, number: int) -> Any:  # noqa: PLR0913
+def _block(inputs: Any, size: int, channels: int, expansion: int, stride: int, number: int) -> Any:
     prefix, outputs = f"blocks_{number}_", inputs
     if expansion > 1:
         width = expansion * inputs.shape[-1]

@@ -16,7 +16,7 @@ from tasks.reporting.page.markup import (
     table,
 )
 from tasks.reporting.page.shell import drawn
-from tasks.reporting.results import HEADER, gain, measured_on, result_rows
+from tasks.reporting.results import HEADER, measured_on, result_rows
 from tasks.reporting.words import FLOAT32, PRIMARY
 
 PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
@@ -121,11 +121,6 @@ def weakest(found: Findings) -> Section:
     )
     body = joined([drawn(parts.worst_slices(found)), *shown, classes])
     return Section("slices", "Where it is weakest, and what compression costs there", "Slices", body)
-
-
-def transfer(found: Findings) -> Section:
-    """Say what fine-tuning gained."""
-    return Section("transfer", "What the base model was worth", "Transfer", paragraph(gain(found.transfer)))
 
 
 def _marked(recipe: str, released: str) -> Cell:
