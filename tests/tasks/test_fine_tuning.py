@@ -3,6 +3,7 @@
 import csv
 import shutil
 import signal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_smaller_parts_are_within_larger_ones_and_have_each_class(tuned: Path) -
     target = columns.load(tuned / "data/ready/target")
     labels = target.column("train", "label").all()
     parts = [nested(target, fraction, seed=3) for fraction in (0.001, 0.3, 0.6, 1.0)]
-    for smaller, larger in zip(parts, parts[1:], strict=False):
+    for smaller, larger in pairwise(parts):
         assert set(smaller) < set(larger)
     assert [len(part) for part in parts[::3]] == [10, len(labels)]
     whole = np.bincount(labels)
