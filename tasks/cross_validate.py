@@ -54,7 +54,7 @@ def cross_validate(
     parts = divided(target, params.folds, params.seed, params.group)
     if fine_tune is not None or anew is not None:
         require_stopping(target, parts)
-    in_base = 0 if anew is not None else rows_in(target, columns.load(base_data))
+    in_base = 0 if anew is not None or not train.FINISHED else rows_in(target, columns.load(base_data))
     asked = params.model_dump(exclude={"workers"}) | {"train": anew, "fine_tune": fine_tune, "compute": compute}
     tasks = [FoldTask(number=number, **asked) for number in range(params.folds)]
     outcomes = measured(tasks, parts, params.workers, base, data)

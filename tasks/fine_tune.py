@@ -1,6 +1,7 @@
 """Adapts the base model to the target, and measures what that gains over training on the target alone."""
 
 import shutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ def fine_tune(
 ) -> None:
     """Train the head alone, then all layers at a low rate; then the same network from scratch for as many steps.
 
-    Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows.
+    Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows,
+    that of the head alone, and where it is asked for the data-efficiency curve.
     Where `params` is None the base model is taken as it is, and `comparison` holds its metric alone.
 
     Raises:
@@ -38,31 +40,52 @@ def fine_tune(
         return
     from tasks.models import saving, tuning
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import fit
 
     target = columns.load(data)
-    facts = saving.facts_of(target)
+    facts = tuning.adapted(base, target)
     inputs = [data / columns.DATASET, base / saving.FACTS]
-    checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, "from_scratch")}
+    checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
 
     tuned = tuning.untuned(base, facts, params)
     scratch = tuning.reinitialised(tuned)
-    rows = tuning.tune(tuned, target, facts, params, checkpoints)
-    equal_steps = params.all_layers.model_copy(
-        update={"epochs": len(rows), "patience": len(rows), "learning_rate": params.from_scratch_learning_rate}
-    )
-    rows += fit(scratch, target, facts, equal_steps, checkpoints["from_scratch"], name="from_scratch")
-
-    compared = compare(kind, {"fine_tuned": tuned, "from_scratch": scratch}, target, facts)
+    rows = tuning.tune_head(tuned, target, facts, params, checkpoints)
+    head_only = measured(kind, tuned, target, facts)
+    rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
+    rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
+    compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, facts)
+    compared |= {"head_only": head_only, "data_efficiency": curve(kind, base, target, params, inputs)}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, facts, folder)
         write_history(history_file, rows)
         write_json(comparison_file, compared)
+    forget(checkpoints)
+    primary = compared["primary"]
+    told = (f"{run} {value[primary]:.4f}" for run, value in compared.items() if isinstance(value, dict))
+    say(f"fine_tune: {primary}, {', '.join(told).replace('_', ' ')}")
+
+
+def curve(
+    kind: str, base: Path, target: columns.Dataset, params: FineTune, inputs: list[Path]
+) -> list[dict[str, float]] | None:
+    """Return the points of the data-efficiency curve; None where none is asked for."""
+    from tasks.models import data_efficiency
+
+    if params.data_efficiency is None:
+        return None
+
+    def score(network: Any, part: columns.Dataset, facts: Any) -> float:
+        return float(measured(kind, network, part, facts)[scores_of(kind).PRIMARY])
+
+    return data_efficiency.measure(base, target, params, params.data_efficiency, inputs, score)
+
+
+def forget(checkpoints: Mapping[str, Any]) -> None:
+    """Remove where the runs stood: their result is written."""
+    from tasks.models import data_efficiency
+
     for checkpoint in checkpoints.values():
         checkpoint.remove()
-    primary = compared["primary"]
-    told = (f"{run.replace('_', ' ')} {compared[run][primary]:.4f}" for run in ("fine_tuned", "from_scratch"))
-    say(f"fine_tune: {primary}, {', '.join(told)}")
+    data_efficiency.forget()
 
 
 def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:

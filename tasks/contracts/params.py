@@ -40,13 +40,41 @@ class PathSource(Section):
 Ingest = Annotated[PackageSource | PathSource, Field(discriminator="source")]
 
 
+class LastLayers(Section):
+    """A training run of the last layers alone: those that have kernels are counted, the head among them."""
+
+    layers: Annotated[int, Field(ge=2)]
+    fit: Fit
+
+
+class DataEfficiency(Section):
+    """Transfer against training from scratch on parts of the training rows."""
+
+    fractions: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once_and_growing(self) -> Self:
+        for values in (self.fractions, self.seeds):
+            if sorted(set(values)) != list(values):
+                raise ValueError(f"{values}: name each once, the smallest first")
+        return self
+
+
 class FineTune(Section):
-    """The base model adapted to the target: the head first, then all layers at a low rate."""
+    """The base model adapted to the target: the head first, then deeper layers at a low rate.
+
+    `bottom_rate` is the learning rate of the first layer as a fraction of the head's; between them it falls
+    geometrically from layer to layer (Howard and Ruder 2018, arXiv:1801.06146, whose gradual unfreezing this is, too).
+    """
 
     head: Fit
+    last_layers: LastLayers | None
     all_layers: Fit
+    bottom_rate: Annotated[float, Field(gt=0, le=1)]
     freeze_batch_norm: bool
     from_scratch_learning_rate: Rate
+    data_efficiency: DataEfficiency | None
 
 
 class CrossValidate(Section):
@@ -130,10 +158,9 @@ class Params(Section):
             values = {role: getattr(section, key) for role, section in self.preprocess.items()}
             if values["base"] != values["target"]:
                 raise ValueError(f"{key} differs, base {values['base']} and target {values['target']}: make them equal")
-        if not self.train.TUNABLE and self.fine_tune is not None:
+        if not self.train.FINISHED and self.fine_tune is None:
             raise ValueError(
-                f"fine_tune is not null, but {self.train.architecture} is taken as it is: write `fine_tune: null` "
-                "(a step `tune` trains)"
+                f"fine_tune is null, but the head of {self.train.architecture} is new: give the section its two runs"
             )
         float32 = self.compress.get("float32")
         if float32 is None or float32.steps or float32.precision != "float32":

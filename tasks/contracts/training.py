@@ -29,10 +29,10 @@ class Base(Section):
     """The base model: its architecture, a module of `tasks/models/architectures`, and the file that DVC watches.
 
     Attributes:
-        TUNABLE: whether `fine_tune` can adapt it.
+        FINISHED: whether it is of use as it is; otherwise its head is new, and `fine_tune` has to train that.
     """
 
-    TUNABLE: ClassVar[bool] = True
+    FINISHED: ClassVar[bool] = True
 
     architecture: Annotated[Name, one_of("models/architectures")]
     tracked: str
@@ -45,4 +45,4 @@ class Trained(Base):
 
 
 class Taken(Base):
-    """A base model whose weights come from a file or a package, as they are."""
+    """A base model whose weights come from a file or a package."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.errors import DataError, ParamsError
-from tasks.data.columns import Column, Dataset, moments
+from tasks.data.columns import Chosen, Column, Dataset, moments
 from tasks.data.records import Array, SplitName
 from tasks.data.splits import content_digests
 
@@ -133,25 +133,6 @@ def _digests(inputs: list[Column]) -> Iterator[tuple[bytes, ...]]:
 def _chunks(images: Column) -> Iterator[Array]:
     for start in range(0, len(images), CHUNK_ROWS):
         yield images.take(np.arange(start, min(start + CHUNK_ROWS, len(images))))
-
-
-class Chosen(Column):
-    """Some rows of a column, in an order of their own."""
-
-    def __init__(self, column: Column, rows: Array) -> None:
-        super().__init__([])
-        self._column, self._rows = column, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def take(self, rows: Array) -> Array:
-        """Return the given ones of the chosen rows."""
-        return self._column.take(self._rows[rows])
-
-    def all(self) -> Array:
-        """Return all chosen rows in memory."""
-        return self._column.take(self._rows)
 
 
 @dataclass(frozen=True)

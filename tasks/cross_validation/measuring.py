@@ -94,7 +94,7 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
         network, facts = tuning.as_it_is(base, target)
         epochs = 0
     else:
-        facts = saving.facts_of(fold)
+        facts = tuning.adapted(base, fold)
         network = tuning.untuned(base, facts, task.fine_tune)
         epochs = len(tuning.tune(network, fold, facts, task.fine_tune, checkpoints, prefix=f"fold {task.number}, "))
     outcome = Outcome(epochs, outputs(network, whole(fold, "test", facts), facts))

@@ -89,6 +89,25 @@ class Column:
         return np.concatenate(whole) if len(whole) > 1 else np.asarray(whole[0])
 
 
+class Chosen(Column):
+    """Some rows of a column, in an order of their own."""
+
+    def __init__(self, column: Column, rows: Array) -> None:
+        super().__init__([])
+        self._column, self._rows = column, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, rows: Array) -> Array:
+        """Return the given ones of the chosen rows."""
+        return self._column.take(self._rows[rows])
+
+    def all(self) -> Array:
+        """Return all chosen rows in memory."""
+        return self._column.take(self._rows)
+
+
 class Texts:
     """The texts of a shard, read through memory maps; it is indexed as an array is."""
 

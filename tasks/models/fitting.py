@@ -16,6 +16,7 @@ from tasks.models import distilling, learning
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
 from tasks.models.distilling import Teacher
+from tasks.models.graded import Graded, factors
 from tasks.models.saving import Facts
 
 History = list[dict[str, float]]
@@ -32,6 +33,7 @@ def fit(
     callbacks: Callable[[], list[Any]] = list,
     early_stopping: bool = True,
     teacher: Teacher | None = None,
+    bottom_rate: float = 1.0,
 ) -> History:
     """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
 
@@ -46,13 +48,14 @@ def fit(
         callbacks: makes Keras callbacks, after the model has been compiled.
         early_stopping: False runs all epochs and keeps the last weights, for schedules that must reach their end.
         teacher: whose answers count beside the labels.
+        bottom_rate: of the learning rate, for the first layer; see `Graded`.
 
     Raises:
         StageError: the loss became NaN or infinite.
     """
     batches = Batches(data, facts, params)
     kind = learning.of(facts)
-    compile_(model, kind, params, batches.steps * params.epochs, teacher)
+    compile_(model, kind, params, batches.steps * params.epochs, teacher, bottom_rate)
     standing = _resumed(model, checkpoint)
     recorder = _Recorder(standing, checkpoint, params, name, kind.WATCHED, early_stopping=early_stopping)
     if not recorder.is_over():
@@ -131,13 +134,15 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
             standing.waited += 1
 
 
-def compile_(model: Any, kind: Any, params: Fit, steps: int, teacher: Teacher | None = None) -> None:
+def compile_(
+    model: Any, kind: Any, params: Fit, steps: int, teacher: Teacher | None = None, bottom_rate: float = 1.0
+) -> None:
     """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
 
     The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983).
     """
     schedule = tf_keras.optimizers.schedules.CosineDecay(params.learning_rate, steps)
-    adam = tf_keras.optimizers.Adam(schedule)
+    adam = tf_keras.optimizers.Adam(schedule) if bottom_rate == 1 else Graded(schedule, factors(model, bottom_rate))
     if teacher:
         model.compile(adam, teacher.loss, metrics=[distilling.accuracy])
     else:

@@ -1,6 +1,7 @@
 """The base model adapted to a target, as `fine_tune` does it once and `cross_validate` for each fold."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from tasks.data.columns import Dataset
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
+from tasks.models.graded import has_kernel
 from tasks.models.saving import Facts
 from tasks.models.seeding import seed
 
-RUNS = ("head", "all_layers")
+# Of a model's facts, what its features depend on.
+OF_MODELS = ("normalisation",)
+RUNS = ("head", "last_layers", "all_layers")
+FROM_SCRATCH = "from_scratch"
 
 
 def as_it_is(base: Path, target: Dataset) -> tuple[Any, Facts]:
@@ -34,6 +39,15 @@ def as_it_is(base: Path, target: Dataset) -> tuple[Any, Facts]:
     return network, facts
 
 
+def adapted(base: Path, target: Dataset) -> Facts:
+    """Return the facts of a model that is tuned to a target: its classes, and the normalisation of the base model.
+
+    The features of the base model are of images that were normalised so.
+    """
+    facts, kept = saving.facts_of(target), saving.load_facts(base).data
+    return replace(facts, data=facts.data | {name: kept[name] for name in OF_MODELS if name in kept})
+
+
 def untuned(base: Path, facts: Facts, params: FineTune) -> Any:
     """Return a copy of the base model whose last layer is new, where the target of `facts` has other classes."""
     pretrained, base_facts = saving.load(base)
@@ -45,32 +59,91 @@ def untuned(base: Path, facts: Facts, params: FineTune) -> Any:
 def tune(
     network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
 ) -> History:
-    """Train the head alone, then all layers at a low rate; return a row per epoch.
+    """Train the head alone, then the last layers, where that is asked for, then all of them; return a row per epoch.
 
     Args:
         network: trained in place; see `untuned`.
         data: its training and validation splits are used.
         facts: of the network.
-        params: of both runs.
+        params: of all runs.
         checkpoints: one for each of `RUNS`.
         prefix: of the runs' names, for the progress and the history.
 
     Raises:
         StageError: the loss became NaN or infinite.
     """
-    set_trainable(network, network.layers[-1:])
-    rows = fit(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head")
-    trained = [layer for layer in network.layers if not (params.freeze_batch_norm and is_batch_norm(layer))]
-    set_trainable(network, trained)
-    return rows + fit(network, data, facts, params.all_layers, checkpoints["all_layers"], name=f"{prefix}all_layers")
+    rows = tune_head(network, data, facts, params, checkpoints, prefix)
+    return rows + tune_layers(network, data, facts, params, checkpoints, prefix)
+
+
+def tune_head(
+    network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
+) -> History:
+    """Train the head alone; see `tune`."""
+    set_trainable(network, network.layers[-1:], freeze_batch_norm=True)
+    return fit(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head")
+
+
+def tune_layers(
+    network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
+) -> History:
+    """Train the last layers, where that is asked for, and then all of them, at rates that fall towards the first.
+
+    See `tune`.
+    """
+    runs = {"all_layers": (network.layers, params.all_layers)}
+    if params.last_layers is not None:
+        runs = {"last_layers": (last(network, params.last_layers.layers), params.last_layers.fit)} | runs
+    rows: History = []
+    for run, (trained, fitted) in runs.items():
+        set_trainable(network, trained, freeze_batch_norm=params.freeze_batch_norm)
+        rows += fit(
+            network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", bottom_rate=params.bottom_rate
+        )
+    return rows
+
+
+def with_seed(params: FineTune, seed: int) -> FineTune:
+    """Return parameters whose runs all have another seed."""
+    deeper = params.last_layers
+    if deeper is not None:
+        deeper = deeper.model_copy(update={"fit": deeper.fit.model_copy(update={"seed": seed})})
+    runs = {run: getattr(params, run).model_copy(update={"seed": seed}) for run in ("head", "all_layers")}
+    return params.model_copy(update={**runs, "last_layers": deeper})
+
+
+def from_scratch(
+    network: Any, data: Dataset, facts: Facts, params: FineTune, epochs: int, checkpoint: Checkpoint, prefix: str = ""
+) -> History:
+    """Train a network with new weights for as many epochs as another was tuned, and keep its best ones; see `tune`."""
+    equal_steps = params.all_layers.model_copy(
+        update={"epochs": epochs, "patience": epochs, "learning_rate": params.from_scratch_learning_rate}
+    )
+    return fit(network, data, facts, equal_steps, checkpoint, name=f"{prefix}{FROM_SCRATCH}")
+
+
+def last(network: Any, count: int) -> list[Any]:
+    """Return the last layers of a network, from the kernel on that is the `count`th from the end."""
+    kernels = [index for index, layer in enumerate(network.layers) if has_kernel(layer)]
+    return list(network.layers[kernels[-count:][0] :])
 
 
 def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
-    """Return a copy of a model, with its last layer new where `keep` is false."""
+    """Return a copy of a model, with its last layer new where `keep` is false.
+
+    Raises:
+        DataError: the last layer of a model of one's own is not dense.
+    """
     copy = models.clone_model(pretrained)
     copy.set_weights(pretrained.get_weights())
     if keep:
         return copy
+    if not isinstance(copy.layers[-1], layers.Dense):
+        raise DataError(
+            got=f"a target of other classes than the base model, which ends in a {type(copy.layers[-1]).__name__}",
+            expected="a Dense layer, which is replaced by one for the target's classes",
+            do="bring a model that ends in a Dense layer, with or without a softmax after it",
+        )
     return Model(copy.input, layers.Dense(num_classes, name="logits")(copy.layers[-2].output), name=copy.name)
 
 
@@ -79,10 +152,13 @@ def reinitialised(model: Any) -> Any:
     return models.clone_model(model)
 
 
-def set_trainable(model: Any, trained: list[Any]) -> None:
+def set_trainable(model: Any, trained: list[Any], *, freeze_batch_norm: bool) -> None:
     """Train these layers and no others; a frozen batch normalisation uses the statistics that it has."""
     for layer in model.layers:
         layer.trainable = any(layer is one for one in trained)
+    for layer in model.submodules if freeze_batch_norm else ():  # a model of one's own may have models in it
+        if is_batch_norm(layer):
+            layer.trainable = False
 
 
 def is_batch_norm(layer: Any) -> bool:

@@ -78,12 +78,13 @@ def gain(transfer: dict[str, Any]) -> str:
     if "as_it_is" in transfer:
         return "The model was taken as it is: nothing was fine-tuned, and no gain of transfer was measured."
     primary = transfer["primary"]
-    tuned, scratch = (words.score(primary, transfer[run][primary]) for run in ("fine_tuned", "from_scratch"))
+    runs = ("fine_tuned", "head_only", "from_scratch")
+    tuned, head, scratch = (words.score(primary, transfer[run][primary]) for run in runs)
     gained = words.scaled(primary, transfer["gain_of_transfer"])
     points = " points" if words.metric(primary).is_share else ""
     return (
-        f"{words.metric(primary).title}: fine-tuned {tuned}, from scratch with as many steps {scratch}; transfer gains "
-        f"{gained:+,.2f}{points}."
+        f"{words.metric(primary).title}: fine-tuned {tuned}, its head alone {head}, from scratch with as many steps "
+        f"{scratch}; transfer gains {gained:+,.2f}{points}."
     )
 
 

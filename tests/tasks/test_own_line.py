@@ -182,10 +182,15 @@ def test_other_classes_need_fine_tuning(released: Path, tmp_path: Path) -> None:
     assert done.returncode == 65 and "a target of the classes" in done.stdout, done.stdout
 
 
-def test_a_model_of_ones_own_is_not_fine_tuned_with_another_normalisation() -> None:
-    params = own_params() | {"fine_tune": yaml("params.yaml")["fine_tune"]}
-    with pytest.raises(ParamsError, match="write `fine_tune: null`"):
-        params_file.check(params)
+def test_a_model_of_ones_own_is_fine_tuned_with_its_own_normalisation(prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared, tmp_path / "line")
+    line.write_params(tmp_path / "line", own_params() | {"fine_tune": line.tiny_params()["fine_tune"]})
+    folder = line.run_all(tmp_path / "line", ["train", "fine_tune"])
+    base, tuned = (read_json(folder / f"models/{name}/model.json") for name in ("base", "tuned"))
+    assert tuned["data"]["normalisation"] == base["data"]["normalisation"] == {"mean": 0, "std": 255.0}
+    assert base["sha256"] != tuned["sha256"]
+    compared = read_json(folder / "reports/fine_tune/comparison.json")
+    assert compared["fine_tuned"]["accuracy"] > 0.75
 
 
 @pytest.mark.parametrize(

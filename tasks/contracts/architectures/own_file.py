@@ -1,6 +1,6 @@
 """The section `train` of a trained network from a file of the user's own."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,9 +9,7 @@ from tasks.contracts.training import Taken
 
 
 class Train(Taken):
-    """The base model from a file of the user's own, as it is."""
-
-    TUNABLE: ClassVar[bool] = False
+    """The base model from a file of the user's own."""
 
     tracked: Annotated[str, Field(pattern=r"\.(h5|hdf5|keras)$")]
     mean: Annotated[int, Field(ge=0, le=255)]

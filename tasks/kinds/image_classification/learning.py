@@ -18,13 +18,17 @@ from tasks.models.saving import Facts
 __all__ = ["INPUTS", "TARGET", "WATCHED", "augmented", "exported", "fed", "loss", "metrics", "outputs", "targets"]
 
 INPUTS, TARGET = ("image",), "label"
+HALF = 0.5
 
 
 def augmented(columns: Columns, augment: Augment | None, random: np.random.Generator) -> Columns:
-    """Move each image of a batch; its edge fills the gap."""
-    if augment is None or not augment.max_shift:
-        return columns
-    return {"image": shifted(columns["image"], augment.max_shift, random)}
+    """Move each image of a batch, whose edge fills the gap, and mirror every second one or so."""
+    images = columns["image"]
+    if augment is not None and augment.max_shift:
+        images = shifted(images, augment.max_shift, random)
+    if augment is not None and augment.flip:
+        images = np.where(random.random((len(images), 1, 1, 1)) < HALF, images[:, :, ::-1], images)
+    return {"image": images}
 
 
 def fed(inputs: tuple[tf.Tensor, ...], facts: Facts) -> tf.Tensor:

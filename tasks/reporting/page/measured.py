@@ -16,7 +16,7 @@ from tasks.reporting.page.markup import (
     table,
 )
 from tasks.reporting.page.shell import drawn
-from tasks.reporting.results import gain, header, measured_on, result_rows
+from tasks.reporting.results import header, measured_on, result_rows
 from tasks.reporting.words import FLOAT32
 
 PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
@@ -130,11 +130,6 @@ def weakest(found: Findings) -> Section:
         shown.append(folded("Each class: precision, recall and more", _per_class(found), cut))
     body = joined([drawn(parts.worst_slices(found)), *shown])
     return Section("slices", "Where it is weakest, and what compression costs there", "Slices", body)
-
-
-def transfer(found: Findings) -> Section:
-    """Say what fine-tuning gained."""
-    return Section("transfer", "What the base model was worth", "Transfer", paragraph(gain(found.transfer)))
 
 
 def _marked(recipe: str, released: str) -> Cell:

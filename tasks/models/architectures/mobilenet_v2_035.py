@@ -1,0 +1,84 @@
+"""MobileNetV2 of width 0.35 (Sandler et al. 2018, arXiv:1801.04381) with the weights of ImageNet: 410,208, and a head.
+
+The weights are a file of the user's own, an `.npz` whose keys are the names that Keras gives them.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+from tf_keras import Model, layers
+
+from tasks.contracts.architectures.mobilenet_v2_035 import Train
+from tasks.contracts.errors import DataError
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.models.pretrained import fill, logits, normalised, relu6, require_colour
+from tasks.models.saving import Facts
+
+# Trained on raw / 127.5 - 1; a whole mean has an exact int8 zero point, half a grey level beside it.
+MEAN, STD = 127, 127.5
+# Channels, how many blocks, the stride of the first: table 2 of the paper, at 0.35 of its channels, in eights.
+STAGES = ((8, 1, 1), (8, 2, 2), (16, 3, 2), (24, 4, 2), (32, 3, 1), (56, 3, 2), (112, 1, 1))
+EXPANSION, STEM, LAST = 6, 16, 1280
+
+
+def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
+    """Return the network with the weights of the file and a new head, and facts with its own normalisation.
+
+    Raises:
+        ParamsError: the images are grey or too small.
+        DataError: there is no such file, it is damaged, or it is of another network.
+    """
+    require_colour(facts.image_shape, params.architecture)
+    path = Path(params.tracked)
+    weights = _weights(path)
+    model = build(facts.image_shape, len(facts.classes))
+    fill(model, weights, path)
+    return model, facts.normalised_by(MEAN, STD)
+
+
+def build(shape: tuple[int, ...], num_classes: int) -> Any:
+    """Build the network: normalised images (batch, *shape) of float32 in, logits (batch, num_classes) out."""
+    images = layers.Input(shape, name="image")
+    outputs = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="Conv1")(images)
+    outputs = relu6(normalised(outputs, "bn_Conv1"), "Conv1_relu")
+    number = 0
+    for channels, repeats, stride in STAGES:
+        for index in range(repeats):
+            outputs = _block(outputs, channels, 1 if index else stride, number)
+            number += 1
+    outputs = layers.Conv2D(LAST, 1, use_bias=False, name="Conv_1")(outputs)
+    outputs = relu6(normalised(outputs, "Conv_1_bn"), "out_relu")
+    return Model(images, logits(outputs, num_classes), name="mobilenet_v2_035")
+
+
+def _block(inputs: Any, channels: int, stride: int, number: int) -> Any:
+    """Add an inverted residual, with the layers' names of Keras; the first one expands nothing."""
+    prefix, outputs = f"block_{number}_" if number else "expanded_conv_", inputs
+    if number:
+        expanded = layers.Conv2D(EXPANSION * inputs.shape[-1], 1, use_bias=False, name=f"{prefix}expand")(inputs)
+        outputs = relu6(normalised(expanded, f"{prefix}expand_BN"), f"{prefix}expand_relu")
+    depthwise = layers.DepthwiseConv2D(3, stride, "same", use_bias=False, name=f"{prefix}depthwise")(outputs)
+    outputs = relu6(normalised(depthwise, f"{prefix}depthwise_BN"), f"{prefix}depthwise_relu")
+    projected = layers.Conv2D(channels, 1, use_bias=False, name=f"{prefix}project")(outputs)
+    outputs = normalised(projected, f"{prefix}project_BN")
+    if stride == 1 and inputs.shape[-1] == channels:
+        outputs = layers.Add(name=f"{prefix}add")([inputs, outputs])
+    return outputs
+
+
+def _weights(path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            got=f"{path}: {getattr(error, 'strerror', None) or error}",
+            expected="an .npz file of arrays named as Keras names the weights, such as Conv1/kernel:0",
+            do="correct train.tracked, or fetch the file again; docs/how-to/pretrained.md says how to make it",
+        ) from None

@@ -1,0 +1,40 @@
+"""Learning rates that differ from layer to layer: the nearer to the head, the faster."""
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+
+class Graded(tf_keras.optimizers.Adam):  # type: ignore[misc]
+    """Adam whose steps are taken by a factor of their own for each variable."""
+
+    def __init__(self, learning_rate: Any, factors: dict[Any, float]) -> None:
+        super().__init__(learning_rate, jit_compile=False)
+        self._factors = factors
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+        """Keras calls this for each variable; Adam's step is proportional to its learning rate, and so to a factor."""
+        before = tf.identity(variable)
+        super().update_step(gradient, variable)
+        variable.assign(before + self._factors[variable.ref()] * (variable - before))
+
+
+def factors(model: Any, bottom: float) -> dict[Any, float]:
+    """Return the factor of each variable of a model: 1 for the last layer, `bottom` for the first, geometric between.
+
+    Layers with kernels are counted; a normalisation goes with the one before it.
+    """
+    depths, depth = {}, -1
+    for layer in model.layers:
+        depth += has_kernel(layer)
+        depths.update({variable.ref(): max(depth, 0) for variable in layer.trainable_weights})
+    return {reference: float(bottom ** (1 - place / depth if depth else 0)) for reference, place in depths.items()}
+
+
+def has_kernel(layer: Any) -> bool:
+    """Tell a layer that transforms its input from a normalisation and from one without weights."""
+    return bool(layer.weights) and not isinstance(layer, NORMALISATIONS)
+
+
+NORMALISATIONS = (tf_keras.layers.BatchNormalization, tf_keras.layers.LayerNormalization)

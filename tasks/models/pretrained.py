@@ -1,0 +1,65 @@
+"""What the pretrained starts share: their blocks of layers, and weights from a file put into them by name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tf_keras import layers
+
+from tasks.contracts.errors import DataError, ParamsError
+from tasks.data.records import Array
+
+EPSILON = 1e-3
+# Says nothing about the weights that are taken. TensorFlow's .99 needs thousands of steps to forget its start, and the
+# same network trained from scratch beside it has hundreds.
+MOMENTUM = 0.9
+MIN_SIDE = 32
+
+
+def normalised(inputs: Any, name: str) -> Any:
+    """Add batch normalisation, named in full."""
+    return layers.BatchNormalization(epsilon=EPSILON, momentum=MOMENTUM, name=name)(inputs)
+
+
+def relu6(inputs: Any, name: str) -> Any:
+    """Add the ReLU that ends at 6, named in full."""
+    return layers.ReLU(6.0, name=name)(inputs)
+
+
+def logits(features: Any, num_classes: int) -> Any:
+    """Add the head: the mean over all places, and one dense layer that starts at zero: it has no seed."""
+    pooled = layers.GlobalAveragePooling2D(name="pool")(features)
+    return layers.Dense(num_classes, kernel_initializer="zeros", name="logits")(pooled)
+
+
+def require_colour(shape: tuple[int, ...], name: str) -> None:
+    """Make sure that images are what the weights were trained on.
+
+    Raises:
+        ParamsError: they are grey, or smaller than the network's five halvings allow.
+    """
+    height, width, channels = shape
+    if channels != 3 or min(height, width) < MIN_SIDE:
+        raise ParamsError(
+            got=f"preprocess.<role>.image_shape: [{height}, {width}, {channels}] for {name}",
+            expected=f"[height, width, 3], both sides at least {MIN_SIDE}: its weights are of colour images",
+            do="set image_shape to that, or train.architecture to conv_net",
+        )
+
+
+def fill(model: Any, weights: Mapping[str, Array], path: Path) -> None:
+    """Put weights into all layers but the head, by the names that Keras gives them.
+
+    Raises:
+        DataError: one is missing, or of another shape.
+    """
+    for variable in (variable for layer in model.layers[:-1] for variable in layer.weights):
+        value = weights.get(variable.name)
+        if value is None or value.shape != tuple(variable.shape):
+            found = "no weight" if value is None else f"a weight of {value.shape}"
+            raise DataError(
+                got=f"{path}: {found} for {variable.name}",
+                expected=f"a weight of {tuple(variable.shape)}",
+                do=f"bring the weights of {model.name}, as the documentation of train.architecture says",
+            )
+        variable.assign(value)
