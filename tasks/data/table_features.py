@@ -16,7 +16,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.tables import Tables
 from tasks.data.records import Array, Columns
-from tasks.data.tables import RECORD, Values, objects, record
+from tasks.data.tables import RECORD, Values, as_text, cleaned, objects
 
 FEATURES, COLUMNS = "features", "columns.json"
 MAX_SAMPLE = 200_000  # rows that quantiles are taken of: bounds the memory
@@ -113,7 +113,7 @@ def parsed(words: list[str], assets: Path) -> Columns:
             do="write each column once; a value that is missing as `name=`",
         )
     try:
-        return {RECORD: objects([record(values, numeric, categorical)])}
+        return {RECORD: objects([as_text(cleaned(values, numeric, categorical))])}
     except ValueError as error:
         raise DataError(got=str(error), expected="numbers and categories", do="correct the row") from None
 

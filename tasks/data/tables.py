@@ -15,6 +15,7 @@ MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})  # of numbers; of 
 MAX_NUMBER = float(np.finfo(np.float32).max)
 
 Values = dict[str, str]
+Record = dict[str, float | str | None]
 
 
 class TableSchema(Section):
@@ -48,21 +49,24 @@ def number(text: str) -> float | None:
     return value
 
 
-def record(values: Values, numeric: Iterable[str], categorical: Iterable[str]) -> str:
-    """Return the values that a model is fed as a JSON object, null where one is missing.
+def cleaned(values: Values, numeric: Iterable[str], categorical: Iterable[str]) -> Record:
+    """Return the values that a model is fed, None where one is missing.
 
     Raises:
         ValueError: a number is none; the text is what to tell people.
     """
-    kept: dict[str, float | str | None] = {}
+    kept: Record = {}
     for name in numeric:
         try:
             kept[name] = number(values[name])
         except ValueError as error:
             raise ValueError(f"{error} in {name}") from None
-    for name in categorical:
-        kept[name] = values[name].strip() or None
-    return json.dumps(kept, ensure_ascii=False)
+    return kept | {name: values[name].strip() or None for name in categorical}
+
+
+def as_text(record: Record) -> str:
+    """Write a record as a JSON object."""
+    return json.dumps(record, ensure_ascii=False)
 
 
 def ranges(chunks: Iterable[Chunk], names: list[str]) -> dict[str, Range]:
@@ -108,13 +112,14 @@ def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, A
         try:
             if not values[params.target].strip():
                 raise ValueError(f"missing target: {params.target}")
-            text = record(values, params.numeric, params.categorical)
-            _require_believed(json.loads(text), schema)
+            record = cleaned(values, params.numeric, params.categorical)
+            for name, believed in schema.numeric.items():
+                require_believed(name, record[name], believed)
         except ValueError as error:
             keep[index] = False
             bad.append(BadRow(str(chunk.sources[index]), str(error)))
             continue
-        records.append(text)
+        records.append(as_text(record))
     return keep, objects(records), bad
 
 
@@ -125,19 +130,14 @@ def objects(texts: list[str]) -> Array:
     return found
 
 
-def require_believed(name: str, value: float | None, believed: Range) -> None:
+def require_believed(name: str, value: float | str | None, believed: Range) -> None:
     """Refuse a number outside of what the schema believes.
 
     Raises:
         ValueError: it is; the text is what to tell people.
     """
-    if value is not None and not believed.min <= value <= believed.max:
+    if isinstance(value, float) and not believed.min <= value <= believed.max:
         raise ValueError(f"out of range: {value:g} in {name}, expected {believed.min:g} to {believed.max:g}")
-
-
-def _require_believed(values: dict[str, float], schema: TableSchema) -> None:
-    for name, believed in schema.numeric.items():
-        require_believed(name, values[name], believed)
 
 
 def _shown(text: str) -> str:

@@ -15,7 +15,19 @@ from tasks.data.splits import text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
 from tasks.data.tables import RECORD, TableSchema, divided, number, ranges, require_believed
 
-__all__ = ["RAW", "STRATA", "TARGET", "Encoder", "Schema", "contents", "fitted", "good_rows", "observe", "parsed", "strata"]
+__all__ = [
+    "RAW",
+    "STRATA",
+    "TARGET",
+    "Encoder",
+    "Schema",
+    "contents",
+    "fitted",
+    "good_rows",
+    "observe",
+    "parsed",
+    "strata",
+]
 
 STRATA, TARGET = ("value",), "value"
 RAW: tuple[str, ...] = (RECORD,)
@@ -105,6 +117,6 @@ class Encoder:
         self._encoder = TableEncoder(assets)
 
     def encoded(self, columns: Columns) -> Columns:
-        """Return `features`, (rows, features) of float32, the records, and `value`, (rows,), where there are targets."""
+        """Return `features`, (rows, features) of float32, the records, and `value`, (rows,), where it is known."""
         rest = {name: columns[name] for name in (RECORD, TARGET) if name in columns}
         return {FEATURES: self._encoder.features(columns[RECORD]), **rest}
