@@ -41,10 +41,14 @@ Ingest = Annotated[PackageSource | PathSource, Field(discriminator="source")]
 
 
 class FineTune(Section):
-    """The base model adapted to the target: the head first, then all layers at a low rate."""
+    """The base model adapted to the target: the head first, then all layers at a low rate.
+
+    Layers whose names begin with one of `frozen` keep the base's weights, such as the lower blocks of a large encoder.
+    """
 
     head: Fit
     all_layers: Fit
+    frozen: list[str]
     freeze_batch_norm: bool
     from_scratch_learning_rate: Rate
 

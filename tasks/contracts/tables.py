@@ -35,4 +35,3 @@ class Tables(Records):
         if unused := sorted(set(self.columns) - set(named)):
             raise ValueError(f"columns has {', '.join(unused)}, which is in none of numeric, categorical and target")
         return self
-

@@ -13,7 +13,19 @@ from tasks.data.splits import text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
 from tasks.data.tables import RECORD, TableSchema, divided, objects, ranges
 
-__all__ = ["RAW", "STRATA", "TARGET", "Encoder", "Schema", "contents", "fitted", "good_rows", "observe", "parsed", "strata"]
+__all__ = [
+    "RAW",
+    "STRATA",
+    "TARGET",
+    "Encoder",
+    "Schema",
+    "contents",
+    "fitted",
+    "good_rows",
+    "observe",
+    "parsed",
+    "strata",
+]
 
 STRATA, TARGET = ("label",), "label"
 RAW: tuple[str, ...] = (RECORD,)
