@@ -124,7 +124,7 @@ def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:
     special = [PADDING, UNKNOWN]
     if params.model == "bpe":
         tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, fuse_unk=True))
-        trainer = trainers.BpeTrainer(vocab_size=params.vocabulary, special_tokens=special, show_progress=False)
+        trainer: Any = trainers.BpeTrainer(vocab_size=params.vocabulary, special_tokens=special, show_progress=False)
     else:
         tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
         trainer = trainers.WordPieceTrainer(vocab_size=params.vocabulary, special_tokens=special, show_progress=False)

@@ -1,7 +1,6 @@
 """all-MiniLM-L6-v2 (Wang et al. 2020, arXiv:2002.10957) from a `.safetensors` file: layers of Keras, nothing run."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
