@@ -39,7 +39,7 @@ def exported(model: Any, outputs: Any, facts: Facts, recipe: Recipe, data: Datas
     if recipe.precision not in PRECISIONS:
         raise ParamsError(
             got=f"precision: {recipe.precision}", expected=" or ".join(PRECISIONS),
-            do="take dynamic, int8 weights: raw numbers and the bounds of their bins lose too much in less than 32 bits",
+            do="take dynamic (int8 weights): raw numbers and the bounds of their bins lose too much in fewer bits",
         )  # fmt: skip
     if facts.data["table"] != data.facts["table"]:
         raise DataError(
