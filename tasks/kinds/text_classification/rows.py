@@ -58,9 +58,12 @@ def good_rows(chunk: Chunk, schema: Schema, params: Preprocess) -> tuple[Chunk, 
 
 
 def cleaned(text: str, params: Text) -> str:
-    """Return a text without control characters, tags and entities of HTML (where asked for), and double spaces."""
+    """Return a text without control characters, tags and entities of HTML (where asked for), and double spaces.
+
+    Tags that are written as entities go, too: a text that is clean already then stays as it is.
+    """
     if params.strip_html:
-        text = html.unescape(TAG.sub(" ", text))
+        text = TAG.sub(" ", html.unescape(text))
     text = unicodedata.normalize(params.unicode, text)
     words = "".join(letter if letter.isprintable() else " " for letter in text).split()
     return " ".join(words)
@@ -120,14 +123,12 @@ def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Prepr
 
 
 def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:
-    """Train a tokenizer; equal texts give equal bytes. A word of unknown letters becomes the unknown token."""
-    special = [PADDING, UNKNOWN]
-    if params.model == "bpe":
-        tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, fuse_unk=True))
-        trainer: Any = trainers.BpeTrainer(vocab_size=params.vocabulary, special_tokens=special, show_progress=False)
-    else:
-        tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-        trainer = trainers.WordPieceTrainer(vocab_size=params.vocabulary, special_tokens=special, show_progress=False)
+    """Train byte-pair encoding; equal texts give equal bytes. Letters that are unknown become the unknown token.
+
+    The library's WordPiece gives its tokens other numbers in each process, and has no seed.
+    """
+    tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, fuse_unk=True))
+    trainer = trainers.BpeTrainer(vocab_size=params.vocabulary, special_tokens=[PADDING, UNKNOWN], show_progress=False)
     if params.lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

@@ -28,9 +28,8 @@ class Text(Section):
 
 
 class TrainedTokenizer(Section):
-    """A subword tokenizer that is trained on the training rows; `vocabulary` is the most tokens it may have."""
+    """Byte-pair encoding that is trained on the training rows; `vocabulary` is the most tokens it may have."""
 
-    model: Literal["bpe", "wordpiece"]
     vocabulary: Annotated[int, Field(ge=10)]
     lowercase: bool
 
