@@ -20,7 +20,7 @@ STAGES = [
 
 
 def counts_params() -> dict[str, Any]:
-    params = yaml("presets/diabetes.yaml")
+    params: dict[str, Any] = yaml("presets/diabetes.yaml")
     params["kind"], params["cross_validate"] = "counts", None
     params["train"]["fit"] |= {"epochs": 60, "patience": 60, "learning_rate": 3e-3}
     params["compress"] = {"float32": params["compress"]["float32"]}
