@@ -1,4 +1,7 @@
-"""The kernels that are pruned, clustered and quantized coarsely: those of Conv2D and Dense layers, by layer name."""
+"""The kernels that are pruned, clustered and quantized coarsely, by the names of their layers.
+
+These are Conv2D, Dense, Embedding and the pointwise half of SeparableConv1D; attention projections stay as they are.
+"""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -9,6 +12,12 @@ from tf_keras import layers
 from tasks.contracts.errors import ParamsError
 from tasks.data.records import Array
 
+# What a layer calls the weights that count as its kernel.
+NAMES = {
+    layers.Conv2D: "kernel", layers.Dense: "kernel", layers.Embedding: "embeddings",
+    layers.SeparableConv1D: "pointwise_kernel",
+}  # fmt: skip
+
 Setting = TypeVar("Setting", int, float, float | None)
 
 
@@ -18,21 +27,22 @@ def without_wrapper(layer: Any) -> Any:
 
 
 def has_kernel(layer: Any) -> bool:
-    """Whether this is a Conv2D or Dense layer, wrapped or not; depthwise and transposed convolutions are none."""
-    return type(without_wrapper(layer)) in {layers.Conv2D, layers.Dense}
+    """Whether this layer has a kernel, wrapped or not; depthwise and transposed convolutions have none."""
+    return type(without_wrapper(layer)) in NAMES
 
 
 def kernels_of(model: Any) -> dict[str, Array]:
     """Return the kernels by the names of their layers, wrapped for quantization or not.
 
-    A Conv2D has (height, width, inputs, outputs), a Dense (inputs, outputs).
+    A Conv2D has (height, width, inputs, outputs), a Dense (inputs, outputs), an Embedding (vocabulary, width), a
+    SeparableConv1D (1, inputs, outputs).
     """
     return {
         without_wrapper(layer).name: weight.numpy()
         for layer in model.layers
         if has_kernel(layer)
         for weight in layer.weights
-        if weight.name.rsplit("/", 1)[-1].startswith("kernel:")
+        if weight.name.rsplit("/", 1)[-1].startswith(f"{NAMES[type(without_wrapper(layer))]}:")
     }
 
 

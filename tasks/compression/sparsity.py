@@ -13,7 +13,7 @@ Block = tuple[int, int]
 
 
 def sparsity_of(model: Any) -> float:
-    """Return the fraction of zeros in the kernels of all Conv2D and Dense layers, wrapped for quantization or not."""
+    """Return the fraction of zeros in all kernels, wrapped for quantization or not."""
     kernels = kernels_of(model).values()
     return float(sum((kernel == 0).sum() for kernel in kernels) / sum(np.size(kernel) for kernel in kernels))
 

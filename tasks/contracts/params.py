@@ -66,12 +66,14 @@ class FineTune(Section):
 
     `bottom_rate` is the learning rate of the first layer as a fraction of the head's; between them it falls
     geometrically from layer to layer (Howard and Ruder 2018, arXiv:1801.06146, whose gradual unfreezing this is, too).
+    Layers whose names begin with one of `frozen` keep the base's weights, such as the lower blocks of a large encoder.
     """
 
     head: Fit
     last_layers: LastLayers | None
     all_layers: Fit
     bottom_rate: Annotated[float, Field(gt=0, le=1)]
+    frozen: list[str]
     freeze_batch_norm: bool
     from_scratch_learning_rate: Rate
     data_efficiency: DataEfficiency | None

@@ -34,6 +34,14 @@ def logistic_regression() -> LogisticRegression:
     return LogisticRegression(max_iter=MAX_ITERATIONS)
 
 
+def classified(estimator: Any, data: Dataset, column: str, params: Baseline) -> Array:
+    """Fit a classifier on a column of the chosen rows; return `probabilities` of the test rows."""
+    rows = chosen_rows(data, params)
+    labels = data.column("train", data.target).take(rows)
+    train, test = data.column("train", column).take(rows), data.column("test", column).all()
+    return probabilities(estimator, train, labels, test, len(data.classes))
+
+
 def probabilities(estimator: Any, train: Any, labels: Array, test: Any, classes: int) -> Array:
     """Fit a classifier and ask it; a class without chosen rows has probability 0.
 

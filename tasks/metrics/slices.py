@@ -39,15 +39,17 @@ def sliced(right: Array, reference: Array, parts: dict[str, Array], confidence: 
 
 
 def parts_of(labels: Array, classes: list[str], columns: dict[str, Array], slices: list[Slice]) -> dict[str, Array]:
-    """Return which rows are in each class and in each slice that is asked for.
+    """Return which rows are in each class and in each slice that is asked for; see `asked`."""
+    return {f"class = {name}": labels == index for index, name in enumerate(classes)} | asked(columns, slices)
+
+
+def asked(columns: dict[str, Array], slices: list[Slice]) -> dict[str, Array]:
+    """Return which rows are in each slice, (rows,) of bool, by its name.
 
     Raises:
         ParamsError: a slice compares text with a number, or a column has too many values for a slice each.
     """
-    parts = {f"class = {name}": labels == index for index, name in enumerate(classes)}
-    for one in slices:
-        parts |= dict(_parts(one, columns[one.column]))
-    return parts
+    return {name: part for one in slices for name, part in _parts(one, columns[one.column])}
 
 
 def _parts(one: Slice, column: Array) -> Iterator[tuple[str, Array]]:

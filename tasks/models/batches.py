@@ -45,7 +45,7 @@ class Batches:
         raw = tf.data.Dataset.from_generator(
             lambda: chain.from_iterable(map(self._raw, range(first, self._fit.epochs))), output_signature=signature
         )
-        return raw.map(lambda inputs, target: taken(inputs, target, self._facts)).prefetch(2)
+        return raw.map(lambda inputs, target: taken(self._kind, inputs, target, self._facts)).prefetch(2)
 
     def _raw(self, number: int) -> Iterator[Raw]:
         random = np.random.default_rng([self._fit.seed, number])
@@ -64,9 +64,8 @@ def signature_of(inputs: dict[str, Column], targets: Array, batch: int | None) -
     return specs, tf.TensorSpec((batch, *targets.shape[1:]), targets.dtype)
 
 
-def taken(inputs: tuple[tf.Tensor, ...], targets: tf.Tensor, facts: Facts) -> tuple[Any, tf.Tensor]:
-    """Return raw rows as the model and its loss take them."""
-    kind = learning.of(facts)
+def taken(kind: Any, inputs: tuple[tf.Tensor, ...], targets: tf.Tensor, facts: Facts) -> tuple[Any, tf.Tensor]:
+    """Return raw rows as the model and its loss take them; nothing is imported here, where TensorFlow traces."""
     return kind.fed(inputs, facts), kind.targets(targets, facts)
 
 
@@ -88,7 +87,7 @@ def whole(data: Dataset, split: SplitName, facts: Facts) -> tf.data.Dataset:
 
     signature = signature_of(inputs, targets, None)
     return tf.data.Dataset.from_generator(raw, output_signature=signature).map(
-        lambda rows, target: taken(rows, target, facts)
+        lambda rows, target: taken(kind, rows, target, facts)
     )
 
 

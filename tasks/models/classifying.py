@@ -5,6 +5,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tasks.models.saving import Facts
+
 WATCHED = "accuracy"
 
 
@@ -23,6 +25,6 @@ def metrics() -> list[Any]:
     return [WATCHED]
 
 
-def outputs(logits: tf.Tensor) -> tf.Tensor:
+def outputs(logits: tf.Tensor, facts: Facts) -> tf.Tensor:
     """Return probabilities (batch, classes), as the exported file gives them."""
     return tf.nn.softmax(logits)

@@ -153,7 +153,7 @@ def compile_(
 def outputs(model: Any, batches: tf.data.Dataset, facts: Facts) -> Array:
     """Return what the exported file would give, (rows, ...) of float32, in the order of the batches."""
     kind = learning.of(facts)
-    return np.concatenate([kind.outputs(model(inputs, training=False)).numpy() for inputs, _ in batches])
+    return np.concatenate([kind.outputs(model(inputs, training=False), facts).numpy() for inputs, _ in batches])
 
 
 def _resumed(model: Any, checkpoint: Checkpoint | None) -> Standing:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tf_keras import Model, layers, models
 
-from tasks.contracts.errors import DataError
+from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.params import FineTune
 from tasks.data.columns import Dataset
 from tasks.models import saving
@@ -27,9 +27,10 @@ def as_it_is(base: Path, target: Dataset) -> tuple[Any, Facts]:
     """Return the base model and its own facts, for a target that it is not tuned to.
 
     Raises:
-        DataError: the target has other classes than the base model, or in another order.
+        DataError: the target has other classes than the base model, or in another order, or other tokens.
     """
     network, facts = saving.load(base)
+    require_same_encoding(facts, saving.facts_of(target))
     if facts.data.get("classes") != target.facts.get("classes"):
         raise DataError(
             got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
@@ -49,8 +50,13 @@ def adapted(base: Path, target: Dataset) -> Facts:
 
 
 def untuned(base: Path, facts: Facts, params: FineTune) -> Any:
-    """Return a copy of the base model whose last layer is new, where the target of `facts` has other classes."""
+    """Return a copy of the base model whose last layer is new, where the target of `facts` has other classes.
+
+    Raises:
+        DataError: the target's tokens are not the base model's.
+    """
     pretrained, base_facts = saving.load(base)
+    require_same_encoding(base_facts, facts)
     seed(params.head.seed)
     known = facts.data.get("classes")
     return with_head(pretrained, len(known or []), keep=known == base_facts.data.get("classes"))
@@ -70,6 +76,7 @@ def tune(
         prefix: of the runs' names, for the progress and the history.
 
     Raises:
+        ParamsError: `frozen` names no layer of the network.
         StageError: the loss became NaN or infinite.
     """
     rows = tune_head(network, data, facts, params, checkpoints, prefix)
@@ -94,9 +101,11 @@ def tune_layers(
     runs = {"all_layers": (network.layers, params.all_layers)}
     if params.last_layers is not None:
         runs = {"last_layers": (last(network, params.last_layers.layers), params.last_layers.fit)} | runs
+    require_names(network, params.frozen)
     rows: History = []
     for run, (trained, fitted) in runs.items():
-        set_trainable(network, trained, freeze_batch_norm=params.freeze_batch_norm)
+        kept = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
+        set_trainable(network, kept, freeze_batch_norm=params.freeze_batch_norm)
         rows += fit(
             network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", bottom_rate=params.bottom_rate
         )
@@ -126,6 +135,35 @@ def last(network: Any, count: int) -> list[Any]:
     """Return the last layers of a network, from the kernel on that is the `count`th from the end."""
     kernels = [index for index, layer in enumerate(network.layers) if has_kernel(layer)]
     return list(network.layers[kernels[-count:][0] :])
+
+
+def require_names(network: Any, frozen: list[str]) -> None:
+    """Make sure that each beginning of a name is that of a layer.
+
+    Raises:
+        ParamsError: one is not.
+    """
+    names = [layer.name for layer in network.layers]
+    if unknown := [prefix for prefix in frozen if not any(name.startswith(prefix) for name in names)]:
+        raise ParamsError(
+            got=f"fine_tune.frozen: {', '.join(unknown)}",
+            expected=f"the beginnings of names of layers: {', '.join(names)}",
+            do="correct them",
+        )
+
+
+def require_same_encoding(base: Facts, target: Facts) -> None:
+    """Make sure that the base model and the target have the same tokens, where there are any.
+
+    Raises:
+        DataError: they were made by different tokenizers.
+    """
+    if base.data.get("encoded_by") != target.data.get("encoded_by"):
+        raise DataError(
+            got="a target that was encoded by another tokenizer than the base model's data",
+            expected="the same: a token is a row of the model's embedding",
+            do="give base and target the same source and split, or both a packaged tokenizer",
+        )
 
 
 def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:

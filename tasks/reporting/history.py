@@ -4,12 +4,14 @@ import csv
 from pathlib import Path
 from typing import Any
 
+OF_NO_ROWS = ("run", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write a row per epoch, numbered through over all runs."""
+    """Write a row per epoch, numbered through over all runs; the columns are what the rows have."""
+    names = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys(OF_NO_ROWS)
     with path.open("w", newline="", encoding="utf-8") as file:
-        names = ["step", "run", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
-        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer = csv.DictWriter(file, ["step", *names], lineterminator="\n")
         writer.writeheader()
         writer.writerows({"step": step, **row} for step, row in enumerate(rows))
 

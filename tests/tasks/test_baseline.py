@@ -1,12 +1,14 @@
 """What simple methods reach on the rows that the network is measured on."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
-from sklearn.metrics import accuracy_score
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from tasks.baseline import baseline
 from tasks.contracts.errors import ParamsError
@@ -14,10 +16,14 @@ from tasks.contracts.files import read_json
 from tasks.contracts.judging import Baseline
 from tasks.data import columns
 from tasks.data.columns import Column
+from tasks.data.records import Array
 from tasks.kinds.image_classification.baselines import baselines, pixels
+from tasks.kinds.regression import baselines as regression
+from tasks.kinds.tabular_classification import baselines as tabular_classification
+from tasks.kinds.text_classification import baselines as text_classification
 from tasks.metrics.simple_methods import chosen_rows, logistic_regression, probabilities
 from tasks.reporting.baselines import told
-from tests.tasks import line
+from tests.tasks import line, texts
 from tests.tasks.reports import Reader, findings
 
 
@@ -109,3 +115,44 @@ def test_a_simple_method_that_does_as_well_is_named_whichever_way_is_better(tiny
     assert "No better" not in told(errors, measured)
     measured["scores"]["rmse"]["value"] = 3.0
     assert "No better than a simple method: mean." in told(errors, measured)
+
+
+def dataset(folder: Path, rows: dict[str, Array], **facts: Any) -> columns.Dataset:
+    """A data set of whole columns, the first two thirds of them to train on."""
+    cut = 2 * len(next(iter(rows.values()))) // 3
+    parts = {"train": {n: v[:cut] for n, v in rows.items()}, "test": {n: v[cut:] for n, v in rows.items()}}
+    splits = {split: columns.write_split(folder, split, [part]) for split, part in parts.items()}
+    return columns.Dataset(folder, {"splits": splits, **facts})
+
+
+def test_trees_predict_numbers_of_a_table_far_better_than_their_mean(tmp_path: Path) -> None:
+    data, values = load_diabetes(return_X_y=True)
+    target = dataset(
+        tmp_path, {"features": data.astype(np.float32), "value": values.astype(np.float32)}, target="value"
+    )
+    outputs = regression.baselines(target, Baseline(max_rows=1000, seed=0))
+    truth = target.column("test", "value").all()
+    errors = {name: root_mean_squared_error(truth, found) for name, found in outputs.items()}
+    assert {found.shape for found in outputs.values()} == {(len(truth), 1)}
+    assert np.unique(outputs["mean"]) == pytest.approx(target.column("train", "value").all().mean())
+    assert errors["gradient_boosting"] < 0.9 * errors["mean"]
+
+
+def test_trees_tell_classes_of_a_table(tmp_path: Path) -> None:
+    data, labels = load_digits(n_class=3, return_X_y=True)
+    table = {"features": data.astype(np.float32), "label": labels.astype(np.int32)}
+    target = dataset(tmp_path, table, target="label", classes=["0", "1", "2"])
+    outputs = tabular_classification.baselines(target, Baseline(max_rows=200, seed=0))
+    right = {
+        name: (found.argmax(axis=1) == target.column("test", "label").all()).mean() for name, found in outputs.items()
+    }
+    assert right["gradient_boosting"] > 0.9 > 0.5 > right["majority_class"]
+
+
+def test_words_tell_spam_and_no_text_is_without_words(tmp_path: Path) -> None:
+    target = texts.ready(tmp_path, texts.messages(0, 400))
+    outputs = text_classification.baselines(target, Baseline(max_rows=1000, seed=0))
+    labels = target.column("test", "label").all()
+    right = {name: (found.argmax(axis=1) == labels).mean() for name, found in outputs.items()}
+    assert right["logistic_regression_of_words"] >= right["majority_class"]
+    assert re.findall(text_classification.WORD, "?! :)") == list("?!:)")

@@ -65,5 +65,5 @@ def schedule_of(params: Prune, sparsity: float, steps: int) -> Any:
 def _pattern(layer: Any, params: Prune) -> dict[str, Any]:
     if params.pattern == "2_of_4":
         return {"sparsity_m_by_n": (2, 4)}
-    is_block = params.pattern in BLOCKS and isinstance(layer, layers.Dense)
+    is_block = params.pattern in BLOCKS and isinstance(layer, layers.Dense | layers.Embedding)
     return {"block_size": BLOCKS[params.pattern]} if is_block else {}

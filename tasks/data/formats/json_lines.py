@@ -1,0 +1,74 @@
+"""JSON lines in UTF-8, gzipped or not: an object with the columns' names in each line."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tasks.contracts.records import Records
+from tasks.data.records import BadRow, Chunk
+from tasks.data.records_reading import Cells, chunk, files_of, lines_of, missing_columns
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+
+
+def read(folder: Path, params: Records) -> Iterator[Chunk]:
+    """Yield the rows of every file, a key that a row lacks as a missing value; a broken line is unreadable.
+
+    Raises:
+        DataError: there is no file, one is not UTF-8, or a column is in none of its first rows.
+    """
+    for path in files_of(folder, params, SUFFIXES):
+        numbered, known = enumerate(lines_of(path), start=1), False
+        while block := list(islice(numbered, params.shard_rows)):
+            rows, unreadable = _parsed(path, block)
+            if rows and not known:
+                _require_columns(path, params, rows)
+                known = True
+            good, numbers = dict[str, Cells]({role: [] for role in params.columns}), list[int]()
+            for number, row in rows:
+                values = [_text(row.get(str(name))) for name in params.columns.values()]
+                if problem := next((value for value in values if isinstance(value, ValueError)), None):
+                    unreadable.append(BadRow(f"{path.name}:{number}", f"unreadable: {problem}"))
+                    continue
+                numbers.append(number)
+                for role, value in zip(params.columns, values, strict=True):
+                    good[role].append(str(value))
+            yield chunk(path, good, numbers, unreadable)
+
+
+def _parsed(path: Path, block: list[tuple[int, str]]) -> tuple[list[tuple[int, dict[str, Any]]], list[BadRow]]:
+    rows, unreadable = list[tuple[int, dict[str, Any]]](), list[BadRow]()
+    for number, line in block:
+        if not line.strip():
+            continue
+        try:  # numbers stay as they are written
+            value = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
+        except (json.JSONDecodeError, RecursionError) as error:
+            unreadable.append(BadRow(f"{path.name}:{number}", f"unreadable: {str(error).split(':')[0]}"))
+            continue
+        if isinstance(value, dict):
+            rows.append((number, value))
+        else:
+            unreadable.append(BadRow(f"{path.name}:{number}", "unreadable: no object with names"))
+    return rows, unreadable
+
+
+def _require_columns(path: Path, params: Records, rows: list[tuple[int, dict[str, Any]]]) -> None:
+    found = dict.fromkeys(name for _, row in rows for name in row)
+    if absent := [place for place in params.columns.values() if place not in found]:
+        raise missing_columns(path, absent, found)
+
+
+def _text(value: Any) -> str | ValueError:
+    """Return a value as text, or what is wrong with it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return ValueError(f"a {'list' if isinstance(value, list) else 'object'} where a value should be")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        return ValueError("half of a surrogate pair, which is no character")
+    return value

@@ -1,0 +1,63 @@
+"""A file per class, a text on each line: `rt-polarity.neg`, `rt-polarity.pos`; or `spam.txt`, `ham.txt`."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from tasks.contracts.errors import DataError
+from tasks.data.records import BadRow, Chunk
+from tasks.data.records_reading import MAX_LINE_BYTES, chunk, refused
+from tasks.kinds.text_classification.settings import Lines, Preprocess
+
+
+def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
+    """Yield the lines of every file that `params.lines.files` matches; one in another encoding is unreadable.
+
+    Raises:
+        DataError: no file matches, one has no name for its class, or a line has no end.
+    """
+    assert params.lines is not None  # the section is refused without
+    beside = folder / (params.attributes or "")
+    files = sorted(path for path in folder.rglob(params.lines.files) if path.is_file() and path != beside)
+    if not files:
+        raise DataError(
+            got=f"no file {params.lines.files!r} among {sorted(path.name for path in folder.rglob('*'))[:12]}",
+            expected="a file for each class",
+            do="correct preprocess.<role>.lines.files, or ingest.<role>",
+        )
+    for path in files:
+        name = _class_of(path, params.lines)
+        lines = _lines(path)
+        while block := list(islice(lines, params.shard_rows)):
+            yield _chunk(path, block, name, params.lines.encoding)
+
+
+def _class_of(path: Path, lines: Lines) -> str:
+    name = path.suffix[1:] if lines.class_name == "suffix" else path.stem
+    if not name:
+        raise refused(path.name, "a name without a suffix", "the class after its last dot")
+    return name
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(line) > MAX_LINE_BYTES:
+                raise refused(
+                    f"{path.name}:{number}", f"a line of over {MAX_LINE_BYTES:,} bytes", "a text in each line"
+                )
+            yield number, line
+
+
+def _chunk(path: Path, block: list[tuple[int, bytes]], name: str, encoding: str) -> Chunk:
+    texts, numbers, unreadable = list[str](), list[int](), list[BadRow]()
+    for number, line in block:
+        try:
+            texts.append(line.decode(encoding))
+        except UnicodeDecodeError as error:
+            unreadable.append(BadRow(f"{path.name}:{number}", f"unreadable: {error}"))
+            continue
+        numbers.append(number)
+    return chunk(path, {"text": texts, "label": [name] * len(texts)}, numbers, unreadable)

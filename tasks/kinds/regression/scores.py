@@ -1,0 +1,86 @@
+"""The metrics of one number per row."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts.judging import Evaluate
+from tasks.data.records import Array
+from tasks.metrics.compared import compared
+from tasks.metrics.curves import write_rows
+from tasks.metrics.error_slices import quarters, sliced
+from tasks.metrics.regression import Regression
+from tasks.metrics.slices import asked
+
+PRIMARY, LOWER_IS_BETTER = "rmse", True
+MAX_POINTS, BINS = 1000, 40
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a set of rows.
+
+    Attributes:
+        values: by metric.
+        undefined: why one is None.
+    """
+
+    values: dict[str, float | None]
+    undefined: dict[str, str] = field(default_factory=dict)
+
+
+def headline(truth: Array, outputs: Array) -> float:
+    """Return the RMSE alone, in the target's unit."""
+    return float(np.sqrt(np.square(truth - outputs[:, 0], dtype=np.float64).mean()))
+
+
+def measure(
+    truth: Array, own: Array, reference: Array, facts: dict[str, Any], columns: dict[str, Array], params: Evaluate
+) -> dict[str, Any]:
+    """Measure a model against a reference on the same rows.
+
+    Args:
+        truth: targets, (rows,).
+        own: predictions of the model, (rows, 1), in the target's unit.
+        reference: predictions of the float32 model, (rows, 1).
+        facts: of the data set; `table` has the target's name.
+        columns: what the slices ask for, (rows,) each, by name.
+        params: of the stage.
+
+    Returns:
+        `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null; `agreement_with_float32`: 1
+        less the RMSE between the two models in standard deviations of float32's predictions; `slices`: quarters of the
+        target and what is asked for, the worst first.
+    """
+    targets, guesses, expected = (values.astype(np.float64) for values in (truth, own[:, 0], reference[:, 0]))
+    measured = Regression(targets, guesses)
+    parts = quarters(targets, facts["table"]["target"]) | asked(columns, params.slices)
+    return {
+        "scores": compared(measured, Regression(targets, expected), params),
+        "undefined": scored(truth, own, facts, params).undefined,
+        "agreement_with_float32": _agreement(guesses, expected),
+        "slices": sliced(targets, guesses, expected, parts, params),
+    }
+
+
+def write_tables(truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    """Write what plots are made of: predictions beside targets, thinned, and how many rows are how far off."""
+    chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
+    write_rows(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
+    counts, edges = np.histogram(own[:, 0].astype(np.float64) - truth, bins=BINS)
+    write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+
+
+def scored(truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scores:
+    """Compute every metric without intervals."""
+    values = Regression(truth.astype(np.float64), outputs[:, 0].astype(np.float64)).values()
+    undefined = "all targets of these rows are equal"
+    return Scores(values, {name: undefined for name, value in values.items() if value is None})
+
+
+def _agreement(own: Array, reference: Array) -> float:
+    spread = float(reference.std())
+    distance = float(np.sqrt(np.square(own - reference).mean()))
+    return 1 - distance / spread if spread else float(distance == 0)

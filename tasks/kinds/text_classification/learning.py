@@ -1,0 +1,50 @@
+"""What a model of texts is fed, their tokens, and what it learns."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tasks.contracts.errors import ParamsError
+from tasks.contracts.params import Export
+from tasks.contracts.recipes import Recipe
+from tasks.contracts.training import Augment
+from tasks.data.columns import Dataset
+from tasks.data.records import Columns
+from tasks.models import classifying, plain_conversion
+from tasks.models.classifying import WATCHED, loss, metrics, outputs
+from tasks.models.saving import Facts
+
+__all__ = ["INPUTS", "TARGET", "WATCHED", "augmented", "exported", "fed", "loss", "metrics", "outputs", "targets"]
+
+INPUTS, TARGET = ("tokens",), "label"
+
+
+def augmented(columns: Columns, augment: Augment | None, random: np.random.Generator) -> Columns:
+    """Return the tokens of a batch as they are.
+
+    Raises:
+        ParamsError: they are to be moved or turned round, as images are.
+    """
+    if augment is not None:
+        raise ParamsError(
+            got=f"augment: {augment.model_dump()} for texts", expected="null", do="write `augment: null` in every fit"
+        )
+    return columns
+
+
+def fed(inputs: tuple[tf.Tensor, ...], facts: Facts) -> tf.Tensor:
+    """Return the tokens, (batch, max_tokens) of int32."""
+    return inputs[0]
+
+
+def targets(labels: tf.Tensor, facts: Facts) -> tf.Tensor:
+    """Return class indices as the loss takes them."""
+    return classifying.targets(labels)
+
+
+def exported(model: Any, facts: Facts, recipe: Recipe, data: Dataset, params: Export) -> bytes:
+    """Convert a model to the file of a recipe; it takes tokens as int32 and gives probabilities."""
+    softmax = tf_keras.layers.Softmax(name="probabilities")
+    return plain_conversion.exported(model, softmax, recipe, data, INPUTS, params)

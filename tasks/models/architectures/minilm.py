@@ -1,0 +1,125 @@
+"""all-MiniLM-L6-v2 (Wang et al. 2020, arXiv:2002.10957) from a `.safetensors` file: layers of Keras, nothing run."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+from safetensors import SafetensorError, safe_open
+from tf_keras import Model, layers
+
+from tasks.contracts.architectures.minilm import Train
+from tasks.contracts.errors import DataError
+from tasks.contracts.params import PackageSource
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.data.sources.package import locate
+from tasks.models.architectures.transformer_text import is_token, mean_of_tokens, positions
+from tasks.models.saving import Facts
+from tasks.models.seeding import seed
+
+HEADS, FEED_FORWARD_FACTOR, EPSILON = 12, 4, 1e-12
+
+Weights = Callable[[str], Array]
+
+
+def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
+    """Return the encoder with its weights and a new last layer: tokens in, logits (batch, classes) out.
+
+    Raises:
+        ParamsError: the package is not installed, or ships no such file.
+        DataError: the file is damaged, or is not of such an encoder; the tokens are not of its vocabulary.
+    """
+    path = locate(
+        PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
+    )
+    seed(params.seed)
+    try:
+        with safe_open(path, "np") as file:
+            return _filled(params, facts, file.get_tensor), facts
+    except SafetensorError as error:
+        raise DataError(
+            got=f"{path}: {error}", expected="the weights of all-MiniLM-L6-v2", do="correct train.path"
+        ) from None
+
+
+def _filled(params: Train, facts: Facts, weights: Weights) -> Any:
+    words = weights("embeddings.word_embeddings.weight")
+    if facts.data["vocabulary"] != len(words):
+        raise DataError(
+            got=f"tokens of a vocabulary of {facts.data['vocabulary']}",
+            expected=f"the encoder's own, of {len(words)}",
+            do=f"set preprocess.<role>.tokenizer to {{package: {params.package}, path: model/tokenizer.json}}",
+        )
+    max_tokens = facts.data["inputs"]["tokens"]["shape"][0]
+    network = encoder(max_tokens, words.shape, params.blocks, params.dropout, len(facts.classes))
+    for name, values in _named(weights, max_tokens, params.blocks):
+        network.get_layer(name).set_weights(values)
+    return network
+
+
+def encoder(max_tokens: int, words: tuple[int, int], blocks: int, dropout: float, num_classes: int) -> Any:
+    """Build the network with new weights; normalisation comes after each part, as in BERT.
+
+    Args:
+        max_tokens: of a text; the rest is padding, token 0.
+        words: vocabulary and width.
+        blocks: of the encoder.
+        dropout: before the last layer.
+        num_classes: of the last layer.
+    """
+    tokens = layers.Input((max_tokens,), dtype="int32", name="tokens")
+    mask = is_token(tokens)
+    values = layers.Embedding(*words, name="embedding")(tokens)
+    values = layers.Add(name="with_positions")([values, positions(mask, words[1])])
+    values = layers.LayerNormalization(epsilon=EPSILON, name="embedding_norm")(values)
+    for index in range(blocks):
+        values = _block(values, mask, f"block_{index}")
+    pooled = layers.Dropout(dropout, name="dropout")(mean_of_tokens(values, mask))
+    return Model(tokens, layers.Dense(num_classes, name="logits")(pooled), name="minilm")
+
+
+def _block(values: Any, mask: Any, name: str) -> Any:
+    width = values.shape[-1]
+    keys = layers.Reshape((1, mask.shape[1]), name=f"{name}_mask")(mask)
+    attention = layers.MultiHeadAttention(HEADS, width // HEADS, name=f"{name}_attention")
+    attended = attention(values, values, attention_mask=keys)
+    values = layers.Add(name=f"{name}_attention_add")([values, attended])
+    values = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_attention_norm")(values)
+    hidden = layers.Dense(FEED_FORWARD_FACTOR * width, name=f"{name}_hidden")(values)
+    hidden = layers.Activation("gelu", name=f"{name}_gelu")(hidden)
+    output = layers.Dense(width, name=f"{name}_output")(hidden)
+    values = layers.Add(name=f"{name}_add")([values, output])
+    return layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm")(values)
+
+
+def _named(weights: Weights, max_tokens: int, blocks: int) -> Iterator[tuple[str, list[Array]]]:
+    """Yield the weights of each layer by its name: a Keras kernel is (inputs, outputs), and the heads are apart."""
+    words = weights("embeddings.word_embeddings.weight")
+    width = words.shape[1]
+    yield "embedding", [words]
+    # All tokens are of type 0, whose vector stands where the mask is multiplied in.
+    types, places = weights("embeddings.token_type_embeddings.weight"), weights("embeddings.position_embeddings.weight")
+    yield "positions", [types[:1], places[:max_tokens]]
+    yield "embedding_norm", _norm(weights, "embeddings.LayerNorm")
+    for index in range(blocks):
+        here, name = f"encoder.layer.{index}", f"block_{index}"
+        attention = []
+        for part in ("query", "key", "value"):
+            kernel, bias = _dense(weights, f"{here}.attention.self.{part}")
+            attention += [kernel.reshape(width, HEADS, -1), bias.reshape(HEADS, -1)]
+        kernel, bias = _dense(weights, f"{here}.attention.output.dense")
+        yield f"{name}_attention", [*attention, kernel.reshape(HEADS, -1, width), bias]
+        yield f"{name}_attention_norm", _norm(weights, f"{here}.attention.output.LayerNorm")
+        yield f"{name}_hidden", _dense(weights, f"{here}.intermediate.dense")
+        yield f"{name}_output", _dense(weights, f"{here}.output.dense")
+        yield f"{name}_norm", _norm(weights, f"{here}.output.LayerNorm")
+
+
+def _dense(weights: Weights, name: str) -> list[Array]:
+    return [np.ascontiguousarray(weights(f"{name}.weight").T), weights(f"{name}.bias")]
+
+
+def _norm(weights: Weights, name: str) -> list[Array]:
+    return [weights(f"{name}.weight"), weights(f"{name}.bias")]

@@ -1,0 +1,85 @@
+"""A dense network over numbers in piecewise-linear encoding and embedded categories.
+
+The encoding (Gorishniy et al. 2022, arXiv:2203.05556) says of each bin how much of it lies below the number: 0, 1, or a
+part. Its bounds are quantiles of the training rows, so it normalises whatever scale and skew a column has, is bounded,
+and is the same in a file of int8 weights: it is made of a product, a sum and a clipping, which stay float.
+"""
+
+from typing import Any
+
+import numpy as np
+from tf_keras import Model, layers
+
+from tasks.contracts.architectures.tables import Train
+from tasks.data.records import Array
+from tasks.data.table_features import FEATURES, UNSEEN_INDEX
+from tasks.models.saving import Facts
+
+PIECES = "pieces"
+
+
+def build(params: Train, facts: Facts) -> Any:
+    """Build the network: features (batch, features) of float32, as they are on disk, in; logits, or one number, out."""
+    table = facts.data["table"]
+    (width,) = facts.data["inputs"][FEATURES]["shape"]
+    features = layers.Input((width,), name=FEATURES)
+    column = layers.Reshape((width, 1), name="columns")(features)
+    first_category = width - len(table["categorical"])
+    parts = []
+    if first_category:
+        parts.append(_numbers(column, table, params.bins, width))
+    for index, one in enumerate(table["categorical"], start=first_category):
+        chosen = layers.Flatten(name=f"index_{one['name']}")(_cut(column, index, index + 1, width, one["name"]))
+        embedding = layers.Embedding(rows_of(one), params.embedding, name=embedding_of(one))(chosen)
+        parts.append(layers.Flatten(name=f"vector_{one['name']}")(embedding))
+    outputs = layers.Concatenate(name="together")(parts) if len(parts) > 1 else parts[0]
+    for index, units in enumerate(params.units):
+        outputs = layers.Dense(units, activation="relu", name=f"dense_{index}")(outputs)
+        outputs = layers.Dropout(params.dropout, name=f"dropout_{index}")(outputs)
+    classes = facts.data.get("classes")
+    head = layers.Dense(len(classes), name="logits") if classes else layers.Dense(1, name="value")
+    return Model(features, head(outputs), name="tables")
+
+
+def pieces(table: dict[str, Any], bins: int) -> tuple[Array, Array]:
+    """Return scale and offset of each number in each of its bins, (numbers and indicators, bins) of float32.
+
+    A column of few different numbers has fewer bins, the others give nothing. An indicator has one bin, from 0 to 1.
+    """
+    edges = [_edges(column["quantiles"], bins) for column in table["numeric"]]
+    edges += [np.array([0.0, 1.0]) for column in table["numeric"] if column["has_missing"]]
+    scale, offset = np.zeros((2, len(edges), bins), np.float32)
+    for row, bounds in enumerate(edges):
+        widths = np.diff(bounds)
+        scale[row, : len(widths)] = 1 / widths
+        offset[row, : len(widths)] = -bounds[:-1] / widths
+    return scale, offset
+
+
+def rows_of(category: dict[str, Any]) -> int:
+    """Return how many indices a categorical column has: its values, one for missing and one for unseen."""
+    return len(category["values"]) + UNSEEN_INDEX + 1
+
+
+def embedding_of(category: dict[str, Any]) -> str:
+    """Return the name of a categorical column's layer."""
+    return f"embedding_{category['name']}"
+
+
+def _numbers(column: Any, table: dict[str, Any], bins: int, width: int) -> Any:
+    scale, offset = pieces(table, bins)
+    cut = _cut(column, 0, len(scale), width, "numbers")
+    moved = layers.Rescaling(scale.tolist(), offset.tolist(), name=PIECES)(cut)
+    return layers.Flatten(name="encoded")(layers.ReLU(max_value=1.0, name="clipped")(moved))
+
+
+def _cut(column: Any, start: int, end: int, width: int, name: str) -> Any:
+    if start == 0 and end == width:
+        return column
+    return layers.Cropping1D((start, width - end), name=f"cut_{name}")(column)
+
+
+def _edges(quantiles: list[float], bins: int) -> Array:
+    """Return the bounds of at most so many bins with as many training rows each."""
+    places = np.linspace(0, len(quantiles) - 1, bins + 1).round().astype(int)
+    return np.unique(np.array(quantiles, np.float64)[places])
