@@ -1,0 +1,24 @@
+"""What simple methods make of texts."""
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+
+from tasks.contracts.judging import Baseline
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.metrics.simple_methods import classified, logistic_regression, majority_class
+
+WORD = r"\w+|[^\w\s]"  # signs are words, too: no text is without one
+
+
+def baselines(target: Dataset, params: Baseline) -> dict[str, Array]:
+    """Return probabilities of the test rows, (rows, classes), by method.
+
+    Raises:
+        ParamsError: the chosen training rows have one class only.
+    """
+    words = make_pipeline(TfidfVectorizer(token_pattern=WORD, sublinear_tf=True), logistic_regression())
+    return {
+        "majority_class": majority_class(target),
+        "logistic_regression_of_words": classified(words, target, "text", params),
+    }
