@@ -26,6 +26,7 @@ def report(
     profiles: Path,
     comparison: Path,
     cross_validation: Path,
+    baseline: Path,
     train_history: Path,
     fine_tune_history: Path,
     compressed: Path,
@@ -45,7 +46,7 @@ def report(
     """
     found = read(params, compress, Places(
         manifest=manifest, model=model, float32=float32, evaluations=evaluations, profiles=profiles,
-        comparison=comparison, cross_validation=cross_validation, train_history=train_history,
+        comparison=comparison, cross_validation=cross_validation, baseline=baseline, train_history=train_history,
         fine_tune_history=fine_tune_history, compressed=compressed, base=base, data=data,
     ))  # fmt: skip
     with ExitStack() as stack:
@@ -55,7 +56,7 @@ def report(
         page_file.write_text(report_page(found), encoding="utf-8")
         card_file.write_text(model_card(found), encoding="utf-8")
         write_json(bom_file, bill_of_materials(found))
-        shown = results(found.bundle, found.metrics, found.profiles, found.transfer)
+        shown = results(found.bundle, found.metrics, found.profiles, found.transfer, found.baseline)
         table_file.write_text(shown, encoding="utf-8")
     say(f"[100%] report: {page}")
 

@@ -26,6 +26,13 @@ class Evaluate(Section):
     slices: list[Slice]
 
 
+class Baseline(Section):
+    """Simple methods measured on the same rows as the network."""
+
+    max_rows: Annotated[int, Field(ge=100)]
+    seed: Seed
+
+
 Bounds = dict[Name, Annotated[float, Field(allow_inf_nan=False)]]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
-from tasks.contracts.judging import Compare, Evaluate, Release
+from tasks.contracts.judging import Baseline, Compare, Evaluate, Release
 from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.recipes import Distillation, Recipe
 from tasks.contracts.section import Fraction, Name, Positive, Rate, Section, Seed, modules, one_of
@@ -139,6 +139,7 @@ class Params(Section):
     compute: Compute
     ingest: dict[Role, Ingest]
     preprocess: dict[Role, Preprocess]
+    baseline: Baseline
     train: Base
     fine_tune: FineTune | None
     cross_validate: CrossValidate | None

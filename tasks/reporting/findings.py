@@ -33,6 +33,7 @@ class Places:
     profiles: Path
     comparison: Path
     cross_validation: Path
+    baseline: Path
     train_history: Path
     fine_tune_history: Path
     compressed: Path
@@ -67,6 +68,7 @@ class Findings:
         predicted: actual and predicted numbers of the released recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
+        baseline: what simple methods reach on the same rows.
         datasets: facts of `base` and `target`.
         histories: a row per epoch; of train, fine_tune and each recipe.
         layers: what each layer of the released file can still lose.
@@ -82,6 +84,7 @@ class Findings:
     predicted: list[tuple[float, float]]
     transfer: dict[str, Any]
     cross_validation: dict[str, Any]
+    baseline: dict[str, Any]
     datasets: dict[str, dict[str, Any]]
     histories: dict[str, History]
     layers: Layers
@@ -135,6 +138,7 @@ def read(owner: Report, recipes: Iterable[str], places: Places) -> Findings:
         predicted=_predicted(places.evaluations / recipe / TABLES / "predicted.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
+        baseline=read_json(places.baseline),
         datasets=datasets,
         histories=histories,
         layers=layers_of_release(places.model, data, multiplied),

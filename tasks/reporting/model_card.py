@@ -14,7 +14,7 @@ PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
 
 def model_card(found: Findings) -> str:
     """Return the card of the released model as Markdown."""
-    owner, shown = found.owner, results(found.bundle, found.metrics, found.profiles, found.transfer)
+    owner, shown = found.owner, results(found.bundle, found.metrics, found.profiles, found.transfer, found.baseline)
     sections = {
         "Model details": _details(found),
         "Intended use": _text(owner.intended_use),

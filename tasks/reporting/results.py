@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.reporting import words
+from tasks.reporting import baselines, words
 
 SECOND = ("f1_macro", "r2", "chrf")  # shown beside the primary metric, the first that the kind has
 COLUMNS = (
@@ -19,10 +19,17 @@ COLUMNS = (
 )
 
 
-def results(bundle: dict[str, Any], metrics: dict[str, Any], profiles: dict[str, Any], transfer: dict[str, Any]) -> str:
-    """Return a Markdown table with a row per recipe, and the gain of transfer below it."""
+def results(
+    bundle: dict[str, Any],
+    metrics: dict[str, Any],
+    profiles: dict[str, Any],
+    transfer: dict[str, Any],
+    baseline: dict[str, Any],
+) -> str:
+    """Return a Markdown table with a row per recipe; below it the gain of transfer, and what simple methods reach."""
     rows = [header(metrics), *result_rows(bundle, metrics, profiles)]
-    return f"{markdown_table(rows)}\n\n{measured_on(metrics['float32'])} {gain(transfer)}\n"
+    simple = baselines.told(baseline, metrics[bundle["recipe"]])
+    return f"{markdown_table(rows)}\n\n{measured_on(metrics['float32'])} {gain(transfer)}\n\n{simple}\n"
 
 
 def header(metrics: dict[str, Any]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from tests.tasks import warm
 
 RECIPES = ("float32", "int8", "pruned_qat_int8")
 SPARSITY = 0.6
-FILES = ["ingest@base", "ingest@target", "preprocess@base", "preprocess@target"]
+FILES = ["ingest@base", "ingest@target", "preprocess@base", "preprocess@target", "baseline"]
 MODELS = ["train", "fine_tune", "cross_validate", *(f"compress@{recipe}" for recipe in RECIPES)]
 EXPORTS = [f"{name}@{recipe}" for name in ("export", "evaluate", "profile") for recipe in RECIPES]
 IMPORT_TENSORFLOW = ("train", "fine_tune", "compress", "export")  # cross_validate does in processes of its own

@@ -17,7 +17,8 @@ def places(folder: Path) -> Places:
         manifest=folder / "release/manifest.json", model=folder / "release/model.tflite",
         float32=folder / "models/tflite/float32.tflite", evaluations=folder / "reports/evaluate",
         profiles=folder / "reports/profile", comparison=folder / "reports/fine_tune/comparison.json",
-        cross_validation=folder / "reports/cross_validation.json", train_history=folder / "reports/train/history.csv",
+        cross_validation=folder / "reports/cross_validation.json", baseline=folder / "reports/baseline.json",
+        train_history=folder / "reports/train/history.csv",
         fine_tune_history=folder / "reports/fine_tune/history.csv", compressed=folder / "models/compressed",
         base=folder / "data/ready/base/dataset.json", data=folder / "data/ready/target",
     )  # fmt: skip

@@ -14,8 +14,8 @@ from tests.tasks import line
 PAGE = ROOT / "docs/how-to/add-a-kind.md"
 MODULES = re.compile(r"`(\w+\.py)`\n```python\n(.*?)```", re.DOTALL)
 STAGES = [
-    "ingest@base", "ingest@target", "tasks.schema --replace", "preprocess@base", "preprocess@target", "train",
-    "fine_tune", "cross_validate", "compress@float32", "export@float32", "evaluate@float32", "profile@float32",
+    "ingest@base", "ingest@target", "tasks.schema --replace", "preprocess@base", "preprocess@target", "baseline",
+    "train", "fine_tune", "cross_validate", "compress@float32", "export@float32", "evaluate@float32", "profile@float32",
 ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def counts(tmp_path: Path) -> Path:
 
 def test_the_page_holds_every_module_that_a_kind_needs() -> None:
     assert {name for name, _ in MODULES.findall(PAGE.read_text())} >= {
-        "settings.py", "rows.py", "learning.py", "answering.py", "scores.py",
+        "settings.py", "rows.py", "learning.py", "answering.py", "scores.py", "baselines.py",
     }  # fmt: skip
 
 

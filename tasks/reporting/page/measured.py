@@ -1,6 +1,6 @@
 """What the released file does on the test rows, beside float32."""
 
-from tasks.reporting import words
+from tasks.reporting import baselines, words
 from tasks.reporting.charts import curves, numbers, parts, recipes
 from tasks.reporting.findings import Findings
 from tasks.reporting.page.curve_boxes import boxes
@@ -39,6 +39,14 @@ def results(found: Findings) -> Section:
         [table("Every recipe", header(found.metrics), rows), paragraph(measured_on(found.float32), class_="note")]
     )
     return Section("recipes", "Every recipe beside float32", "Recipes", body)
+
+
+def simple(found: Findings) -> Section:
+    """Return what simple methods reach on the same rows."""
+    rows = baselines.rows(found.baseline, found.released)
+    shown = table("Simple methods on the same rows", ("metric", found.recipe, *baselines.methods(found.baseline)), rows)
+    body = joined([paragraph(baselines.told(found.baseline, found.released)), shown])
+    return Section("baselines", "Is the network worth it?", "Baselines", body)
 
 
 def metrics(found: Findings) -> Section:

@@ -18,6 +18,7 @@ def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> st
         *([champion.section(comparison)] if comparison else []),
         measured.size(found),
         measured.results(found),
+        measured.simple(found),
         measured.metrics(found),
         *([measured.curved(found), measured.reliability(found)] if found.curves else []),
         *([measured.confusion(found)] if "confusion" in found.released else []),
