@@ -111,10 +111,10 @@ def test_there_is_nothing_to_do_then(clone: Path) -> None:
 
 
 def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(clone: Path) -> None:
-    run(clone, "tasks.override", "params.yaml", "compress.qat_int8.steps.0.fit.epochs=1")
+    run(clone, "tasks.override", "params.yaml", 'compress.int8.float_layers=["logits"]')
     said = run(clone, "dvc", "repro")
     ran = re.findall(r"Running stage '(.+)'", said)
-    own = [f"{stage}@qat_int8" for stage in ("compress", "export", "evaluate", "profile")]
+    own = [f"{stage}@int8" for stage in ("compress", "export", "evaluate", "profile")]
     assert sorted(ran) == sorted([*own, "release", "report"])
 
 

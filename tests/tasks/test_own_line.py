@@ -99,7 +99,7 @@ def test_an_int8_file_agrees_with_the_model(recipe: str, released: Path) -> None
 
 def test_nothing_is_trained_and_the_pages_say_so(released: Path) -> None:
     base, tuned = (read_json(released / f"models/{name}/model.json") for name in ("base", "tuned"))
-    assert base == tuned and (base["mean"], base["std"]) == (0, 255.0)
+    assert base == tuned and base["data"]["normalisation"] == {"mean": 0, "std": 255.0}
     assert sha256(released / "models/base/model.h5") == sha256(released / "models/tuned/model.h5") == base["sha256"]
     for stage in ("train", "fine_tune"):
         with (released / f"reports/{stage}/history.csv").open(newline="") as file:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from tasks.contracts.errors import DataError
 from tasks.contracts.params import Export
 from tasks.contracts.recipes import Prune, Recipe
+from tasks.data.columns import Column
 from tasks.data.records import Array, Columns
 from tasks.device.running import ExportedFile
 from tests.tasks import line, texts
@@ -77,8 +78,8 @@ def file_of(network: Any, precision: str, given: Array) -> bytes:
         def rows(self, split: str) -> int:
             return len(given)
 
-        def column(self, split: str, name: str) -> Array:
-            return given
+        def column(self, split: str, name: str) -> Column:
+            return Column([given])
 
     recipe = Recipe.model_validate(
         {"steps": [], "precision": precision, "float_layers": [], "finish": [{"step": "slim"}]}
