@@ -116,7 +116,7 @@ def test_unknown_letters_and_an_empty_text_of_a_persons_have_defined_answers(tmp
 
 def test_a_packaged_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
     wrong = {"package": "sklearn", "path": "datasets/data/iris.csv"}
-    with pytest.raises(DataError, match="a tokenizer.json"):
+    with pytest.raises(DataError, match=r"a tokenizer\.json"):
         texts.ready(tmp_path, texts.messages(0, 100), tokenizer=wrong)
     with pytest.raises(ParamsError, match="not installed"):
         texts.ready(tmp_path, texts.messages(0, 100), tokenizer=wrong | {"package": "no_such_package"})
