@@ -27,8 +27,8 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = line.create(tmp_path_factory.mktemp("tuning") / "line")
     params = line.tiny_params()
     params["fine_tune"] |= {
-        "head": line.fit(3), "last_layers": {"layers": 2, "fit": line.fit(2)}, "all_layers": line.fit(4),
-        "bottom_rate": 0.3, "data_efficiency": {"fractions": [0.3, 1.0], "seeds": [1, 2]},
+        "head": line.fit(2), "last_layers": {"layers": 2, "fit": line.fit(2)}, "all_layers": line.fit(4),
+        "bottom_rate": 0.3, "data_efficiency": {"fractions": [0.3], "seeds": [1, 2]},
     }  # fmt: skip
     line.write_params(folder, params)
     return line.run_all(folder, [*line.FILES, "train", "fine_tune"])
@@ -54,10 +54,10 @@ def test_the_head_alone_and_training_from_scratch_stand_beside_fine_tuning(tuned
 
 def test_the_curve_has_both_starts_at_each_fraction_and_seed(tuned: Path) -> None:
     points, train = comparison(tuned)["data_efficiency"], columns.load(tuned / "data/ready/target").rows("train")
-    assert [(point["fraction"], point["seed"]) for point in points] == [(0.3, 1), (0.3, 2), (1.0, 1), (1.0, 2)]
-    assert [abs(point["rows"] - point["fraction"] * train) <= 5 for point in points] == [True] * 4  # rounded by class
+    assert [(point["fraction"], point["seed"]) for point in points] == [(0.3, 1), (0.3, 2)]
+    assert [abs(point["rows"] - point["fraction"] * train) <= 5 for point in points] == [True] * 2  # rounded by class
     assert all(0 <= point[start] <= 1 for point in points for start in ("pretrained", "from_scratch"))
-    assert points[0]["pretrained"] > points[0]["from_scratch"]
+    assert sum(point["pretrained"] - point["from_scratch"] for point in points) > 0
 
 
 def test_a_curve_that_was_killed_goes_on_to_the_same_bytes(tuned: Path, tmp_path: Path) -> None:
@@ -66,14 +66,13 @@ def test_a_curve_that_was_killed_goes_on_to_the_same_bytes(tuned: Path, tmp_path
         shutil.rmtree(tmp_path / "line" / path)
     stage = line.start(tmp_path / "line", line.command("fine_tune"))
     assert stage.stdout
-    measured, moment = "rows, seed 1, head: epoch 1", "rows, seed 2, all_layers: epoch 2"
-    while moment not in (said := stage.stdout.readline()):
+    while (moment := "rows, seed 2, head: epoch 1") not in (said := stage.stdout.readline()):
         assert said, f"fine_tune ended before it said {moment!r}"
     stage.send_signal(signal.SIGKILL)
     stage.communicate()
     done = line.run(tmp_path / "line", "fine_tune")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count(measured) == 1  # of the larger fraction alone: the smaller was measured
+    assert "seed 2, from_scratch" in done.stdout and "seed 1" not in done.stdout and moment not in done.stdout
     for path in OUTPUTS:
         assert line.tree(tmp_path / "line" / path) == line.tree(tuned / path)
     assert not list((tmp_path / "line/.trimline/checkpoints").glob("*"))
