@@ -180,7 +180,8 @@ def forward(weights: dict[str, Array], given: Array, blocks: int) -> Array:
     def norm(values: Array, name: str) -> Array:
         centred = values - values.mean(-1, keepdims=True)
         scaled = centred / np.sqrt(np.square(centred).mean(-1, keepdims=True) + 1e-12)
-        return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+        normal: Array = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+        return normal
 
     def dense(values: Array, name: str) -> Array:
         return values @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]

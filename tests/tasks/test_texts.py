@@ -14,6 +14,7 @@ from tasks.data.formats import lines_by_class, tsv
 from tasks.data.records import Chunk
 from tasks.kinds.text_classification import rows
 from tasks.kinds.text_classification.settings import Text
+from tests.graph_rules import ROOT
 from tests.tasks import texts
 
 CLEANING = Text(unicode="NFC", strip_html=True, min_characters=2, max_characters=2000)
@@ -78,7 +79,7 @@ def test_equal_texts_give_a_tokenizer_of_equal_bytes_in_another_process(tmp_path
     )
     for name in ("first.json", "second.json"):
         subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / "sms.tsv"), str(tmp_path / name)], cwd=texts.ROOT, check=True
+            [sys.executable, "-c", code, str(tmp_path / "sms.tsv"), str(tmp_path / name)], cwd=ROOT, check=True
         )
     assert (tmp_path / "first.json").read_bytes() == (tmp_path / "second.json").read_bytes()
 
@@ -87,7 +88,7 @@ def test_the_tokenizer_knows_the_training_rows_alone(tmp_path: Path) -> None:
     first, other = (texts.messages(start, start + 200) for start in (0, 200))
     data = texts.ready(tmp_path / "whole", first + other)
     train = set(data.column("train", "text").all().tolist())
-    held_out = [text for split in ("validation", "test") for text in data.column(split, "text").all()]  # type: ignore[arg-type]
+    held_out = [text for split in ("validation", "test") for text in data.column(split, "text").all()]
     changed = [line for line in first + other if rows.cleaned(line.split("\t")[1], CLEANING) in train]
     alone = texts.ready(tmp_path / "alone", changed, split={"validation": 0.0, "test": 0.0, "seed": 0})
     assert held_out
