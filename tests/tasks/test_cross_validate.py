@@ -43,6 +43,7 @@ def with_column(ready: Path, name: str, value_of: Callable[[Array], Array]) -> N
             path = f"{split}/{name}-{index:05d}.npy"
             np.save(ready / path, value_of(np.load(ready / shard["row"]["path"])))
             shard[name] = {"path": path, "sha256": sha256(ready / path)}
+    facts["attributes"] = sorted({*facts["attributes"], name})
     write_json(ready / columns.DATASET, facts)
 
 

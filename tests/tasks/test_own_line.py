@@ -105,7 +105,7 @@ def test_nothing_is_trained_and_the_pages_say_so(released: Path) -> None:
         with (released / f"reports/{stage}/history.csv").open(newline="") as file:
             assert len(list(csv.reader(file))) == 1
     compared = read_json(released / "reports/fine_tune/comparison.json")
-    assert compared["tuned"] is False and set(compared) == {"tuned", "as_it_is"}
+    assert compared["tuned"] is False and set(compared) == {"tuned", "primary", "as_it_is"}
     float32 = read_json(released / "reports/evaluate/float32/metrics.json")
     assert compared["as_it_is"]["accuracy"] == pytest.approx(float32["scores"]["accuracy"]["value"])
     folds = read_json(released / "reports/cross_validation.json")
