@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.graph_rules import ROOT
+from tests.tasks import line
 
 # The only outputs that may differ between equal runs: latencies, and the pages that show them.
 MEASURED = re.compile(r"reports/profile(/.*)?|release/(model_card\.md|report\.html)|reports/results\.md")
@@ -85,8 +86,8 @@ def test_killing_dvc_repro_in_mid_train_leaves_no_process_and_no_half_artifact(c
     command = [sys.executable, "-m", "dvc", "repro"]
     with subprocess.Popen(command, cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if "train: epoch" in line:
+        for said in process.stdout:
+            if "train: epoch" in said:
                 break
         process.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 10
@@ -119,7 +120,7 @@ def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(c
 
 
 def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(clone: Path) -> None:
-    before = {path.name: path.read_bytes() for path in (clone / "release").iterdir()}
+    before = line.tree(clone / "release")
     run(clone, "tasks.override", "params.yaml", "release.max_size_bytes=10")
     finished = subprocess.run(
         [sys.executable, "-m", "flows.pipeline", "--stages", "release,report"],
@@ -129,4 +130,4 @@ def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(
     for recipe in ("float32", "int8", "qat_int8", "pruned_qat_int8"):
         assert re.search(rf"{recipe}: max_size_bytes: [\d,]+ > 10", finished.stdout)
     assert "Traceback" not in finished.stdout
-    assert {path.name: path.read_bytes() for path in (clone / "release").iterdir()} == before
+    assert line.tree(clone / "release") == before

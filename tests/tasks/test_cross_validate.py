@@ -189,7 +189,7 @@ def test_the_report_is_what_scikit_learn_makes_of_the_predictions(undisturbed: P
     assert [label_of[row] for row in found["row"]] == found["label"].tolist()
     accuracies = []
     for number, told in enumerate(report["folds"]):
-        labels, shares = (found[name][found["fold"] == number] for name in ("label", "probabilities"))
+        labels, shares = (found[name][found["fold"] == number] for name in ("label", "outputs"))
         guesses = shares.argmax(axis=1)
         accuracies.append(metrics.accuracy_score(labels, guesses))
         assert (told["fold"], told["rows"], told["epochs"]) == (number, len(labels), 14)
