@@ -1,6 +1,5 @@
 """A file of each precision takes raw pixels and classifies digits as the float file does."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def test_an_unknown_float_layer_is_refused_with_those_there_are() -> None:
 def test_a_mean_between_two_raw_values_gets_the_nearest_zero_point() -> None:
     from tasks.models import conversion
 
-    facts = replace(tiny_files.facts(), mean=127.5, std=127.5)
+    facts = tiny_files.facts().normalised_by(127.5, 127.5)
     rows = tiny_files.calibration()
     rows[0, 0, 0], rows[0, -1, -1] = -1, 1
     file = File(conversion.int8(tiny_files.network(), facts, np.clip(rows, -1, 1), []))

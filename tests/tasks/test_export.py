@@ -43,7 +43,7 @@ def test_raw_bytes_are_classified_well(recipe: str, tiny_line: Path) -> None:
 def test_an_int8_file_is_int8_throughout_and_its_input_is_raw_less_128(recipe: str, tiny_line: Path) -> None:
     interpreter = Interpreter(model_path=str(tiny_line / f"models/tflite/{recipe}.tflite"))
     given, got = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    facts = read_json(tiny_line / "data/ready/target/dataset.json")["normalisation"]
+    facts = read_json(tiny_line / "models/tuned/model.json")["data"]["normalisation"]
     scale, zero_point = given["quantization"]
     assert given["dtype"] == got["dtype"] == np.int8
     assert scale == pytest.approx(1 / facts["std"], rel=1e-5) and zero_point == facts["mean"] - 128
@@ -73,5 +73,5 @@ def test_what_is_no_tflite_file_is_refused(tmp_path: Path) -> None:
 
 def test_images_of_another_shape_are_refused(tiny_line: Path) -> None:
     file = ExportedFile(tiny_line / "models/tflite/int8.tflite", threads=1)
-    with pytest.raises(DataError, match=r"images of \(8, 8, 1\)"):
+    with pytest.raises(DataError, match=r"image of \(8, 8, 1\)"):
         file.probabilities(np.zeros((2, 8, 8, 1), np.uint8))

@@ -134,7 +134,7 @@ def test_a_key_that_the_section_lacks_is_refused_with_those_that_it_has(folder: 
     ("key", "value"),
     [
         ("kind", "no_such_kind"),
-        ("preprocess.base.format", "parquet"),
+        ("preprocess.base.format", "spreadsheet"),
         ("train.architecture", "no_such_net"),
         ("train.fit.seed", -1),
         ("export.seed", -1),
