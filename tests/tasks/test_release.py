@@ -135,7 +135,7 @@ def test_the_manifest_holds_the_parameters_as_they_are_in_the_file(tiny_line: Pa
 
 
 def test_the_input_of_the_manifest_is_that_of_the_model(tiny_line: Path) -> None:
-    facts = read_json(tiny_line / "data/ready/target/dataset.json")["normalisation"]
+    facts = read_json(tiny_line / "models/tuned/model.json")["data"]["normalisation"]
     given = read_json(tiny_line / "release/manifest.json")["interface"]["image"]
     assert given.pop("scale") == pytest.approx(1 / facts["std"], rel=1e-5)
     expected = {"shape": [16, 16, 1], "dtype": "int8", "zero_point": facts["mean"] - 128, "feed": "raw - 128"}
@@ -164,9 +164,8 @@ def test_another_latency_and_another_folder_give_the_same_release(tiny_line: Pat
     shutil.rmtree(copy / "release")
     line.run_all(copy, ["release"])
     first = line.tree(tiny_line / "release")
-    assert line.tree(copy / "release") == {
-        name: first[name] for name in ("model.tflite", "assets/labels.txt", "golden.npz", "manifest.json")
-    }
+    names = ("model.tflite", "assets/input.json", "assets/labels.txt", "golden.npz", "manifest.json")
+    assert line.tree(copy / "release") == {name: first[name] for name in names}
 
 
 def test_the_pages_for_people_show_every_recipe_and_the_released_one(tiny_line: Path) -> None:
