@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts import params_file
+from tasks.contracts import params_file, preprocessing
 from tasks.contracts.params import Params
 from tasks.data.records import Array
 from tasks.ingest import ingest
@@ -190,15 +190,16 @@ def params_of(folder: Path) -> Params:
     return params_file.load(folder / "params.yaml")
 
 
-def prepared(folder: Path, source: Path, params: Preprocess, schema: dict[str, Any] | None = None) -> Path:
+def prepared(
+    folder: Path, source: Path, params: preprocessing.Preprocess, schema: dict[str, Any] | None = None
+) -> Path:
     """Ingest a source and preprocess it, in this process; return the ready folder."""
     from tasks.contracts.params import PathSource
 
     ingest(PathSource(source="path", tracked=str(source)), raw=folder / "raw")
-    (folder / "schema.json").write_text(json.dumps(schema or SCHEMA))
-    preprocess(
-        params, "image_classification", raw=folder / "raw", schema=folder / "schema.json", ready=folder / "ready"
-    )
+    promised: dict[str, Any] = schema or SCHEMA
+    (folder / "schema.json").write_text(json.dumps(promised))
+    preprocess(params, promised["kind"], raw=folder / "raw", schema=folder / "schema.json", ready=folder / "ready")
     return folder / "ready"
 
 

@@ -52,10 +52,7 @@ def test_the_page_holds_every_module_that_a_kind_needs() -> None:
 
 
 def test_the_kind_of_the_page_learns_counts_and_its_file_gives_them(counts: Path) -> None:
-    for name in STAGES:
-        start = line.run_warm if name.partition("@")[0] in line.IMPORT_TENSORFLOW else line.run
-        done = start(counts, name)
-        assert done.returncode == 0, f"{name}\n{done.stdout}"
+    line.run_all(counts, STAGES)
     with np.load(counts / "reports/evaluate/float32/predictions.npz") as found:
         truth, predicted = found["value"], found["outputs"][:, 0]
     assert (predicted > 0).all() and abs(predicted.mean() / truth.mean() - 1) < 0.15

@@ -12,6 +12,7 @@ import pytest
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.data.formats import lines_by_class, tsv
 from tasks.data.records import Chunk
+from tasks.data.tables import objects
 from tasks.kinds.text_classification import rows
 from tasks.kinds.text_classification.settings import Text
 from tests.graph_rules import ROOT
@@ -22,7 +23,7 @@ CLEANING = Text(unicode="NFC", strip_html=True, min_characters=2, max_characters
 
 def chunk(labels: list[str], raw: list[str]) -> Chunk:
     sources = np.array([f"sms.tsv:{number}" for number in range(1, len(raw) + 1)])
-    return Chunk({"label": texts.objects(labels), "text": texts.objects(raw)}, sources)
+    return Chunk({"label": objects(labels), "text": objects(raw)}, sources)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,14 @@
 """Small slices of real short messages, and what reads and trains on them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tasks.data import columns
 from tasks.kinds.text_classification.settings import Preprocess
 from tests.graph_rules import ROOT
+from tests.tasks import line
 
 MESSAGES = ROOT.parent / "shared/data/text/sms.tsv"
 POLARITY = ROOT.parent / "shared/data/text/sentence_polarity.zip"
@@ -45,18 +44,8 @@ def written(folder: Path, lines: list[str], name: str = "sms.tsv") -> Path:
 
 def ready(folder: Path, lines: list[str], **changes: Any) -> columns.Dataset:
     """Ingest such lines and preprocess them, in this process."""
-    from tasks.contracts.params import PathSource
-    from tasks.ingest import ingest
-    from tasks.preprocess import preprocess
-
     source = written(folder / "source", lines)
-    ingest(PathSource(source="path", tracked=str(source)), raw=folder / "raw")
-    (folder / "schema.json").write_text(json.dumps(SCHEMA))
-    preprocess(
-        section(**changes), "text_classification", raw=folder / "raw", schema=folder / "schema.json",
-        ready=folder / "ready",
-    )  # fmt: skip
-    return columns.load(folder / "ready")
+    return columns.load(line.prepared(folder, source, section(**changes), SCHEMA))
 
 
 def facts(vocabulary: int, max_tokens: int) -> Any:
@@ -66,9 +55,3 @@ def facts(vocabulary: int, max_tokens: int) -> Any:
     return Facts(
         "text_classification", {"classes": ["ham", "spam"], "inputs": inputs, "vocabulary": vocabulary}
     )  # fmt: skip
-
-
-def objects(texts: list[str]) -> Any:
-    column = np.empty(len(texts), object)
-    column[:] = texts
-    return column
