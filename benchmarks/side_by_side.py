@@ -92,7 +92,8 @@ def _table(files: dict[str, Path], model: FloatModel) -> str:
     right = {name: file.answers(model.rows).argmax(axis=1) == model.labels for name, file in loaded.items()}
     sizes = {name: zip_bytes(path.read_bytes()) for name, path in files.items()}
     medians = [
-        np.median(taken) / 1000 for taken in in_turn(list(loaded.values()), {"x": model.rows[:1]}, WARM_UP_RUNS, RUNS)
+        np.median(taken) / 1000
+        for taken in in_turn([file.once({"x": model.rows}) for file in loaded.values()], WARM_UP_RUNS, RUNS)
     ]
     points = {name: (sizes[name], float(right[name].mean())) for name in files}
     shown: list[tuple[str, ...]] = [("file", "accuracy", "bytes", "zip bytes", "int8 / own", "median us", "front")]

@@ -23,7 +23,6 @@ from tasks.data.records import Columns
 from tasks.device import golden
 from tasks.device.bundle import ASSETS, MODEL, opened
 from tasks.device.latency import in_turn
-from tasks.device.running import ExportedFile
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
 from tasks.reporting.page.champion import page
 from tasks.reporting.results import markdown_table
@@ -46,21 +45,20 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     _require_same_classes(names | {"data": ", ".join(target.facts.get("classes", []))})
     truth = target.column("test", target.target).all()
     inputs = {role: _inputs(line.kind, bundle / ASSETS, target) for role, bundle in bundles.items()}
-    answers = import_module(f"tasks.kinds.{line.kind}.answering").answers
-    outputs = {role: answers(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
+    answering = import_module(f"tasks.kinds.{line.kind}.answering")
+    outputs = {role: answering.answers(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
     asked = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
     scores = import_module(f"tasks.kinds.{line.kind}.scores")
     measured = scores.measure(truth, outputs["candidate"], outputs["champion"], target.facts, asked, line.evaluate)
     new, old = (
         np.median(taken)
         for taken in in_turn(
-            [ExportedFile(bundles[role] / MODEL, threads=1) for role in ("candidate", "champion")],
-            [inputs[role] for role in ("candidate", "champion")],
+            [answering.once(bundles[role] / MODEL, inputs[role]) for role in ("candidate", "champion")],
             line.profile.warm_up_runs,
             line.profile.runs,
         )
     )
-    gates = _gates(line, answers, bundles, measured, float(new / old) - 1)
+    gates = _gates(line, answering.answers, bundles, measured, float(new / old) - 1)
     _write(reports, manifests, scores.PRIMARY, measured, gates, len(truth))
     say(_table(gates, measured, scores.PRIMARY, len(truth), lower_is_better=scores.LOWER_IS_BETTER))
     if told := failed(gates):

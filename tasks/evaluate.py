@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Run the file and the float32 file on the same rows; write metrics, predictions, and tables for plots.
 
-    `predictions` holds `row` (rows,), the target by its name (rows,), and `outputs` (rows, n).
+    `predictions` holds `row` (rows,), the target by its name (rows, ...), and `outputs` (rows, n).
 
     Raises:
         DataError: the file is no TFLite model, or the test split is empty.
@@ -51,7 +51,8 @@ def evaluate(
         scores.write_tables(truth, own, target.facts, params, folder)
         write_json(metrics_file, {**facts, **measured, **sizes(tflite)})
         with array_file.open("wb") as file:  # a path would be given the suffix .npz
-            arrays = {"row": target.column("test", "row").all(), target.target: truth, "outputs": own}
+            kept = truth.astype(np.str_) if truth.dtype == object else truth  # objects would be pickled
+            arrays = {"row": target.column("test", "row").all(), target.target: kept, "outputs": own}
             np.savez(file, **arrays)  # type: ignore[arg-type]
     primary = measured["scores"][scores.PRIMARY]["value"]
     say(f"[100%] evaluate: {tflite.stem} {scores.PRIMARY} {primary:.4f} on {len(truth)} rows")

@@ -44,9 +44,9 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         _require_few(bad, len(kept) + len(bad), params.max_bad_fraction)
         _write_quarantine(folder / "quarantine.csv", bad)
         described = attributes.read(raw / "files" / params.attributes, rows.sources) if params.attributes else {}
-        assigned = splits.assign(rows.digests[kept], strata[kept], rows.given[kept], params.split)
-        parts = {name: kept[assigned == name] for name in SPLITS}
-        facts = _write_columns(params, module, promised, folder, rows, parts, described)
+        arranged = module.arranged(rows.take(kept, module.STRATA), rows.digests[kept], rows.given[kept], params.split)
+        parts = {name: kept[arranged.splits == name] for name in SPLITS}
+        facts = _write_columns(params, module, promised, folder, rows.joined(kept, arranged.columns), parts, described)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
         quarantined = dict(sorted(Counter(_kind_of(row) for row in bad).items()))
         write_json(folder / columns.DATASET, {"kind": kind, **facts, "quarantined": quarantined, **origin})

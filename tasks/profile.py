@@ -1,6 +1,7 @@
 """Latency, memory and operators of the exported file: `dvc repro profile@int8`. Its bytes differ between equal runs."""
 
 import platform
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tasks.device.operators import operators, written_types
 from tasks.device.running import ExportedFile
 
 
-def profile(params: Profile, *, tflite: Path, float32: Path, data: Path, report: Path) -> None:
+def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Path, report: Path) -> None:
     """Time the file and the float32 file in turn, on one pinned thread; it should run alone on its machine.
 
     Raises:
@@ -24,19 +25,21 @@ def profile(params: Profile, *, tflite: Path, float32: Path, data: Path, report:
     """
     target = columns.load(data)
     inputs = {name: target.column("test", name).take(np.array([0])) for name in target.inputs}
+    once = import_module(f"tasks.kinds.{kind}.answering").once
     before = resident_bytes()
-    file = ExportedFile(tflite, threads=1)
-    file.outputs(inputs)
+    call = once(tflite, inputs)
+    call()
     kept = resident_bytes() - before
-    own, reference = in_turn([file, ExportedFile(float32, threads=1)], inputs, params.warm_up_runs, params.runs)
+    own, reference = in_turn([call, once(float32, inputs)], params.warm_up_runs, params.runs)
+    interpreter = ExportedFile(tflite, threads=1).interpreter
     measured = {
         "latency_us": summary(own),
         "float32_latency_us": summary(reference),
         "times_float32": float(np.median(own) / np.median(reference)),
         "runs": params.runs,
-        "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(file.interpreter)},
-        "operators": operators(file.interpreter),
-        "written_types": written_types(file.interpreter),
+        "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(interpreter)},
+        "operators": operators(interpreter),
+        "written_types": written_types(interpreter),
         "machine": platform.machine(),
     }
     with replacing(report) as partial:

@@ -138,7 +138,7 @@ def _measure(candidates: Candidates, rows: Samples) -> tuple[Quality, list[Measu
     files = candidates.runnable()
     outputs = {name: file.answers(rows.x) for name, file in files.items()}
     quality = quality_of(next(iter(outputs.values())), rows.y)
-    timed = latency.in_turn(list(files.values()), {"x": rows.x[:1]}, WARM_UP_RUNS, RUNS)
+    timed = latency.in_turn([file.once({"x": rows.x}) for file in files.values()], WARM_UP_RUNS, RUNS)
     return quality, [
         Measured(
             name, quality.score(outputs[name]), quality.drop(outputs[name]),

@@ -1,14 +1,28 @@
 """Splits without leakage: every content is in one split only, and stays there when more data come."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
 
 from tasks.contracts.preprocessing import Split
-from tasks.data.records import Array
+from tasks.data.records import Array, Columns
 
 DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What follows from all rows together.
+
+    Attributes:
+        splits: the split of each row, (rows,) of str.
+        columns: what a row has from others beside its own values, such as what came before it; (rows, ...) each.
+    """
+
+    splits: Array
+    columns: Columns = field(default_factory=dict)
 
 
 def content_digests(rows: Array) -> Array:

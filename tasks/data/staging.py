@@ -1,12 +1,20 @@
 """Rows between cleaning and splitting: their values on disk, so that memory does not grow with them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Protocol
 
 import numpy as np
 
 from tasks.data.records import Array, Chunk, Columns
+
+
+class Values(Protocol):
+    """The values of one column."""
+
+    def take(self, rows: Array) -> Array:
+        """Return those of the given rows."""
 
 
 @dataclass(frozen=True)
@@ -14,13 +22,13 @@ class Rows:
     """All good rows, in the order of reading.
 
     Attributes:
-        values: of each column, on disk.
+        values: of each column; those that were read lie on disk.
         digests: of the contents, (rows,) of void.
         given: the split that the source puts each row in, (rows,) of str, empty where it says none.
         sources: where each row came from, (rows,) of str.
     """
 
-    values: "dict[str, Fixed | Texts]"
+    values: dict[str, Values]
     digests: Array
     given: Array
     sources: Array
@@ -28,6 +36,10 @@ class Rows:
     def take(self, rows: Array, names: tuple[str, ...] | None = None) -> Columns:
         """Return the given rows of all columns, or of some."""
         return {name: values.take(rows) for name, values in self.values.items() if names is None or name in names}
+
+    def joined(self, rows: Array, columns: Columns) -> "Rows":
+        """Return the same rows with more columns, which are known of the given rows, in ascending order, alone."""
+        return replace(self, values={**self.values, **{name: Known(rows, each) for name, each in columns.items()}})
 
 
 class Staging:
@@ -57,7 +69,20 @@ class Staging:
         if not self._digests:
             return None
         digests, given, sources = map(np.concatenate, (self._digests, self._given, self._sources))
-        return Rows(self._values, digests, given, sources)
+        return Rows({**self._values}, digests, given, sources)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Values, (rows, ...), of some rows."""
+
+    rows: Array
+    values: Array
+
+    def take(self, rows: Array) -> Array:
+        """Return those of the given rows."""
+        taken: Array = self.values[np.searchsorted(self.rows, rows)]
+        return taken
 
 
 class Fixed:

@@ -2,13 +2,13 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from tasks.data.records import Array, Columns
-from tasks.device.running import ExportedFile
+from tasks.data.records import Array
 
 
 @contextmanager
@@ -25,26 +25,23 @@ def pinned() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def in_turn(files: list[ExportedFile], inputs: Columns | list[Columns], warm_up_runs: int, runs: int) -> list[Array]:
-    """Time single-row inferences of the files in turn, so that a change of the machine's speed hits all of them.
+def in_turn(calls: list[Callable[[], Any]], warm_up_runs: int, runs: int) -> list[Array]:
+    """Time calls in turn, so that a change of the machine's speed hits all of them.
 
     Args:
-        files: loaded with one thread.
-        inputs: raw rows by name, of which the first is fed; or those of each file.
-        warm_up_runs: of each file, not counted.
-        runs: of each file.
+        calls: each answers one row, with one thread; see `ExportedFile.once`.
+        warm_up_runs: of each call, not counted.
+        runs: of each call.
 
     Returns:
-        Nanoseconds, (runs,) of int64, for each file. Setting the input and reading the output are not counted.
+        Nanoseconds, (runs,) of int64, for each call.
     """
-    for file, fed in zip(files, inputs if isinstance(inputs, list) else [inputs] * len(files), strict=True):
-        file.load(fed, 0)
-    taken = np.empty((len(files), runs), np.int64)
+    taken = np.empty((len(calls), runs), np.int64)
     with pinned():
         for run in range(-warm_up_runs, runs):
-            for index, file in enumerate(files):
+            for index, call in enumerate(calls):
                 started = time.perf_counter_ns()
-                file.interpreter.invoke()
+                call()
                 if run >= 0:
                     taken[index, run] = time.perf_counter_ns() - started
     return list(taken)

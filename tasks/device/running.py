@@ -1,6 +1,6 @@
 """Running the exported file as a device does: raw values in, one row at a time, on LiteRT."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,12 @@ class ExportedFile:
         by_index = {detail["index"]: detail for detail in details}
         return {name: by_index[index] for name, index in signature.items()}
 
-    def load(self, inputs: Columns, row: int) -> None:
-        """Give the file one row of its inputs, by name, as they are stored."""
+    def once(self, inputs: Columns) -> Callable[[], None]:
+        """Give the file the first row of its inputs, by name; return what runs it, and neither sets nor reads."""
         for name, details in self.inputs(inputs).items():
-            self.interpreter.set_tensor(details["index"], self.feed(inputs[name][row : row + 1], details))
+            self.interpreter.set_tensor(details["index"], self.feed(inputs[name][:1], details))
+        run: Callable[[], None] = self.interpreter.invoke
+        return run
 
     def outputs(self, inputs: Columns) -> Array:
         """Return the outputs for rows of inputs by name, one row at a time: (rows, n) of float32.

@@ -63,6 +63,7 @@ def test_the_summary_is_median_p95_and_mad_in_microseconds() -> None:
 
 def test_files_are_timed_in_turn_as_often_as_asked_for(tiny_line: Path) -> None:
     files = [ExportedFile(tiny_line / f"models/tflite/{name}.tflite", 1) for name in ("int8", "float32")]
-    taken = in_turn(files, {"image": np.zeros((1, 16, 16, 1), np.uint8)}, warm_up_runs=3, runs=7)
+    image = {"image": np.zeros((1, 16, 16, 1), np.uint8)}
+    taken = in_turn([file.once(image) for file in files], warm_up_runs=3, runs=7)
     assert [len(times) for times in taken] == [7, 7] and all((times > 0).all() for times in taken)
     assert all(math.isfinite(value) for value in summary(taken[0]).values())

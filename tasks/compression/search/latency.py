@@ -15,7 +15,7 @@ def latency_us(task: Task, params: Profile) -> float:
     data = columns.load(task.data)
     image = data.column("validation", "image").take(np.array([0]))
     (nanoseconds,) = in_turn(
-        [ExportedFile(file_of(task, data), threads=1)], {"image": image}, params.warm_up_runs, params.runs
+        [ExportedFile(file_of(task, data), threads=1).once({"image": image})], params.warm_up_runs, params.runs
     )
     return float(np.median(nanoseconds)) / 1000
 

@@ -9,13 +9,14 @@ from PIL import Image
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
+from tasks.contracts.preprocessing import Split
 from tasks.contracts.section import Section
 from tasks.data import classes
 from tasks.data.columns import moments
 from tasks.data.images import UNREADABLE, decode
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.schema import Range
-from tasks.data.splits import content_digests
+from tasks.data.splits import Arranged, assign, content_digests
 from tasks.kinds.image_classification.settings import Preprocess
 
 STRATA, TARGET = ("label",), "label"
@@ -113,6 +114,11 @@ def contents(chunk: Chunk) -> Array:
 def strata(columns: Columns) -> Array:
     """Return what a split takes its fractions of: the classes, (rows,) of str."""
     return columns["label"].astype(np.str_)
+
+
+def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
+    """Divide rows into splits by their contents; no row has anything from another."""
+    return Arranged(assign(digests, strata(columns), given, split))
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:

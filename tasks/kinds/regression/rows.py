@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.errors import DataError
+from tasks.contracts.preprocessing import Split
 from tasks.contracts.tables import Tables
 from tasks.data import table_features
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.schema import Range
-from tasks.data.splits import text_digests
+from tasks.data.splits import Arranged, assign, text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
 from tasks.data.tables import RECORD, TableSchema, divided, number, ranges, require_believed
 
@@ -21,6 +22,7 @@ __all__ = [
     "TARGET",
     "Encoder",
     "Schema",
+    "arranged",
     "contents",
     "fitted",
     "good_rows",
@@ -87,6 +89,11 @@ def contents(chunk: Chunk) -> Array:
 def strata(columns: Columns) -> Array:
     """Return one stratum for all rows, (rows,)."""
     return np.zeros(len(columns[TARGET]), np.int8)
+
+
+def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
+    """Divide rows into splits by their contents; no row has anything from another."""
+    return Arranged(assign(digests, strata(columns), given, split))
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tasks.contracts.preprocessing import Split
 from tasks.contracts.tables import Tables
 from tasks.data import classes, table_features
 from tasks.data.records import Array, BadRow, Chunk, Columns
-from tasks.data.splits import text_digests
+from tasks.data.splits import Arranged, assign, text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
 from tasks.data.tables import RECORD, TableSchema, divided, objects, ranges
 
@@ -19,6 +20,7 @@ __all__ = [
     "TARGET",
     "Encoder",
     "Schema",
+    "arranged",
     "contents",
     "fitted",
     "good_rows",
@@ -77,6 +79,11 @@ def contents(chunk: Chunk) -> Array:
 def strata(columns: Columns) -> Array:
     """Return what a split takes its fractions of: the classes, (rows,) of str."""
     return columns[TARGET].astype(np.str_)
+
+
+def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
+    """Divide rows into splits by their contents; no row has anything from another."""
+    return Arranged(assign(digests, strata(columns), given, split))
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:
