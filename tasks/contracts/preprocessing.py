@@ -36,3 +36,8 @@ class Preprocess(Section):
     attributes: str | None
     max_bad_fraction: Fraction
     shard_rows: Positive
+
+    @property
+    def shipped(self) -> tuple[str, ...]:
+        """Raw files that hold no rows and lie in the assets when `fitted` of the kind is called, which takes them."""
+        return ()

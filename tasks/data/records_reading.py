@@ -22,13 +22,13 @@ Numbered = tuple[int, Cells | BadRow]  # a row with the number of its first line
 
 
 def files_of(folder: Path, params: Records, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files of a format, in the order of their names; not the one of `params.attributes`.
+    """Return the files of a format, in the order of their names; not those that lie beside the rows.
 
     Raises:
         DataError: there is none.
     """
-    beside = folder / (params.attributes or "")
-    found = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(suffixes) and path != beside)
+    beside = {folder / name for name in (params.attributes, *params.shipped) if name}
+    found = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(suffixes) and path not in beside)
     if not found:
         names = sorted(path.name for path in folder.rglob("*") if path.is_file())
         raise DataError(

@@ -5,6 +5,7 @@ from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
 from tasks.data.records import Array
 
+NONE = 0  # the number of no item, and of an unknown one
 
 class Ranking:
     """A recommender's metrics; see `tasks.metrics.compared.Metrics`.
@@ -40,3 +41,30 @@ class Ranking:
         hit = place < self._k
         means = (np.stack([hit, hit / np.log2(place + 2)]).astype(np.float32) @ counts) / counts.sum(axis=0)
         return dict(zip(self._names, means, strict=True))
+
+
+def listed(scores: Array, k: int) -> Array:
+    """Return the numbers, from 1, of each row's k best items, (rows, k) of int32, the best first, equal ones in order.
+
+    Args:
+        scores: (rows, items); minus infinity is never listed.
+        k: how many; where there are fewer the rest is 0.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    found = np.full((len(scores), k), NONE, np.int32)
+    found[:, : order.shape[1]] = np.where(np.isneginf(np.take_along_axis(scores, order, axis=1)), NONE, order + 1)
+    return found
+
+
+def gains(items: Array, lists: Array) -> Array:
+    """Return what lists are worth to rows with one right item each, (rows,): 1 where it is first, 0 where it is absent.
+
+    Summed up it is the NDCG (Järvelin and Kekäläinen 2002) against all items: with one right item the best is 1.
+
+    Args:
+        items: numbers of the right items, (rows,); an unknown one, 0, is never found.
+        lists: numbers of items, (rows, k), the best first.
+    """
+    right = (lists == items[:, np.newaxis]) & (items != NONE)[:, np.newaxis]
+    worth: Array = (right / np.log2(np.arange(2, lists.shape[1] + 2))).sum(axis=1)
+    return worth

@@ -1,0 +1,170 @@
+"""Ratings: what may be wrong with a row, and what was known of its user before it, which is what a model is fed."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts.errors import DataError
+from tasks.contracts.ratings import Ratings, TimeSplit
+from tasks.contracts.section import Section
+from tasks.data import classes, histories
+from tasks.data.histories import ITEM, KNOWN, PAST, PAST_RATINGS, RATING, TIME, USER, USER_NUMBER
+from tasks.data.item_index import ItemIndex, parsed, write_items
+from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.splits import Arranged, text_digests
+from tasks.data.tables import number, objects
+from tasks.kinds.recommendation.settings import Preprocess
+
+__all__ = [
+    "RAW",
+    "STRATA",
+    "TARGET",
+    "Encoder",
+    "Schema",
+    "arranged",
+    "contents",
+    "fitted",
+    "good_rows",
+    "observe",
+    "parsed",
+    "strata",
+]
+
+STRATA = (USER, ITEM, RATING, TIME)
+TARGET = "truth"  # (rows, 4): index of the item, rating, number of the user, known items in the history
+RAW = (PAST, PAST_RATINGS, ITEM)
+MAX_ID = 200  # characters
+
+
+class Schema(Section):
+    """Ratings of items by users, with a time each; new users and items may come at any time."""
+
+    kind: str
+    rating: Ratings
+
+
+def observe(chunks: Iterable[Chunk], kind: str, params: Preprocess) -> Schema:
+    """Describe the readable rows.
+
+    Raises:
+        DataError: no two ratings are different.
+    """
+    seen = {text.strip() for chunk in chunks if len(chunk) for text in chunk.columns["rating"].tolist()}
+    if len(seen) < 2:
+        raise DataError(
+            got=f"the ratings {sorted(seen)}", expected="at least two different ones",
+            do="correct preprocess.<role>.columns, or bring other data",
+        )  # fmt: skip
+    return Schema(kind=kind, rating=params.rating)
+
+
+def good_rows(chunk: Chunk, schema: Schema, params: Preprocess) -> tuple[Chunk, list[BadRow]]:
+    """Divide a chunk into its good rows and its bad ones."""
+    kept, sources, bad = list[tuple[str, str, float, float]](), list[str](), list[BadRow]()
+    roles = [chunk.columns[role].tolist() for role in params.columns] if len(chunk) else []
+    for source, *cells in zip(chunk.sources.tolist(), *roles, strict=True) if roles else ():
+        values = dict(zip(params.columns, cells, strict=True))
+        try:
+            rating = _number(values["rating"], "rating")
+            if not schema.rating.min <= rating <= schema.rating.max:
+                believed = f"expected {schema.rating.min:g} to {schema.rating.max:g}"
+                raise ValueError(f"out of range: {rating:g} in rating, {believed}")
+            time = _number(values["time"], "time")
+            kept.append((_id(values["user"], "user"), _id(values["item"], "item"), rating, time))
+        except ValueError as error:
+            bad.append(BadRow(source, str(error)))
+            continue
+        sources.append(source)
+    columns: Columns = {
+        USER: objects([row[0] for row in kept]),
+        ITEM: objects([row[1] for row in kept]),
+        RATING: np.array([row[2] for row in kept], np.float32),
+        TIME: np.array([row[3] for row in kept], np.float64),
+    }
+    return Chunk(columns, np.array(sources, np.str_), chunk.given), chunk.unreadable + bad
+
+
+def contents(chunk: Chunk) -> Array:
+    """Return a digest of each row's user and item, (rows,) of void: of a pair that was rated twice the first counts."""
+    pairs = zip(chunk.columns[USER].tolist(), chunk.columns[ITEM].tolist(), strict=True)
+    return text_digests(f"{user} {item}" for user, item in pairs)  # ids have no spaces
+
+
+def strata(columns: Columns) -> Array:
+    """Return one stratum for all rows, (rows,)."""
+    return np.zeros(len(columns[RATING]), np.int8)
+
+
+def arranged(columns: Columns, digests: Array, given: Array, split: TimeSplit) -> Arranged:
+    """Divide each user's rows by time, and add to each row what its user had rated before; see `histories.past`."""
+    return Arranged(*histories.past(columns, split.validation, split.test, split.min_ratings, split.history))
+
+
+def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
+    """Find out which items are known: those that enough training rows rate.
+
+    Raises:
+        DataError: fewer than two items are, or the file of titles cannot be read.
+    """
+    counts, total, rows = dict[str, int](), 0.0, 0
+    for columns in train():
+        rows, total = rows + len(columns[RATING]), total + float(columns[RATING].sum(dtype=np.float64))
+        for item in columns[ITEM].tolist():
+            counts[item] = counts.get(item, 0) + 1
+    known = classes.in_order(item for item, count in counts.items() if count >= params.min_count)
+    rating = {"min": schema.rating.min, "max": schema.rating.max, "mean": float(np.float32(total / max(rows, 1)))}
+    length = params.split.history
+    write_items(assets, known, rating, length, params.items)
+    return {
+        "classes": known,
+        "inputs": {
+            "history": {"shape": [length], "dtype": "int32"},
+            "history_ratings": {"shape": [length], "dtype": "float32"},
+            "item": {"shape": [1], "dtype": "int32"},
+        },
+        "rating": rating,
+        "unknown_items": len(counts) - len(known),
+    }
+
+
+class Encoder:
+    """Good rows as columns on disk. No column says who the user is: their numbers only say which rows are one's."""
+
+    def __init__(self, assets: Path) -> None:
+        self._index = ItemIndex(assets)
+
+    def encoded(self, columns: Columns) -> Columns:
+        """Return the inputs, what they were made of, and `truth`, (rows, 4) of float32, where it is known.
+
+        `history` is (rows, length) of int32, the newest item last, 0 where there is none or an unknown one;
+        `history_ratings` (rows, length) of float32, 0 where there is none; `item` (rows, 1) of int32.
+        """
+        history, ratings = self._index.histories(columns[PAST], columns[PAST_RATINGS])
+        item = self._index.of(columns[ITEM])[:, np.newaxis]
+        found = {"history": history, "history_ratings": ratings, "item": item, **{name: columns[name] for name in RAW}}
+        if RATING in columns:
+            truth = [item[:, 0], columns[RATING], columns[USER_NUMBER], (history > 0).sum(axis=1)]
+            found[TARGET] = np.stack(truth, axis=1).astype(np.float32)
+        return found
+
+
+def _number(text: str, role: str) -> float:
+    try:
+        value = number(text)
+    except ValueError as error:
+        raise ValueError(f"{error} in {role}") from None
+    if value is None or not math.isfinite(value):
+        raise ValueError(f"missing {role}")
+    return value
+
+
+def _id(text: str, role: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError(f"missing {role}")
+    if len(stripped.split()) > 1 or ":" in stripped or len(stripped) > MAX_ID:
+        raise ValueError(f"unusable id: {text[:40]!r} in {role}, expected no space, no colon, {MAX_ID} characters")
+    return stripped

@@ -1,0 +1,106 @@
+"""The metrics of recommendations: is the next item among the ten, how high, and how far off is its rating?"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts.judging import Evaluate
+from tasks.data.records import Array
+from tasks.metrics.compared import compared
+from tasks.metrics.curves import write_rows
+from tasks.metrics.ranking import NONE, gains
+from tasks.metrics.recommended import Recommended, overlap
+from tasks.metrics.slices import asked
+
+PRIMARY, LOWER_IS_BETTER = "ndcg_at_10", False
+MAX_POINTS, BINS = 1000, 40
+FEW, MANY = 20, 50  # known items of a history
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a set of rows.
+
+    Attributes:
+        values: by metric.
+        undefined: why one is None.
+    """
+
+    values: dict[str, float | None]
+    undefined: dict[str, str] = field(default_factory=dict)
+
+
+def headline(truth: Array, outputs: Array) -> float:
+    """Return the NDCG alone."""
+    return float(gains(truth[:, 0], outputs[:, :-1]).mean())
+
+
+def measure(
+    truth: Array, own: Array, reference: Array, facts: dict[str, Any], columns: dict[str, Array], params: Evaluate
+) -> dict[str, Any]:
+    """Measure a model against a reference on the same rows.
+
+    Args:
+        truth: index of the item (0: unknown, which counts as missed), rating, user, known items in the history;
+            (rows, 4).
+        own: ten items of the model and a rating, (rows, 11).
+        reference: those of the float32 model, (rows, 11).
+        facts: of the data set; `classes` are the items.
+        columns: what the slices ask for, (rows,) each, by name.
+        params: of the stage.
+
+    Returns:
+        `scores`: see `tasks.metrics.compared.compared`, users drawn again; `undefined`: nothing;
+        `agreement_with_float32`: the mean share of the ten items that both models name; `slices`: short and long
+        histories and what is asked for, the worst first; `unknown_items`: rows whose item is unknown; `users`;
+        `coverage`: the share of all items that are recommended to anybody.
+    """
+    parts = _by_history(truth[:, 3]) | asked(columns, params.slices)
+    found = [
+        _sliced(name, truth[part], own[part], reference[part], params) for name, part in parts.items() if part.any()
+    ]
+    named = np.unique(own[:, :-1])
+    return {
+        "scores": compared(Recommended(truth, own), Recommended(truth, reference), params),
+        "undefined": {},
+        "agreement_with_float32": overlap(own[:, :-1], reference[:, :-1]),
+        "slices": sorted(found, key=lambda one: (one[PRIMARY], one["slice"])),
+        "unknown_items": int((truth[:, 0] == NONE).sum()),
+        "users": len(np.unique(truth[:, 2])),
+        "coverage": float((named != NONE).sum() / len(facts["classes"])),
+    }
+
+
+def write_tables(truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    """Write what plots are made of: predicted beside actual ratings, thinned, errors, and the places of the items."""
+    chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
+    write_rows(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen, 1], own[chosen, -1], strict=True))
+    counts, edges = np.histogram(own[:, -1].astype(np.float64) - truth[:, 1], bins=BINS)
+    write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+    right = (own[:, :-1] == truth[:, :1]) & (truth[:, :1] != NONE)
+    write_rows(folder / "places.csv", ("place", "rows"), enumerate(right.sum(axis=0), start=1))
+
+
+def scored(truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scores:
+    """Compute every metric without intervals."""
+    return Scores(Recommended(truth, outputs).values())
+
+
+def _by_history(known: Array) -> dict[str, Array]:
+    return {
+        f"known items in the history < {FEW}": known < FEW,
+        f"known items in the history {FEW} to {MANY}": (known >= FEW) & (known < MANY),
+        f"known items in the history >= {MANY}": known >= MANY,
+    }
+
+
+def _sliced(name: str, truth: Array, own: Array, reference: Array, params: Evaluate) -> dict[str, Any]:
+    score = compared(Recommended(truth, own), Recommended(truth, reference), params)[PRIMARY]
+    return {
+        "slice": name,
+        "rows": len(truth),
+        PRIMARY: score["value"],
+        **{key: score[key] for key in ("interval", "drop", "drop_interval")},
+    }
