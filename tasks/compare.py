@@ -26,8 +26,10 @@ from tasks.device.latency import in_turn
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
 from tasks.reporting.page.champion import page
 from tasks.reporting.results import markdown_table
+from tasks.reporting.words import shortened
 
 DATA, REPORTS = Path("data/ready/target"), Path("reports/compare")
+SHOWN = 300  # characters of the names of classes
 
 
 def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, reports: Path = REPORTS) -> None:
@@ -72,7 +74,7 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
 def _require_same_classes(told: dict[str, str]) -> None:
     if len(set(told.values())) > 1:
         raise DataError(
-            got=f"kinds or classes: {'; '.join(f'{role}: {names}' for role, names in told.items())}",
+            got="kinds or classes: " + "; ".join(f"{role}: {shortened(names, SHOWN)}" for role, names in told.items()),
             expected="the same in the same order",
             do="models of other classes cannot be compared by numbers: publish the new one by hand",
         )

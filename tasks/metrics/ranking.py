@@ -7,6 +7,7 @@ from tasks.data.records import Array
 
 NONE = 0  # the number of no item, and of an unknown one
 
+
 class Ranking:
     """A recommender's metrics; see `tasks.metrics.compared.Metrics`.
 

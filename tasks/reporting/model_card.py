@@ -10,6 +10,7 @@ from tasks.reporting.results import markdown_table, results
 from tasks.reporting.words import FLOAT32
 
 PER_CLASS = ("precision", "recall", "f1", "roc_auc", "average_precision")
+MAX_NAMED = 100  # classes
 
 
 def model_card(found: Findings) -> str:
@@ -55,8 +56,9 @@ def _data(found: Findings) -> str:
         rows = (f"{rows_of(dataset, split):,}" for split in ("train", "validation", "test"))
         table.append((role, *rows, f"{sum(dataset['quarantined'].values()):,}", f"`{version(found, role)}`"))
         reasons += [f"{_text(reason)} in {role} ({count:,})" for reason, count in dataset["quarantined"].items()]
-    classes = ", ".join(_text(name) for name in found.datasets["target"].get("classes", []))
-    told = f"Classes: {classes}. " if classes else ""
+    names = found.datasets["target"].get("classes", [])
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    told = f"Classes: {', '.join(_text(name) for name in names[:MAX_NAMED])}{more}. " if names else ""
     return (
         f"{_table(table)}\n\nThe version is the beginning of the SHA-256 of `dataset.json`. {told}"
         f"Rows left out: {', '.join(reasons) or 'none'}."

@@ -8,6 +8,7 @@ from typing import Any
 UNDEFINED = "undefined"
 FLOAT32 = "float32"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
+AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
@@ -57,6 +58,12 @@ def metric(name: str) -> Metric:
         return METRICS[name]
     if found := TOP_K.fullmatch(name):
         return Metric(f"Top-{found[1]} accuracy", f"the right class is among the {found[1]} likeliest", is_share=True)
+    if found := AT_K.fullmatch(name):
+        if found[1] == "ndcg":
+            return Metric(
+                f"NDCG@{found[2]}", f"how high the right item is among {found[2]}; 1 is first", is_share=False
+            )
+        return Metric(f"Hit rate@{found[2]}", f"rows whose item is among the {found[2]} that are named", is_share=True)
     if (found := AVERAGED.fullmatch(name)) and found[1] in METRICS:
         (short, told), base = AVERAGES[found[2]], METRICS[found[1]]
         return Metric(f"{base.title}, {short}", f"{base.told}; {told}", base.is_share)

@@ -11,7 +11,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.ratings import Ratings, TimeSplit
 from tasks.contracts.section import Section
 from tasks.data import classes, histories
-from tasks.data.histories import ITEM, KNOWN, PAST, PAST_RATINGS, RATING, TIME, USER, USER_NUMBER
+from tasks.data.histories import ITEM, PAST, PAST_RATINGS, RATING, TIME, USER, USER_NUMBER
 from tasks.data.item_index import ItemIndex, parsed, write_items
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.splits import Arranged, text_digests

@@ -35,7 +35,9 @@ def build(params: Train, facts: Facts) -> Any:
     ratings = layers.Input((length,), name="history_ratings")
     item = layers.Input((1,), dtype="int32", name="item")
     rating = facts.data["rating"]
-    is_rated = layers.ReLU(max_value=1.0, name="is_rated")(layers.Rescaling(1 / rating["min"], name="in_least")(ratings))
+    is_rated = layers.ReLU(max_value=1.0, name="is_rated")(
+        layers.Rescaling(1 / rating["min"], name="in_least")(ratings)
+    )
     above = layers.Multiply(name="above")([is_rated, layers.Rescaling(1.0, -rating["mean"], name="less_mean")(ratings)])
     items = len(facts.classes) + 1
     user = _user(history, above, items, params)
@@ -69,9 +71,7 @@ def _rating(history: Any, is_rated: Any, above: Any, item: Any, items: int, mean
     length, width = history.shape[1], params.rating_width
     vectors = layers.Embedding(items, width, name="rated_items")
     biases = layers.Embedding(items, 1, embeddings_initializer="zeros", name="item_biases")
-    expected = layers.Multiply(name="expected")(
-        [is_rated, layers.Reshape((length,), name="biases")(biases(history))]
-    )
+    expected = layers.Multiply(name="expected")([is_rated, layers.Reshape((length,), name="biases")(biases(history))])
     surplus = layers.Reshape((length, 1), name="surplus")(layers.Subtract(name="less_expected")([above, expected]))
     keys = vectors(history)
     alike = layers.Dot((2, 2), name="alike")([keys, vectors(item)])
@@ -95,9 +95,7 @@ def _averaged(weights: Any, counts: Any, values: Any, length: int, name: str, dr
     """
     hidden = layers.Rescaling(FAR, -FAR, name=f"{name}_hidden")(counts)
     logits = layers.Reshape((length, 1), name=f"{name}_logits")(layers.Add(name=f"{name}_counted")([weights, hidden]))
-    shares = layers.Softmax(axis=1, name=f"{name}_shares")(
-        layers.ZeroPadding1D((1, 0), name=f"{name}_or_none")(logits)
-    )
+    shares = layers.Softmax(axis=1, name=f"{name}_shares")(layers.ZeroPadding1D((1, 0), name=f"{name}_or_none")(logits))
     shares = layers.Dropout(dropout, seed=0, name=f"{name}_shares_dropout")(shares)
     padded = layers.ZeroPadding1D((1, 0), name=f"{name}_values")(values)
     return layers.Dot((1, 1), name=f"{name}_mean")([shares, padded])
