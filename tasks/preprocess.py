@@ -3,7 +3,7 @@
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         DataError: a raw file is damaged, more than `max_bad_fraction` of the rows are bad, or a class has no rows.
     """
     require_intact(raw)
+    _require_beside(raw / "files", params.shipped)
     module = import_module(f"tasks.kinds.{kind}.rows")
     promised = schemas.load(schema, module.Schema)
     if promised.kind != kind:
@@ -72,6 +73,16 @@ def require_intact(raw: Path) -> None:
         )
 
 
+def _require_beside(folder: Path, names: Iterable[str]) -> None:
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        found = ", ".join(sorted(path.name for path in folder.iterdir()))
+        raise DataError(
+            got=f"no {', '.join(missing)} beside the rows, but {found}",
+            expected="the file that preprocess.<role> names",
+            do="ingest a folder or an archive that holds it, or correct the name",
+        )
+
+
 def _clean(params: Preprocess, module: Any, raw: Path, promised: Any, folder: Path) -> tuple[Rows, list[BadRow]]:
     reader = import_module(f"tasks.data.formats.{params.format}")
     staging, bad = Staging(folder), list[BadRow]()
@@ -113,7 +124,7 @@ def _write_columns(
     assets = folder / columns.ASSETS
     assets.mkdir()
     for name in params.shipped:
-        _ship(raw / "files" / name, assets)
+        shutil.copyfile(raw / "files" / name, assets / name)
 
     def shards(split: SplitName) -> Iterator[Array]:
         for start in range(0, len(parts[split]), params.shard_rows):
@@ -143,16 +154,6 @@ def _write_columns(
         "assets": sha256_tree(assets),
         "splits": written,
     }
-
-
-def _ship(file: Path, assets: Path) -> None:
-    if not file.is_file():
-        names = ", ".join(sorted(path.name for path in file.parent.iterdir()))
-        raise DataError(
-            got=f"no {file.name} beside the rows: {names}", expected="the file that preprocess.<role> names",
-            do="ingest a folder or archive that holds it, or correct the name",
-        )  # fmt: skip
-    shutil.copyfile(file, assets / file.name)
 
 
 def _write_quarantine(path: Path, bad: list[BadRow]) -> None:

@@ -17,10 +17,15 @@ def in_order(names: Iterable[str]) -> list[str]:
     Raises:
         DataError: there are fewer than two.
     """
-    found = sorted(set(names), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    found = sorted(set(names), key=place_of)
     if len(found) < 2:
         raise DataError(got=f"classes {found}", expected="at least two", do="correct ingest or its format")
     return found
+
+
+def place_of(name: str) -> tuple[bool, int, str]:
+    """Return what names are sorted by."""
+    return not name.isdigit(), int(name) if name.isdigit() else 0, name
 
 
 def require_rows(labels: Iterator[Array], classes: list[str]) -> None:

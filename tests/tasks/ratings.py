@@ -28,7 +28,7 @@ def ratings(users: int) -> list[str]:
 def roles(**changes: Any) -> dict[str, Any]:
     """A section preprocess.<role> for them, changed."""
     found: dict[str, Any] = yaml("presets/movielens.yaml")["preprocess"]["base"] | {"min_count": 3, "shard_rows": 700}
-    found["split"] = {"validation": 0.1, "test": 0.2, "seed": 0, "min_ratings": 25, "history": LENGTH}
+    found["split"] = {"validation": 0.1, "test": 0.2, "seed": 0, "min_ratings": 30, "history": LENGTH}
     return found | changes
 
 

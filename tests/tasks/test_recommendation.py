@@ -84,7 +84,7 @@ def test_each_users_last_ratings_are_measured_on(data: columns.Dataset) -> None:
         for split in ("train", "validation", "test")
     }
     users = {user for user, *_ in rated}
-    few = {user for user in users if sum(who == user for who, *_ in rated) < 25}
+    few = {user for user in users if sum(who == user for who, *_ in rated) < 30}
     assert few and few < users
     for user in users:
         times = {
@@ -134,7 +134,7 @@ def test_bad_rows_are_named_with_their_lines_and_reasons(tmp_path: Path) -> None
         "1,1,4.0,964982703", "1,2,9,964982704", "1,2,good,964982704", ",2,3,964982704", "1, ,3,964982704",
         "1,a b,3,964982704", "1,a:b,3,964982704", "1,2,3,yesterday", "1,2,3,", "1,2,,964982704", "1,2,3",
     ]  # fmt: skip
-    ratings.ready(tmp_path, lines + wrong, max_bad_fraction=0.1)
+    ratings.ready(tmp_path, lines + wrong, max_bad_fraction=0.1, min_count=1)
     said = [
         one.split(",", 1)[0].split(":")[1] + one.split(",", 1)[1].replace('"', "").split(":")[0].rjust(30)
         for one in (tmp_path / "ready/quarantine.csv").read_text().splitlines()[1:]
@@ -167,7 +167,10 @@ def test_a_file_of_titles_that_is_not_there_or_lacks_a_column_is_refused(tmp_pat
     with pytest.raises(DataError, match=r"no films\.csv"):
         ratings.ready(tmp_path / "a", lines, items={"file": "films.csv", "id": "movieId", "title": "title"})
     with pytest.raises(DataError, match="the columns movieId and name"):
-        ratings.ready(tmp_path / "b", lines, items={"file": "movies.csv", "id": "movieId", "title": "name"})
+        wrong = {"file": "movies.csv", "id": "movieId", "title": "name"}
+        ratings.ready(tmp_path / "b", lines, items=wrong, min_count=1)
+    with pytest.raises(DataError, match="0 items with min_count: 9"):
+        ratings.ready(tmp_path / "c", lines, min_count=9)
 
 
 def test_ratings_that_are_all_equal_are_refused() -> None:

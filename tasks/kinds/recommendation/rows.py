@@ -37,6 +37,7 @@ STRATA = (USER, ITEM, RATING, TIME)
 TARGET = "truth"  # (rows, 4): index of the item, rating, number of the user, known items in the history
 RAW = (PAST, PAST_RATINGS, ITEM)
 MAX_ID = 200  # characters
+MIN_ITEMS = 2
 
 
 class Schema(Section):
@@ -107,14 +108,19 @@ def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Prepr
     """Find out which items are known: those that enough training rows rate.
 
     Raises:
-        DataError: fewer than two items are, or the file of titles cannot be read.
+        DataError: fewer than two are, or the file of titles cannot be read.
     """
     counts, total, rows = dict[str, int](), 0.0, 0
     for columns in train():
         rows, total = rows + len(columns[RATING]), total + float(columns[RATING].sum(dtype=np.float64))
         for item in columns[ITEM].tolist():
             counts[item] = counts.get(item, 0) + 1
-    known = classes.in_order(item for item, count in counts.items() if count >= params.min_count)
+    known = sorted((item for item, count in counts.items() if count >= params.min_count), key=classes.place_of)
+    if len(known) < MIN_ITEMS:
+        raise DataError(
+            got=f"{len(known)} items with min_count: {params.min_count} training rows or more, of {len(counts)}",
+            expected=f"at least {MIN_ITEMS}", do="lower preprocess.<role>.min_count, or bring more ratings",
+        )  # fmt: skip
     rating = {"min": schema.rating.min, "max": schema.rating.max, "mean": float(np.float32(total / max(rows, 1)))}
     length = params.split.history
     write_items(assets, known, rating, length, params.items)
