@@ -10,14 +10,26 @@ from sklearn.decomposition import TruncatedSVD
 from tasks.contracts.judging import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns, SplitName
-from tasks.metrics.ranking import gains, listed
+from tasks.metrics.ranking import listed
 from tasks.metrics.simple_methods import chosen_rows
 
 TEN, TUNED_ON = 10, 2000  # validation rows
-FACTORS, POWERS, SHRINKS = (20, 40, 80, 150), (0.0, 0.25, 0.5), (0.0, 10.0, 50.0)
-WINDOWS = ((1.0, 0), (1.0, 20), (1.0, 10), (1.0, 5), (0.9, 0), (0.7, 0))  # what an item's age takes; the newest, 0: all
+FACTORS, POWERS, SHRINKS = (20, 40, 80, 150), (-0.25, 0.0, 0.25, 0.5), (0.0, 3.0, 10.0, 50.0)
+WINDOWS = (
+    (1.0, 0),
+    (1.0, 20),
+    (1.0, 10),
+    (1.0, 5),
+    (1.0, 3),
+    (1.0, 2),
+    (1.0, 1),
+    (0.9, 0),
+    (0.8, 0),
+    (0.6, 0),
+)  # what an item's age takes; the newest, 0: all
 DAMPINGS = (1.0, 3.0, 10.0, 30.0)
 BLOCK = 1000
+POPULAR = 1e-6  # of a score, for the most popular item: decides where a history says nothing
 
 Score = Callable[[Columns], Array]
 
@@ -36,13 +48,16 @@ def baselines(target: Dataset, params: Baseline) -> dict[str, Array]:
     counts = _user_items(train, len(target.classes))
     popularity = np.asarray(counts.sum(axis=0), np.float64).ravel()
     rated = _Ratings(train, tuned)
+    liked = POPULAR * popularity / popularity.max()
     chosen: dict[str, tuple[Score, Callable[[Columns], Array]]] = {
         "popularity": (lambda rows: np.tile(popularity, (len(rows["item"]), 1)), rated.mean),
-        "matrix_factorisation": (_best(_factorised(counts, popularity), tuned), rated.biases),
-        "item_neighbours": (_best(_neighbours(counts), tuned), rated.of_user),
+        "matrix_factorisation": (_best(_factorised(counts, popularity), liked, tuned), rated.biases),
+        "item_neighbours": (_best(_neighbours(counts), liked, tuned), rated.of_user),
     }
     return {
-        name: np.concatenate([np.column_stack([_listed(score, part), rating(part)]) for part in _blocks(target)])
+        name: np.concatenate(
+            [np.column_stack([listed(_hidden(score(part), part), TEN), rating(part)]) for part in _blocks(target)]
+        )
         for name, (score, rating) in chosen.items()
     }
 
@@ -69,16 +84,25 @@ def _neighbours(counts: csr_matrix) -> Iterator[Score]:
         yield lambda rows, alike=alike, window=window: _weighted(rows, len(alike), *window) @ alike  # type: ignore[misc]
 
 
-def _best(scores: Iterator[Score], tuned: Columns) -> Score:
-    """Return the setting with the greatest NDCG on validation rows, the first of equal ones."""
-    return max(scores, key=lambda score: gains(tuned["truth"][:, 0], _listed(score, tuned)).sum())
+def _best(scores: Iterator[Score], liked: Array, tuned: Columns) -> Score:
+    """Return the setting with the greatest NDCG on validation rows; `liked`, (items,), decides what scores do not."""
+    known = tuned["item"][:, 0] > 0
+
+    def worth(score: Score) -> float:
+        scores = _hidden(score(tuned), tuned)
+        own = np.take_along_axis(scores, np.maximum(tuned["item"], 1) - 1, axis=1)
+        place = (scores >= own).sum(axis=1) - 1  # as `listed` has it, but where scores are equal
+        return float((known & (place < TEN)) @ (1 / np.log2(place + 2)))
+
+    return max(((lambda rows, score=score: score(rows) + liked) for score in scores), key=worth)
 
 
-def _listed(score: Score, rows: Columns) -> Array:
-    scores = np.array(score(rows), np.float64)
+def _hidden(scores: Array, rows: Columns) -> Array:
+    """Return scores without those of the history's items."""
+    scores = np.array(scores, np.float32)
     row, place = np.nonzero(rows["history"])
     scores[row, rows["history"][row, place] - 1] = -np.inf
-    return listed(scores, TEN)
+    return scores
 
 
 def _weighted(rows: Columns, items: int, decay: float, window: int) -> csr_matrix:

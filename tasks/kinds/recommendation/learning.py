@@ -18,6 +18,7 @@ INPUTS, TARGET, WATCHED = ("history", "history_ratings", "item"), "truth", "amon
 PRECISIONS = ("float32", "dynamic")
 HIDDEN = -1e9  # is added to the score of an item that was rated already
 TEN = 10
+SMOOTHING = 0.1  # of the next item's probability goes to all items (Szegedy and others 2016)
 
 
 def augmented(columns: Columns, augment: Augment | None, random: Any) -> Columns:
@@ -96,7 +97,10 @@ def _hiding(model: Any) -> Any:
 
 
 def _surprise(truth: tf.Tensor, answers: tf.Tensor) -> tf.Tensor:
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(truth[:, 0], tf.int32), answers[:, :-1])
+    logits = answers[:, :-1]
+    own = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(truth[:, 0], tf.int32), logits)
+    of_all = tf.reduce_logsumexp(logits, axis=1) - tf.reduce_mean(logits, axis=1)
+    return (1 - SMOOTHING) * own + SMOOTHING * of_all
 
 
 def _among_ten(truth: tf.Tensor, answers: tf.Tensor) -> tf.Tensor:
