@@ -55,8 +55,11 @@ def inputs_told(found: Findings) -> str:
 
 def output_told(found: Findings) -> str:
     """Say what the output is."""
-    classes = len(found.released.get("per_class", {}))
-    return f"a probability for each of the {classes} lines of assets/labels.txt" if classes else "the predicted value"
+    names = found.datasets["target"].get("classes")
+    if not names:
+        return "the predicted value"
+    lines = f"for each of the {len(names):,} lines of assets/labels.txt"
+    return f"a probability {lines}" if "per_class" in found.released else f"a score {lines}, then the predicted value"
 
 
 def data(found: Findings) -> Section:
