@@ -3,17 +3,21 @@
 import contextlib
 import os
 import socket
+import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts.errors import TrimlineError
+from tasks.contracts.errors import StageError, TrimlineError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.contracts.training import Fit, Speed
 
 LOG, REFUSED = "worker-{rank}.log", "refused.json"
+# What another worker's loss does not cause: to start again would end in the same place.
+FAULTS = (AttributeError, ImportError, LookupError, TypeError, ValueError)
 
 
 class Task(Section):
@@ -50,10 +54,19 @@ def work(told: dict[str, Any]) -> None:
         say(f"{task.name}: worker {rank} of {size} is process {os.getpid()} on {socket.gethostname()}")
         try:
             _fit(task, rank, size)
-        except TrimlineError as error:  # it would come again: Ray must not start the workers anew for it
-            if rank == 0:
-                with replacing(folder / REFUSED) as file:
-                    write_json(file, {"type": type(error).__name__, **vars(error)})
+        except (TrimlineError, *FAULTS) as error:
+            traceback.print_exc(file=sys.stdout)
+            refused = error if isinstance(error, TrimlineError) else _fault(error, folder / LOG.format(rank=rank))
+            with replacing(folder / REFUSED) as file:
+                write_json(file, {"type": type(refused).__name__, **vars(refused)})
+
+
+def _fault(error: Exception, log: Path) -> StageError:
+    return StageError(
+        got=f"{type(error).__name__}: {error}",
+        expected="no such failure: this is a fault of Trimline, or of the machine",
+        do=f"look at {log}, and report it with that text",
+    )
 
 
 def _fit(task: Task, rank: int, size: int) -> None:
