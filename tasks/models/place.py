@@ -87,11 +87,12 @@ class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, place: Place, data: Dataset, facts: Facts, kind: Any) -> None:
         super().__init__()
-        self._place, self._kind, self._facts = place, kind, facts
+        self._place = place
         own = np.arange(place.rank, data.rows("validation"), place.size)
         self._batches = some(data, "validation", facts, own)
         loss = kind.loss()
         self._loss = getattr(loss, "call", loss)  # of each row: a strategy forbids the mean of a loss object
+        self._metrics = kind.metrics()  # made here, outside of the strategy, whose variables cannot be updated alone
         self._forward = tf.function(self._run)
 
     def _run(self, inputs: Any) -> Any:
@@ -100,16 +101,17 @@ class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this; puts `val_loss` and the kind's metrics among the logs."""
         self.model.set_weights(self.model.get_weights())
-        metrics = self._kind.metrics()
         total, rows = 0.0, 0
+        for metric in self._metrics:
+            metric.reset_state()
         for inputs, targets in self._batches:
             answers, count = self._forward(inputs), int(targets.shape[0])
             total, rows = total + count * float(tf.reduce_mean(self._loss(targets, answers))), rows + count
-            for metric in metrics:
+            for metric in self._metrics:
                 metric.update_state(targets, answers)
         total, rows = self._summed(np.array([total, rows], np.float64)).tolist()
         found = {"val_loss": total / rows}
-        for metric in metrics:
+        for metric in self._metrics:
             for variable in metric.variables:
                 variable.assign(tf.cast(self._summed(variable.numpy()), variable.dtype))
             found[f"val_{metric.name}"] = float(metric.result())
