@@ -29,7 +29,7 @@ def relu6(inputs: Any, name: str) -> Any:
 def inverted_residual(
     inputs: Any, prefix: str, names: Mapping[str, str], *, size: int, channels: int, expansion: int, stride: int
 ) -> Any:
-    """Add an inverted residual (Sandler et al. 2018): expand, where `expansion` is over 1, filter each channel, project.
+    """Add an inverted residual (Sandler et al. 2018): expand, if `expansion` is over 1, filter, project.
 
     Args:
         inputs: (batch, height, width, channels).
