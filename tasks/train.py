@@ -24,7 +24,8 @@ def train(params: Base, compute: Compute, *, data: Path, model: Path, history: P
     """
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import History, fit
+    from tasks.models.fitting import History
+    from tasks.models.gang import fit_spread
     from tasks.models.seeding import seed
 
     base = columns.load(data)
@@ -35,7 +36,7 @@ def train(params: Base, compute: Compute, *, data: Path, model: Path, history: P
     if isinstance(params, Trained):
         seed(params.fit.seed)
         network = architecture.build(params, facts)
-        rows = fit(network, base, facts, params.fit, checkpoint, name="train")
+        rows = fit_spread(network, base, facts, params.fit, checkpoint, name="train", spread=params)
     else:
         network, facts = architecture.take(params, base, facts)
     with replacing(model) as folder, replacing(history) as file:

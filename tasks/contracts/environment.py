@@ -22,6 +22,7 @@ COMPUTING_PACKAGES = (
     "ai-edge-litert", "h5py", "mlxtend", "numpy", "pillow", "scikit-learn", "scipy",
     "tensorflow", "tensorflow-model-optimization", "tf-keras",
 )  # fmt: skip
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 PR_SET_PDEATHSIG = 1
 
 
@@ -62,14 +63,22 @@ def set_threads(threads: int, onednn: bool) -> None:
         raise RuntimeError("TensorFlow was imported before its threads were set")
     os.environ.update(
         TF_USE_LEGACY_KERAS="1",
-        OMP_NUM_THREADS=str(threads),
-        OPENBLAS_NUM_THREADS=str(threads),
-        TF_NUM_INTRAOP_THREADS=str(threads),
-        TF_NUM_INTEROP_THREADS=str(threads),
         TF_ENABLE_ONEDNN_OPTS=str(int(onednn)),
         TF_CPP_MIN_LOG_LEVEL="3",
         CUDA_MODULE_LOADING="LAZY",
+        **dict.fromkeys(THREADS, str(threads)),
     )
+
+
+def threads_set() -> int:
+    """Return what `set_threads` has set."""
+    return int(os.environ[THREADS[0]])
+
+
+def computing_variables() -> dict[str, str]:
+    """Return what `set_threads` has set, for a process elsewhere that shall compute alike."""
+    names = ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL", "CUDA_MODULE_LOADING", *THREADS)
+    return {name: os.environ[name] for name in names}
 
 
 def describe() -> dict[str, str]:

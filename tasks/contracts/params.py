@@ -9,7 +9,7 @@ from tasks.contracts.judging import Baseline, Compare, Evaluate, Release
 from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.recipes import Distillation, Recipe
 from tasks.contracts.section import Fraction, Name, Positive, Rate, Section, Seed, modules, one_of
-from tasks.contracts.training import Base, Fit
+from tasks.contracts.training import Base, Fit, Spread, require_whole_parts
 
 Role = Literal["base", "target"]
 
@@ -61,7 +61,7 @@ class DataEfficiency(Section):
         return self
 
 
-class FineTune(Section):
+class FineTune(Spread):
     """The base model adapted to the target: the head first, then deeper layers at a low rate.
 
     `bottom_rate` is the learning rate of the first layer as a fraction of the head's; between them it falls
@@ -77,6 +77,12 @@ class FineTune(Section):
     freeze_batch_norm: bool
     from_scratch_learning_rate: Rate
     data_efficiency: DataEfficiency | None
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Self:
+        deeper = {} if self.last_layers is None else {"last_layers.fit": self.last_layers.fit}
+        require_whole_parts(self, {"head": self.head, **deeper, "all_layers": self.all_layers})
+        return self
 
 
 class CrossValidate(Section):

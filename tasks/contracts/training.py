@@ -1,8 +1,8 @@
 """What every training run and every base model of `params.yaml` has."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.contracts.section import Name, Positive, Rate, Section, Seed, one_of
 
@@ -38,10 +38,48 @@ class Base(Section):
     tracked: str
 
 
-class Trained(Base):
+class Speed(Section):
+    """What a training run uses of the hardware; `precision` is that of the arithmetic, weights stay float32."""
+
+    gpus_per_worker: Annotated[int, Field(ge=0)]
+    precision: Literal["float32", "bfloat16"]
+    xla: bool
+    accumulate: Positive
+    steps_per_call: Positive
+    warm_up_steps: Annotated[int, Field(ge=0)]
+
+
+class Spread(Section):
+    """Training runs over `workers` processes; `batch_size` and `learning_rate` are of all of them together."""
+
+    workers: Positive
+    speed: Speed
+
+
+class Trained(Base, Spread):
     """A base model that is trained on the base data set."""
 
     fit: Fit
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> Self:
+        require_whole_parts(self, {"fit": self.fit})
+        return self
+
+
+def require_whole_parts(spread: Spread, runs: dict[str, Fit]) -> None:
+    """Make sure that each worker has an equal part of each batch, and each step of accumulation an equal part of that.
+
+    Raises:
+        ValueError: a batch is no multiple.
+    """
+    parts = spread.workers * spread.speed.accumulate
+    for name, fit in runs.items():
+        if fit.batch_size % parts:
+            raise ValueError(
+                f"{name}.batch_size: {fit.batch_size}, the batch of all workers together, is no multiple of "
+                f"workers x speed.accumulate = {parts}; change one of them"
+            )
 
 
 class Taken(Base):

@@ -181,10 +181,6 @@ class Dataset:
         """Open a column over all splits: training rows first, then validation, then test."""
         return Column(self._opened([shard for split in SPLITS for shard in self.facts["splits"][split]], name))
 
-    def names(self) -> list[str]:
-        """Return the names of the columns."""
-        return [name for name, column in self.facts["splits"]["train"][0].items() if isinstance(column, dict)]
-
     def chosen(self, split: SplitName, columns: Iterable[str], told: str) -> Columns:
         """Return whole columns that a person has named, (rows,) each.
 

@@ -45,6 +45,13 @@ class Chunk:
         return Chunk(columns, self.sources[rows], self.given, unreadable)
 
 
+def objects(texts: list[str]) -> Array:
+    """Return texts as (rows,) of str objects."""
+    found = np.empty(len(texts), object)
+    found[:] = texts
+    return found
+
+
 def only_unreadable(source: str, reason: str) -> Chunk:
     """Return a chunk of nothing but one row that could not be read."""
     return Chunk({}, np.empty(0, dtype=np.str_), None, [BadRow(source, reason)])

@@ -12,7 +12,7 @@ import numpy as np
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.records import Records
-from tasks.data.records import SPLITS, BadRow, Chunk, Columns, SplitName
+from tasks.data.records import SPLITS, BadRow, Chunk, SplitName, objects
 
 MAX_LINE_BYTES = 1 << 24
 SHOWN = 12
@@ -85,12 +85,8 @@ def tables(path: Path, rows: Iterator[Numbered], params: Records) -> Iterator[Ch
 
 def chunk(path: Path, columns: dict[str, Cells], numbers: list[int], unreadable: list[BadRow]) -> Chunk:
     """Return a chunk of values as they were read, by role; `numbers` are those of their lines."""
-    objects: Columns = {}
-    for role, values in columns.items():
-        objects[role] = np.empty(len(numbers), object)
-        objects[role][:] = values
     sources = np.array([f"{path.name}:{number}" for number in numbers], np.str_)
-    return Chunk(objects, sources, given_by(path), unreadable)
+    return Chunk({role: objects(values) for role, values in columns.items()}, sources, given_by(path), unreadable)
 
 
 def given_by(path: Path) -> SplitName | None:

@@ -15,8 +15,8 @@ import numpy as np
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.tables import Tables
-from tasks.data.records import Array, Columns
-from tasks.data.tables import RECORD, Values, as_text, cleaned, objects
+from tasks.data.records import Array, Columns, objects
+from tasks.data.tables import RECORD, Values, as_text, cleaned
 
 FEATURES, COLUMNS = "features", "columns.json"
 MAX_SAMPLE = 200_000  # rows that quantiles are taken of: bounds the memory

@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks.contracts.section import Section
 from tasks.contracts.tables import Tables
-from tasks.data.records import Array, BadRow, Chunk
+from tasks.data.records import Array, BadRow, Chunk, objects
 from tasks.data.schema import Range
 
 RECORD = "record"
@@ -121,13 +121,6 @@ def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, A
             continue
         records.append(as_text(record))
     return keep, objects(records), bad
-
-
-def objects(texts: list[str]) -> Array:
-    """Return texts as (rows,) of str objects."""
-    found = np.empty(len(texts), object)
-    found[:] = texts
-    return found
 
 
 def require_believed(name: str, value: float | str | None, believed: Range) -> None:

@@ -23,14 +23,16 @@ class Batches:
     """The training split of a data set, as a `tf.data.Dataset` that runs through all epochs.
 
     An epoch's order and augmentation depend on the seed and the epoch's number alone, so that a run which was
-    killed goes on with the batches that it would have had.
+    killed goes on with the batches that it would have had. Of several processes that train together each has its
+    part of every batch, and reads no other rows.
     """
 
-    def __init__(self, data: Dataset, facts: Facts, fit: Fit) -> None:
+    def __init__(self, data: Dataset, facts: Facts, fit: Fit, rank: int = 0, size: int = 1) -> None:
         self._kind = learning.of(facts)
         self._inputs = {name: data.column("train", name) for name in self._kind.INPUTS}
         self._targets = data.column("train", self._kind.TARGET).all()
-        self._facts, self._fit = facts, fit
+        self._facts, self._fit, self._rank = facts, fit, rank
+        self._part = fit.batch_size // size
         self.steps = len(self._targets) // fit.batch_size
         if not self.steps:
             raise ParamsError(
@@ -41,7 +43,7 @@ class Batches:
 
     def epochs(self, first: int) -> tf.data.Dataset:
         """Return batches of what the model takes and of its targets, from epoch `first` on."""
-        signature = signature_of(self._inputs, self._targets, self._fit.batch_size)
+        signature = signature_of(self._inputs, self._targets, self._part)
         raw = tf.data.Dataset.from_generator(
             lambda: chain.from_iterable(map(self._raw, range(first, self._fit.epochs))), output_signature=signature
         )
@@ -50,8 +52,10 @@ class Batches:
     def _raw(self, number: int) -> Iterator[Raw]:
         random = np.random.default_rng([self._fit.seed, number])
         order = random.permutation(len(self._targets))
+        if self._rank:
+            random = np.random.default_rng([self._fit.seed, number, self._rank])
         for step in range(self.steps):
-            rows = order[step * self._fit.batch_size :][: self._fit.batch_size]
+            rows = order[step * self._fit.batch_size + self._rank * self._part :][: self._part]
             columns: Columns = {name: column.take(rows) for name, column in self._inputs.items()}
             columns = self._kind.augmented(columns, self._fit.augment, random)
             yield tuple(columns[name] for name in self._inputs), self._targets[rows]
@@ -76,18 +80,26 @@ def validation(data: Dataset, facts: Facts) -> tf.data.Dataset:
 
 def whole(data: Dataset, split: SplitName, facts: Facts) -> tf.data.Dataset:
     """Return a whole split in its order, in batches, as the model takes it."""
+    return some(data, split, facts, np.arange(data.rows(split)))
+
+
+def some(data: Dataset, split: SplitName, facts: Facts, chosen: Array) -> tf.data.Dataset:
+    """Return chosen rows of a split, (rows,) of int64, in batches, as the model takes it."""
     kind = learning.of(facts)
     inputs = {name: data.column(split, name) for name in kind.INPUTS}
     targets = data.column(split, kind.TARGET).all()
 
     def raw() -> Iterator[Raw]:
-        for start in range(0, len(targets), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(targets)))
+        for start in range(0, len(chosen), BATCH):
+            rows = chosen[start : start + BATCH]
             yield tuple(column.take(rows) for column in inputs.values()), targets[rows]
 
     signature = signature_of(inputs, targets, None)
-    return tf.data.Dataset.from_generator(raw, output_signature=signature).map(
-        lambda rows, target: taken(kind, rows, target, facts)
+    batches = tf.data.experimental.assert_cardinality(-(-len(chosen) // BATCH))
+    return (
+        tf.data.Dataset.from_generator(raw, output_signature=signature)
+        .map(lambda rows, target: taken(kind, rows, target, facts))
+        .apply(batches)
     )
 
 

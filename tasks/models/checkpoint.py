@@ -45,6 +45,13 @@ class Checkpoint:
         self._name = name
         self.path = STATE_FOLDER / "checkpoints" / f"{name}-{digest[:DIGEST_LENGTH]}.npz"
 
+    @classmethod
+    def at(cls, path: Path) -> "Checkpoint":
+        """Return the checkpoint whose file another process has named."""
+        checkpoint = cls.__new__(cls)
+        checkpoint._name, checkpoint.path = path.stem[: -DIGEST_LENGTH - 1], path
+        return checkpoint
+
     def write(self, standing: Standing) -> None:
         """Replace the last checkpoint, never leaving a half."""
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def loss() -> Any:
 
 def metrics() -> list[Any]:
     """Return what is told of an epoch."""
-    return [WATCHED]
+    return [tf_keras.metrics.SparseCategoricalAccuracy(name=WATCHED)]
 
 
 def outputs(logits: tf.Tensor, facts: Facts) -> tf.Tensor:

@@ -9,14 +9,17 @@ import tf_keras
 
 from tasks.contracts.errors import StageError
 from tasks.contracts.progress import Progress
-from tasks.contracts.training import Fit
+from tasks.contracts.training import Fit, Speed
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.models import distilling, learning
+from tasks.models.accumulating import step_of
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
 from tasks.models.distilling import Teacher
 from tasks.models.graded import Graded, factors
+from tasks.models.place import ALONE, Place, Validating
+from tasks.models.randomness import Reseeded
 from tasks.models.saving import Facts
 
 History = list[dict[str, float]]
@@ -34,6 +37,7 @@ def fit(
     early_stopping: bool = True,
     teacher: Teacher | None = None,
     bottom_rate: float = 1.0,
+    place: Place = ALONE,
 ) -> History:
     """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
 
@@ -49,23 +53,28 @@ def fit(
         early_stopping: False runs all epochs and keeps the last weights, for schedules that must reach their end.
         teacher: whose answers count beside the labels.
         bottom_rate: of the learning rate, for the first layer; see `Graded`.
+        place: where it is trained; every process of several calls this with the same arguments but its own place.
 
     Raises:
         StageError: the loss became NaN or infinite.
     """
-    batches = Batches(data, facts, params)
-    kind = learning.of(facts)
-    compile_(model, kind, params, batches.steps * params.epochs, teacher, bottom_rate)
-    standing = _resumed(model, checkpoint)
-    recorder = _Recorder(standing, checkpoint, params, name, kind.WATCHED, early_stopping=early_stopping)
+    batches = Batches(data, facts, params, place.rank, place.size)
+    kind, trained = learning.of(facts), place.own(model)
+    with place.scope():
+        compile_(trained, kind, params, batches.steps * params.epochs, teacher, bottom_rate, place.speed)
+    standing = _resumed(trained, checkpoint)
+    written = checkpoint if place.rank == 0 else None
+    recorder = _Recorder(standing, written, params, name, kind.WATCHED, early_stopping=early_stopping)
+    measuring = [Validating(place, data, facts, kind)] if place.size > 1 else []
     if not recorder.is_over():
-        model.fit(
-            _taught(batches.epochs(len(standing.history)), teacher),
+        trained.fit(
+            place.spread(_taught(batches.epochs(len(standing.history)), teacher)),
             steps_per_epoch=batches.steps,
             initial_epoch=len(standing.history),
             epochs=params.epochs,
-            validation_data=_taught(validation(data, facts), teacher),
-            callbacks=[*callbacks(), recorder],  # the recorder last: it keeps what the others have made of the epoch
+            validation_data=None if measuring else _taught(validation(data, facts), teacher),
+            # The recorder last: it keeps what the others have made of the epoch.
+            callbacks=[Reseeded(params.seed, place.rank), *callbacks(), *measuring, recorder],
             verbose=0,
         )
     model.set_weights(standing.best)
@@ -135,18 +144,30 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def compile_(
-    model: Any, kind: Any, params: Fit, steps: int, teacher: Teacher | None = None, bottom_rate: float = 1.0
+    model: Any,
+    kind: Any,
+    params: Fit,
+    steps: int,
+    teacher: Teacher | None = None,
+    bottom_rate: float = 1.0,
+    speed: Speed | None = None,
 ) -> None:
     """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
 
-    The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983).
+    The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983), after a linear warm-up if one is asked for.
     """
-    schedule = tf_keras.optimizers.schedules.CosineDecay(params.learning_rate, steps)
+    warm_up = min(speed.warm_up_steps, steps - 1) if speed else 0
+    rising = {"initial_learning_rate": 0.0, "warmup_target": params.learning_rate, "warmup_steps": warm_up}
+    given = rising if warm_up else {"initial_learning_rate": params.learning_rate}
+    schedule = tf_keras.optimizers.schedules.CosineDecay(decay_steps=steps - warm_up, **given)
     adam = tf_keras.optimizers.Adam(schedule) if bottom_rate == 1 else Graded(schedule, factors(model, bottom_rate))
+    options = {"jit_compile": speed.xla, "steps_per_execution": speed.steps_per_call} if speed else {}
     if teacher:
-        model.compile(adam, teacher.loss, metrics=[distilling.accuracy])
+        model.compile(adam, teacher.loss, metrics=[distilling.accuracy], **options)
     else:
-        model.compile(adam, kind.loss(), metrics=kind.metrics())
+        model.compile(adam, kind.loss(), metrics=kind.metrics(), **options)
+    if speed and speed.accumulate > 1:
+        model.train_step = step_of(model, speed.accumulate)
     model.optimizer.build(model.trainable_variables)
 
 

@@ -9,7 +9,7 @@ import tf_keras
 class Graded(tf_keras.optimizers.Adam):  # type: ignore[misc]
     """Adam whose steps are taken by a factor of their own for each variable."""
 
-    def __init__(self, learning_rate: Any, factors: dict[Any, float]) -> None:
+    def __init__(self, learning_rate: Any, factors: dict[str, float]) -> None:
         super().__init__(learning_rate, jit_compile=False)
         self._factors = factors
 
@@ -17,10 +17,10 @@ class Graded(tf_keras.optimizers.Adam):  # type: ignore[misc]
         """Keras calls this for each variable; Adam's step is proportional to its learning rate, and so to a factor."""
         before = tf.identity(variable)
         super().update_step(gradient, variable)
-        variable.assign(before + self._factors[variable.ref()] * (variable - before))
+        variable.assign(before + self._factors[self._var_key(variable)] * (variable - before))
 
 
-def factors(model: Any, bottom: float) -> dict[Any, float]:
+def factors(model: Any, bottom: float) -> dict[str, float]:
     """Return the factor of each variable of a model: 1 for the last layer, `bottom` for the first, geometric between.
 
     Layers with kernels are counted; a normalisation goes with the one before it.
@@ -28,8 +28,8 @@ def factors(model: Any, bottom: float) -> dict[Any, float]:
     depths, depth = {}, -1
     for layer in model.layers:
         depth += has_kernel(layer)
-        depths.update({variable.ref(): max(depth, 0) for variable in layer.trainable_weights})
-    return {reference: float(bottom ** (1 - place / depth if depth else 0)) for reference, place in depths.items()}
+        depths.update({variable._unique_id: max(depth, 0) for variable in layer.trainable_weights})
+    return {name: float(bottom ** (1 - place / depth if depth else 0)) for name, place in depths.items()}
 
 
 def has_kernel(layer: Any) -> bool:

@@ -26,6 +26,34 @@ def relu6(inputs: Any, name: str) -> Any:
     return layers.ReLU(6.0, name=name)(inputs)
 
 
+def inverted_residual(
+    inputs: Any, prefix: str, names: Mapping[str, str], *, size: int, channels: int, expansion: int, stride: int
+) -> Any:
+    """Add an inverted residual (Sandler et al. 2018): expand, if `expansion` is over 1, filter, project.
+
+    Args:
+        inputs: (batch, height, width, channels).
+        prefix: of the names of all layers.
+        names: of the three convolutions and their normalisations, by what they do; see the code.
+        size: of the filters' sides.
+        channels: that are given.
+        expansion: channels in between, for each of the inputs'.
+        stride: of the filters.
+    """
+    outputs = inputs
+    if expansion > 1:
+        width = expansion * inputs.shape[-1]
+        outputs = layers.Conv2D(width, 1, use_bias=False, name=prefix + names["expand"])(outputs)
+        outputs = relu6(normalised(outputs, prefix + names["expand_norm"]), f"{prefix}expand_relu")
+    filtered = layers.DepthwiseConv2D(size, stride, "same", use_bias=False, name=prefix + names["depthwise"])(outputs)
+    outputs = relu6(normalised(filtered, prefix + names["depthwise_norm"]), f"{prefix}depthwise_relu")
+    outputs = layers.Conv2D(channels, 1, use_bias=False, name=prefix + names["project"])(outputs)
+    outputs = normalised(outputs, prefix + names["project_norm"])
+    if stride == 1 and inputs.shape[-1] == channels:
+        outputs = layers.Add(name=f"{prefix}add")([inputs, outputs])
+    return outputs
+
+
 def logits(features: Any, num_classes: int) -> Any:
     """Add the head: the mean over all places, and one dense layer that starts at zero: it has no seed."""
     pooled = layers.GlobalAveragePooling2D(name="pool")(features)

@@ -12,7 +12,8 @@ from tasks.contracts.params import FineTune
 from tasks.data.columns import Dataset
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
-from tasks.models.fitting import History, fit
+from tasks.models.fitting import History
+from tasks.models.gang import fit_spread
 from tasks.models.graded import has_kernel
 from tasks.models.saving import Facts
 from tasks.models.seeding import seed
@@ -88,7 +89,7 @@ def tune_head(
 ) -> History:
     """Train the head alone; see `tune`."""
     set_trainable(network, network.layers[-1:], freeze_batch_norm=True)
-    return fit(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head")
+    return fit_spread(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head", spread=params)
 
 
 def tune_layers(
@@ -106,9 +107,10 @@ def tune_layers(
     for run, (trained, fitted) in runs.items():
         kept = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
         set_trainable(network, kept, freeze_batch_norm=params.freeze_batch_norm)
-        rows += fit(
-            network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", bottom_rate=params.bottom_rate
-        )
+        rows += fit_spread(
+            network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", spread=params,
+            bottom_rate=params.bottom_rate,
+        )  # fmt: skip
     return rows
 
 
@@ -128,7 +130,8 @@ def from_scratch(
     equal_steps = params.all_layers.model_copy(
         update={"epochs": epochs, "patience": epochs, "learning_rate": params.from_scratch_learning_rate}
     )
-    return fit(network, data, facts, equal_steps, checkpoint, name=f"{prefix}{FROM_SCRATCH}")
+    name = f"{prefix}{FROM_SCRATCH}"
+    return fit_spread(network, data, facts, equal_steps, checkpoint, name=name, spread=params)
 
 
 def last(network: Any, count: int) -> list[Any]:

@@ -11,8 +11,7 @@ import pytest
 
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.data.formats import lines_by_class, tsv
-from tasks.data.records import Chunk
-from tasks.data.tables import objects
+from tasks.data.records import Chunk, objects
 from tasks.kinds.text_classification import rows
 from tasks.kinds.text_classification.settings import Text
 from tests.graph_rules import ROOT

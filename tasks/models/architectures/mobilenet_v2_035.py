@@ -17,7 +17,7 @@ from tasks.contracts.architectures.mobilenet_v2_035 import Train
 from tasks.contracts.errors import DataError
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.models.pretrained import fill, logits, normalised, relu6, require_colour
+from tasks.models.pretrained import fill, inverted_residual, logits, normalised, relu6, require_colour
 from tasks.models.saving import Facts
 
 # Trained on raw / 127.5 - 1; a whole mean has an exact int8 zero point, half a grey level beside it.
@@ -25,6 +25,11 @@ MEAN, STD = 127, 127.5
 # Channels, how many blocks, the stride of the first: table 2 of the paper, at 0.35 of its channels, in eights.
 STAGES = ((8, 1, 1), (8, 2, 2), (16, 3, 2), (24, 4, 2), (32, 3, 1), (56, 3, 2), (112, 1, 1))
 EXPANSION, STEM, LAST = 6, 16, 1280
+# Keras' names of a block's layers.
+NAMES = {
+    "expand": "expand", "expand_norm": "expand_BN", "depthwise": "depthwise", "depthwise_norm": "depthwise_BN",
+    "project": "project", "project_norm": "project_BN",
+}  # fmt: skip
 
 
 def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
@@ -50,26 +55,14 @@ def build(shape: tuple[int, ...], num_classes: int) -> Any:
     number = 0
     for channels, repeats, stride in STAGES:
         for index in range(repeats):
-            outputs = _block(outputs, channels, 1 if index else stride, number)
+            outputs = inverted_residual(
+                outputs, f"block_{number}_" if number else "expanded_conv_", NAMES, size=3, channels=channels,
+                expansion=EXPANSION if number else 1, stride=1 if index else stride,
+            )  # fmt: skip
             number += 1
     outputs = layers.Conv2D(LAST, 1, use_bias=False, name="Conv_1")(outputs)
     outputs = relu6(normalised(outputs, "Conv_1_bn"), "out_relu")
     return Model(images, logits(outputs, num_classes), name="mobilenet_v2_035")
-
-
-def _block(inputs: Any, channels: int, stride: int, number: int) -> Any:
-    """Add an inverted residual, with the layers' names of Keras; the first one expands nothing."""
-    prefix, outputs = f"block_{number}_" if number else "expanded_conv_", inputs
-    if number:
-        expanded = layers.Conv2D(EXPANSION * inputs.shape[-1], 1, use_bias=False, name=f"{prefix}expand")(inputs)
-        outputs = relu6(normalised(expanded, f"{prefix}expand_BN"), f"{prefix}expand_relu")
-    depthwise = layers.DepthwiseConv2D(3, stride, "same", use_bias=False, name=f"{prefix}depthwise")(outputs)
-    outputs = relu6(normalised(depthwise, f"{prefix}depthwise_BN"), f"{prefix}depthwise_relu")
-    projected = layers.Conv2D(channels, 1, use_bias=False, name=f"{prefix}project")(outputs)
-    outputs = normalised(projected, f"{prefix}project_BN")
-    if stride == 1 and inputs.shape[-1] == channels:
-        outputs = layers.Add(name=f"{prefix}add")([inputs, outputs])
-    return outputs
 
 
 def _weights(path: Path) -> dict[str, Array]:

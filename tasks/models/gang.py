@@ -1,0 +1,106 @@
+"""Several processes that train one model together, by Ray Train and TensorFlow's MultiWorkerMirroredStrategy.
+
+Ray starts the processes, here or on the cluster of RAY_ADDRESS, and starts all of them anew when one is lost; what they
+have done so far is in the run's checkpoint. Nothing of the result depends on where they ran.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER, threads_set
+from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
+from tasks.contracts.files import read_json
+from tasks.contracts.training import Fit, Speed, Spread
+from tasks.data.columns import DATASET, Dataset
+from tasks.models import cluster, saving
+from tasks.models.checkpoint import Checkpoint
+from tasks.models.fitting import History, fit
+from tasks.models.gang_worker import LOG, REFUSED, Task, work
+from tasks.models.place import of_this_machine
+from tasks.models.saving import Facts
+
+MAX_RESTARTS = 3
+ERRORS = {error.__name__: error for error in (DataError, ParamsError, StageError, TransientError)}
+
+
+def fit_spread(
+    model: Any,
+    data: Dataset,
+    facts: Facts,
+    params: Fit,
+    checkpoint: Checkpoint,
+    *,
+    name: str,
+    spread: Spread,
+    bottom_rate: float = 1.0,
+) -> History:
+    """Train `model` in place, over as many processes as `spread` says; see `tasks.models.fitting.fit`.
+
+    Raises:
+        ParamsError: there are fewer processors than asked for, or a node has other packages or other data.
+        StageError: the loss became NaN; or workers were lost more often than MAX_RESTARTS.
+        TransientError: the cluster of RAY_ADDRESS does not answer.
+    """
+    if spread.workers == 1:
+        place = of_this_machine(spread.speed)
+        return fit(model, data, facts, params, checkpoint, name=name, bottom_rate=bottom_rate, place=place)
+    folder = STATE_FOLDER.absolute() / "gangs" / checkpoint.path.stem
+    shutil.rmtree(folder, ignore_errors=True)
+    saving.save(model, facts, folder / "model")
+    task = Task(
+        folder=str(folder), data=str(data.folder.absolute()), checkpoint=str(checkpoint.path.absolute()), name=name,
+        fit=params, speed=spread.speed, bottom_rate=bottom_rate, root=str(Path.cwd()),
+    )  # fmt: skip
+    with cluster.connected(spread.workers, threads_set(), spread.speed.gpus_per_worker):
+        cluster.require_alike(LOCK_FILE, data.folder / DATASET)
+        with cluster.followed(folder / LOG.format(rank=0)):
+            _run(task, spread.workers, spread.speed)
+    if (folder / REFUSED).is_file():
+        raise _raised(read_json(folder / REFUSED))
+    standing = checkpoint.read()
+    if standing is None:
+        raise StageError(
+            got=f"workers that ended well, and no {checkpoint.path}",
+            expected="their checkpoint: the project lies on a file system that all nodes share",
+            do="share the folder between the nodes, at the same path",
+        )
+    model.set_weights(standing.best)
+    shutil.rmtree(folder)
+    return [{"run": name, **row} for row in standing.history]  # type: ignore[dict-item]
+
+
+def _run(task: Task, workers: int, speed: Speed) -> None:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.tensorflow import TensorflowTrainer
+
+    threads, gpus = threads_set(), speed.gpus_per_worker
+    trainer = TensorflowTrainer(
+        work,
+        train_loop_config=task.model_dump(mode="json"),
+        scaling_config=ScalingConfig(
+            num_workers=workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": threads, **({"GPU": gpus} if gpus else {})},
+        ),
+        run_config=RunConfig(
+            name="run",
+            storage_path=str(Path(task.folder) / "ray"),
+            failure_config=FailureConfig(max_failures=MAX_RESTARTS, controller_failure_limit=1),
+        ),
+    )
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        why = cluster.failures(error) or {0: str(error).strip().splitlines()[-1]}
+        rows = [f"worker {rank}: {told}; its log: {task.folder}/{LOG.format(rank=rank)}" for rank, told in why.items()]
+        raise StageError(
+            got="\n  ".join([f"{task.name}: workers failed {MAX_RESTARTS + 1} times, the last time:", *rows]),
+            expected="workers that stay, or come back",
+            do="look at the logs, mend the cause, and run the command again: it goes on from the last checkpoint",
+        ) from None
+
+
+def _raised(told: dict[str, str]) -> TrimlineError:
+    kind = told.pop("type")
+    return ERRORS[kind](**told)

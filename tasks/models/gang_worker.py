@@ -1,0 +1,94 @@
+"""What each of several processes does that train one model together."""
+
+import contextlib
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks.contracts.errors import StageError, TrimlineError
+from tasks.contracts.files import replacing, write_json
+from tasks.contracts.progress import say
+from tasks.contracts.section import Section
+from tasks.contracts.training import Fit, Speed
+
+LOG, REFUSED = "worker-{rank}.log", "refused.json"
+# What another worker's loss does not cause: to start again would end in the same place.
+FAULTS = (AttributeError, ImportError, LookupError, TypeError, ValueError)
+
+
+class Task(Section):
+    """All that a worker has to know; every path is the same on all nodes.
+
+    Attributes:
+        root: of the project.
+        folder: of this run, where the model is as it is before it, and where the workers' logs are.
+        data: folder of the data set.
+        checkpoint: file of the run's checkpoints.
+        name: of the run.
+        fit, speed, bottom_rate: see `tasks.models.fitting.fit`.
+    """
+
+    root: str
+    folder: str
+    data: str
+    checkpoint: str
+    name: str
+    fit: Fit
+    speed: Speed
+    bottom_rate: float
+
+
+def work(told: dict[str, Any]) -> None:
+    """Train as one of the processes that Ray has started for a task."""
+    from ray import train
+
+    task, context = Task.model_validate(told), train.get_context()
+    rank, size = context.get_world_rank(), context.get_world_size()
+    folder = Path(task.folder)
+    os.chdir(task.root)
+    with logged(folder / LOG.format(rank=rank)):
+        say(f"{task.name}: worker {rank} of {size} is process {os.getpid()} on {socket.gethostname()}")
+        try:
+            _fit(task, rank, size)
+        except (TrimlineError, *FAULTS) as error:
+            traceback.print_exc(file=sys.stdout)
+            refused = error if isinstance(error, TrimlineError) else _fault(error, folder / LOG.format(rank=rank))
+            with replacing(folder / REFUSED) as file:
+                write_json(file, {"type": type(refused).__name__, **vars(refused)})
+
+
+def _fault(error: Exception, log: Path) -> StageError:
+    return StageError(
+        got=f"{type(error).__name__}: {error}",
+        expected="no such failure: this is a fault of Trimline, or of the machine",
+        do=f"look at {log}, and report it with that text",
+    )
+
+
+def _fit(task: Task, rank: int, size: int) -> None:
+    import tensorflow as tf
+
+    from tasks.data import columns
+    from tasks.models import saving
+    from tasks.models.checkpoint import Checkpoint
+    from tasks.models.fitting import fit
+    from tasks.models.place import Place
+    from tasks.models.seeding import seed
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    seed(task.fit.seed)
+    model, facts = saving.load(Path(task.folder) / "model")
+    place = Place(strategy, rank, size, task.speed)
+    data, checkpoint = columns.load(Path(task.data)), Checkpoint.at(Path(task.checkpoint))
+    fit(model, data, facts, task.fit, checkpoint, name=task.name, bottom_rate=task.bottom_rate, place=place)
+
+
+@contextlib.contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Send what this process says into a file, appended to."""
+    with path.open("a", buffering=1, encoding="utf-8") as file, contextlib.redirect_stdout(file):
+        yield

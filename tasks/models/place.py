@@ -1,0 +1,126 @@
+"""Where a training run takes place: alone, on several GPUs, or as one of several processes that train together."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tasks.contracts.training import Speed
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.models.batches import some
+from tasks.models.saving import Facts
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process among those that train one model.
+
+    Attributes:
+        strategy: of TensorFlow's, None where there is one process and one device.
+        rank: of the process, from 0; the first writes the checkpoints.
+        size: how many processes there are.
+        speed: what is to be used of the hardware, None for the plain way.
+    """
+
+    strategy: Any = None
+    rank: int = 0
+    size: int = 1
+    speed: Speed | None = None
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return the context in which models and optimizers of this place are made."""
+        scope: AbstractContextManager[Any] = self.strategy.scope() if self.strategy else nullcontext()
+        return scope
+
+    def own(self, model: Any) -> Any:
+        """Return the model as it is trained here: itself, or a copy in the strategy's scope and in mixed precision."""
+        mixed = self.speed is not None and self.speed.precision == "bfloat16"
+        if not (self.strategy or mixed):
+            return model
+
+        def cloned(layer: Any) -> Any:
+            config = layer.get_config()
+            if mixed and layer is not model.layers[-1]:  # the loss is taken in float32
+                config["dtype"] = "mixed_bfloat16"
+            return type(layer).from_config(config)
+
+        with self.scope():
+            copy = tf_keras.models.clone_model(model, clone_function=cloned)
+        copy.set_weights(model.get_weights())
+        return copy
+
+    def spread(self, rows: tf.data.Dataset) -> Any:
+        """Return batches as this place's strategy takes them; each process makes its own."""
+        if self.strategy is None:
+            return rows
+        if self.size == 1:
+            return self.strategy.experimental_distribute_dataset(rows.with_options(_sharded_by_data()))
+        return self.strategy.distribute_datasets_from_function(lambda _: rows)
+
+
+ALONE = Place()
+
+
+def of_this_machine(speed: Speed) -> Place:
+    """Return the place of a run in one process: all GPUs that it may use, together, where there are several."""
+    if speed.gpus_per_worker > 1:
+        return Place(tf.distribute.MirroredStrategy(), speed=speed)
+    return Place(speed=speed)
+
+
+def _sharded_by_data() -> tf.data.Options:
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return options
+
+
+class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
+    """After each epoch, each process measures its part of the validation rows, and all have the sums of all.
+
+    Statistics of batch normalisation, which differ from process to process, become their mean first, so that a run
+    that resumes from the weights goes on from the same ones.
+    """
+
+    def __init__(self, place: Place, data: Dataset, facts: Facts, kind: Any) -> None:
+        super().__init__()
+        self._place = place
+        own = np.arange(place.rank, data.rows("validation"), place.size)
+        self._batches = some(data, "validation", facts, own)
+        loss = kind.loss()
+        self._loss = getattr(loss, "call", loss)  # of each row: a strategy forbids the mean of a loss object
+        self._metrics = kind.metrics()  # made here, outside of the strategy, whose variables cannot be updated alone
+        self._forward = tf.function(self._run)
+
+    def _run(self, inputs: Any) -> Any:
+        return self._place.strategy.run(lambda given: self.model(given, training=False), args=(inputs,))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this; puts `val_loss` and the kind's metrics among the logs."""
+        self.model.set_weights(self.model.get_weights())
+        total, rows = 0.0, 0
+        for metric in self._metrics:
+            metric.reset_state()
+        for inputs, targets in self._batches:
+            answers, count = self._forward(inputs), int(targets.shape[0])
+            total, rows = total + count * float(tf.reduce_mean(self._loss(targets, answers))), rows + count
+            for metric in self._metrics:
+                metric.update_state(targets, answers)
+        total, rows = self._summed(np.array([total, rows], np.float64)).tolist()
+        found = {"val_loss": total / rows}
+        for metric in self._metrics:
+            for variable in metric.variables:
+                variable.assign(tf.cast(self._summed(variable.numpy()), variable.dtype))
+            found[f"val_{metric.name}"] = float(metric.result())
+        if logs is not None:
+            logs.update(found)
+
+    def _summed(self, value: Array) -> Array:
+        given = tf.constant(value)
+        summed = self._place.strategy.run(
+            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, given)
+        )
+        return np.asarray(summed)
