@@ -4,8 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tasks.data.records import Array, Columns
-from tasks.data.tables import objects
+from tasks.data.records import Array, Columns, objects
 
 USER, ITEM, RATING, TIME = "user", "item_id", "rating", "time"
 PAST, PAST_RATINGS, USER_NUMBER = "past", "past_ratings", "user_number"

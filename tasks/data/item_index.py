@@ -12,8 +12,7 @@ from tasks.contracts.progress import say
 from tasks.contracts.ratings import Items
 from tasks.data import classes
 from tasks.data.histories import ITEM, PAST, PAST_RATINGS
-from tasks.data.records import Array, Columns
-from tasks.data.tables import objects
+from tasks.data.records import Array, Columns, objects
 
 FACTS = "items.json"
 KEYS = ("history", "item")

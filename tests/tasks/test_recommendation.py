@@ -10,8 +10,7 @@ import pytest
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json
 from tasks.data import columns
-from tasks.data.records import Chunk
-from tasks.data.tables import objects
+from tasks.data.records import Chunk, objects
 from tasks.kinds.recommendation import answering, rows
 from tasks.kinds.recommendation.settings import Preprocess
 from tasks.metrics.ranking import gains, listed
@@ -118,7 +117,7 @@ def _by_row(data: columns.Dataset, split: Any) -> dict[int, str]:
 
 
 def test_no_column_and_no_asset_tells_who_a_user_is(data: columns.Dataset) -> None:
-    assert not {"user", "user_number", "time"} & set(data.names())
+    assert not {"user", "user_number", "time"} & set(data.facts["splits"]["train"][0])
     assert set(read_json(data.assets / "items.json")) == {"history", "rating", "titles"}
     assert {path.name for path in data.assets.iterdir()} == {"items.json", "labels.txt"}
 

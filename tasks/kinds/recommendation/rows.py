@@ -13,9 +13,9 @@ from tasks.contracts.section import Section
 from tasks.data import classes, histories
 from tasks.data.histories import ITEM, PAST, PAST_RATINGS, RATING, TIME, USER, USER_NUMBER
 from tasks.data.item_index import ItemIndex, parsed, write_items
-from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.records import Array, BadRow, Chunk, Columns, objects
 from tasks.data.splits import Arranged, text_digests
-from tasks.data.tables import number, objects
+from tasks.data.tables import number
 from tasks.kinds.recommendation.settings import Preprocess
 
 __all__ = [
