@@ -15,6 +15,7 @@ from tasks.models import learning
 from tasks.models.saving import Facts
 
 BATCH = 256
+POOL = 50  # batches whose rows are sorted by length together
 
 Raw = tuple[tuple[Array, ...], Array]
 
@@ -49,12 +50,21 @@ class Batches:
 
     def _raw(self, number: int) -> Iterator[Raw]:
         random = np.random.default_rng([self._fit.seed, number])
-        order = random.permutation(len(self._targets))
-        for step in range(self.steps):
-            rows = order[step * self._fit.batch_size :][: self._fit.batch_size]
+        for rows in self._order(random):
             columns: Columns = {name: column.take(rows) for name, column in self._inputs.items()}
             columns = self._kind.augmented(columns, self._fit.augment, random)
             yield tuple(columns[name] for name in self._inputs), self._targets[rows]
+
+    def _order(self, random: np.random.Generator) -> Array:
+        """Return the rows of each batch, (steps, batch); where rows have lengths, those of a batch have like ones."""
+        size = self._fit.batch_size
+        rows = random.permutation(len(self._targets))[: self.steps * size]
+        lengths = getattr(self._kind, "lengths", None)
+        if lengths is None:
+            return rows.reshape(self.steps, size)
+        pools = [rows[start : start + POOL * size] for start in range(0, len(rows), POOL * size)]
+        alike = [pool[np.argsort(lengths(self._targets[pool]), kind="stable")] for pool in pools]
+        return random.permutation(np.concatenate(alike).reshape(self.steps, size))
 
 
 def signature_of(inputs: dict[str, Column], targets: Array, batch: int | None) -> Any:
