@@ -32,7 +32,7 @@ def linked(sides: Sequence[Array]) -> Array:
 def assign_groups(digests: Array, groups: Array, held_out: Array, given: Array, split: Split) -> Array:
     """Put each group whole into "train", "validation" or "test", (rows,) of str.
 
-    Groups are ranked by a keyed hash of their rows' contents, so that nearly all stay where they are when rows are
+    Groups are ranked by a keyed hash of a row's content, so that nearly all stay where they are when rows are
     added. Where the source gives a split, a group with a row for the test goes there, else one with a row for
     validation.
 
@@ -44,8 +44,9 @@ def assign_groups(digests: Array, groups: Array, held_out: Array, given: Array, 
         split: fractions of all rows.
     """
     count = int(groups.max(initial=-1)) + 1
-    ranks = np.full(count, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(ranks, groups, keyed(digests, split.seed))
+    by_content = np.argsort(digests)
+    first = by_content[np.unique(groups[by_content], return_index=True)[1]]  # not the least hash: large groups have it
+    ranks = keyed(digests[first], split.seed)
     sizes, free = np.bincount(groups, minlength=count), np.ones(count, bool)
     free[groups[~held_out]] = False
     names = np.full(count, "train", "<U10")
