@@ -1,6 +1,6 @@
 """Asking an exported file about sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -27,6 +27,11 @@ def once(source: Path, inputs: Columns) -> Callable[[], None]:
 
 
 def told(output: Array, assets: Path) -> str:
+    """Return the sentence of a row's tokens."""
+    return sentence(output.tolist(), assets)
+
+
+def sentence(tokens: Iterable[int], assets: Path) -> str:
     """Return the sentence of some tokens."""
     target = Tokenizer.from_file(str(assets / TOKENIZERS["target"]))
-    return pieces.joined(output.tolist(), pieces.pieces_of(target))
+    return pieces.joined(tokens, pieces.pieces_of(target))

@@ -56,6 +56,8 @@ def inputs_told(found: Findings) -> str:
 def output_told(found: Findings) -> str:
     """Say what the output is."""
     classes = len(found.released.get("per_class", {}))
+    if "pieces" in found.datasets["target"]:
+        return "the tokens of assets/target_tokenizer.json, one a step, from `encode` and then `decode_step`"
     return f"a probability for each of the {classes} lines of assets/labels.txt" if classes else "the predicted value"
 
 
