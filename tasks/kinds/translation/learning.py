@@ -24,7 +24,7 @@ from tasks.models.own_model import convert_by
 from tasks.models.plain_conversion import calibration, require_plain
 from tasks.models.saving import Facts
 
-INPUTS, TARGET, WATCHED = ("source_tokens", "target_tokens"), "target_tokens", "val_loss"
+INPUTS, TARGET, WATCHED = ("source_tokens", "target_tokens"), "target_tokens", "loss"
 PRECISIONS = ("float32", "float16", "dynamic")
 PROOF_ROWS = 10
 
