@@ -25,15 +25,6 @@ def sentences(outputs: Array, facts: dict[str, Any]) -> list[str]:
     return [pieces.joined(row, facts["pieces"]) for row in outputs.astype(int).tolist()]
 
 
-def headline(truth: Array, outputs: Array) -> float:
-    """Refuse to score what is not searched for; a translator is never fine-tuned by what it scores here.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    raise NotImplementedError("translation has fine_tune: null")
-
-
 def measure(
     truth: Array, own: Array, reference: Array, facts: dict[str, Any], columns: dict[str, Array], params: Evaluate
 ) -> dict[str, Any]:
