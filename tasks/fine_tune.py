@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.contracts import stage
+from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
@@ -33,11 +34,13 @@ def fine_tune(
 
     Raises:
         DataError: the base model is to be taken as it is, and the target has other classes.
+        ParamsError: a model of this kind cannot be fine-tuned.
         StageError: the loss became NaN.
     """
     if params is None:
         take_as_it_is(kind, base, data, model, history, comparison)
         return
+    _require_scored(kind)
     from tasks.models import saving, tuning
     from tasks.models.checkpoint import Checkpoint
 
@@ -91,6 +94,8 @@ def forget(checkpoints: Mapping[str, Any]) -> None:
 def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:
     """Put the base model in the place of a tuned one, with its own normalisation, and measure it on the test rows.
 
+    A kind whose answers are searched for, token by token, is measured on its exported files alone.
+
     Raises:
         DataError: the target has other classes than the base model, or in another order.
     """
@@ -98,12 +103,14 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
 
     target = columns.load(data)
     network, facts = as_it_is(base, target)
-    taken, primary = measured(kind, network, target, facts), scores_of(kind).PRIMARY
+    primary = scores_of(kind).PRIMARY
+    taken = measured(kind, network, target, facts) if _is_scored(kind) else {"rows": target.rows("test")}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         shutil.copytree(base, folder)
         write_history(history_file, [])
         write_json(comparison_file, {"tuned": False, "primary": primary, "as_it_is": taken})
-    say(f"[100%] fine_tune: nothing is tuned; {primary} {taken[primary]:.4f} as it is")
+    told = f"; {primary} {taken[primary]:.4f} as it is" if primary in taken else ""
+    say(f"[100%] fine_tune: nothing is tuned{told}")
 
 
 def compare(kind: str, models: dict[str, Any], target: columns.Dataset, facts: Any) -> dict[str, Any]:
@@ -124,6 +131,18 @@ def measured(kind: str, network: Any, target: columns.Dataset, facts: Any) -> di
         scores.PRIMARY: scores.headline(truth, outputs(network, whole(target, "test", facts), facts)),
         "rows": len(truth),
     }
+
+
+def _is_scored(kind: str) -> bool:
+    return hasattr(scores_of(kind), "headline")
+
+
+def _require_scored(kind: str) -> None:
+    if not _is_scored(kind):
+        raise ParamsError(
+            got=f"fine_tune for {kind}, whose answers have to be searched for", expected="null",
+            do="write `fine_tune: null`: the base model is then compressed",
+        )  # fmt: skip
 
 
 def scores_of(kind: str) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.compression.signatures import parts
 from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Profile
@@ -31,15 +32,15 @@ def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Pa
     call()
     kept = resident_bytes() - before
     own, reference = in_turn([call, once(float32, inputs)], params.warm_up_runs, params.runs)
-    interpreter = ExportedFile(tflite, threads=1).interpreter
+    interpreters = [ExportedFile(part, threads=1).interpreter for part in parts(tflite.read_bytes())]
     measured = {
         "latency_us": summary(own),
         "float32_latency_us": summary(reference),
         "times_float32": float(np.median(own) / np.median(reference)),
         "runs": params.runs,
-        "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(interpreter)},
-        "operators": operators(interpreter),
-        "written_types": written_types(interpreter),
+        "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(*interpreters)},
+        "operators": operators(*interpreters),
+        "written_types": written_types(*interpreters),
         "machine": platform.machine(),
     }
     with replacing(report) as partial:

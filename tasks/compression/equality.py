@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tasks.contracts.errors import StageError
 from tasks.data.records import Array, Columns
+from tasks.device.translating import Translator
 
 KERNELS = {"XNNPACK": OpResolverType.AUTO, "the reference kernels": OpResolverType.BUILTIN_REF}
 
@@ -48,6 +49,27 @@ def require_equal_outputs(
         raise StageError(
             got=difference, expected="the same outputs", do="this is a fault of the step; report it with the recipe"
         )
+
+
+def require_equal_translations(before: bytes, after: bytes, sources: Array) -> None:
+    """Refuse a translator whose outputs are not those of the file that it was made from, at any step.
+
+    Args:
+        before: a file with the signatures of `tasks.device.translating`.
+        after: another.
+        sources: rows of source tokens, (rows, max_tokens) of int32, of which every step is compared.
+
+    Raises:
+        StageError: an output differs.
+    """
+    runners = [Translator(content, threads=1) for content in (before, after)]
+    for source in sources:
+        for one, other in zip(*(runner.steps(source) for runner in runners), strict=True):
+            if one.tobytes() != other.tobytes():
+                raise StageError(
+                    got=f"logits {one[:8]}, then {other[:8]}", expected="the same outputs",
+                    do="this is a fault of the step; report it with the recipe",
+                )  # fmt: skip
 
 
 class _Runner:

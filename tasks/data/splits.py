@@ -59,7 +59,7 @@ def assign(digests: Array, strata: Array, given: Array, split: Split) -> Array:
     their content, not by their place: another order changes nothing, and when rows are added nearly all stay where
     they are (only those at the rank where a split ends can move, most of them between test and validation).
     """
-    ranks = _keyed(digests, split.seed)
+    ranks = keyed(digests, split.seed)
     assigned = np.where(given == "", "train", given).astype("<U10")
     for name, part in (("test", split.test), ("validation", split.validation)):
         if isinstance(part, str):
@@ -73,7 +73,8 @@ def assign(digests: Array, strata: Array, given: Array, split: Split) -> Array:
     return assigned
 
 
-def _keyed(digests: Array, seed: int) -> Array:
+def keyed(digests: Array, seed: int) -> Array:
+    """Return a rank for each content that follows from it and the seed alone, (rows,) of uint64."""
     key = seed.to_bytes(8, "little", signed=True)
     ranks = [blake2b(digest, digest_size=8, key=key).digest() for digest in digests.tolist()]
     return np.frombuffer(b"".join(ranks), dtype="<u8")

@@ -3,6 +3,7 @@
 from math import prod
 
 from tasks.compression.file import File, Weighted
+from tasks.compression.signatures import parts
 
 
 def macs(content: bytes) -> int:
@@ -12,10 +13,10 @@ def macs(content: bytes) -> int:
     neither of which is a constant.
 
     Args:
-        content: of a file whose batch is one row.
+        content: of a file whose batch is one row; of one with several signatures each is run once.
     """
-    file = File(content)
-    return sum(_of(file, operator) for operator in file.weighted())
+    files = [File(part) for part in parts(content)]
+    return sum(_of(file, operator) for file in files for operator in file.weighted())
 
 
 def _of(file: File, operator: Weighted) -> int:

@@ -17,10 +17,7 @@ def resident_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def tensor_bytes(interpreter: Any) -> int:
+def tensor_bytes(*interpreters: Any) -> int:
     """Return the bytes of all tensors, weights included: what a device needs where no two of them share a place."""
-    return int(
-        sum(
-            np.prod(tensor["shape"]) * np.dtype(tensor["dtype"]).itemsize for tensor in interpreter.get_tensor_details()
-        )
-    )
+    tensors = [tensor for interpreter in interpreters for tensor in interpreter.get_tensor_details()]
+    return int(sum(np.prod(tensor["shape"]) * np.dtype(tensor["dtype"]).itemsize for tensor in tensors))

@@ -8,15 +8,30 @@ import numpy as np
 DELEGATE = "DELEGATE"
 
 
-def written_types(interpreter: Any) -> list[str]:
-    """Return the types of the tensors that the operators of a loaded file write, such as ["int8"]."""
-    types = {int(tensor["index"]): np.dtype(tensor["dtype"]).name for tensor in interpreter.get_tensor_details()}
-    nodes = (node for node in interpreter._get_ops_details() if node["op_name"] != DELEGATE)
-    return sorted({types[int(index)] for node in nodes for index in node["outputs"] if int(index) in types})
+def written_types(*interpreters: Any) -> list[str]:
+    """Return the types of the tensors that the operators of loaded files write, such as ["int8"]."""
+    found: set[str] = set()
+    for interpreter in interpreters:
+        types = {int(tensor["index"]): np.dtype(tensor["dtype"]).name for tensor in interpreter.get_tensor_details()}
+        nodes = (node for node in interpreter._get_ops_details() if node["op_name"] != DELEGATE)
+        found |= {types[int(index)] for node in nodes for index in node["outputs"] if int(index) in types}
+    return sorted(found)
 
 
-def operators(interpreter: Any) -> dict[str, dict[str, int]]:
-    """Count the operators of a loaded file, as {"all": {name: count}, "not_delegated": {name: count}}.
+def operators(*interpreters: Any) -> dict[str, dict[str, int]]:
+    """Count the operators of loaded files together, as {"all": {name: count}, "not_delegated": {name: count}}.
+
+    A file with several signatures is loaded once for each; see `tasks.compression.signatures.parts`.
+    """
+    counted = [_operators(interpreter) for interpreter in interpreters]
+    return {
+        name: dict(sorted(sum((Counter(found[place]) for found in counted), Counter[str]()).items()))
+        for place, name in enumerate(("all", "not_delegated"))
+    }
+
+
+def _operators(interpreter: Any) -> tuple[list[str], list[str]]:
+    """Return the names of all operators of the first graph, and of those that no delegate has taken.
 
     The interpreter keeps the nodes that a delegate has replaced. So the plan is walked back from the outputs: a tensor
     that a delegate's node writes hides the nodes behind it; one that an ordinary node writes shows that it runs.
@@ -36,7 +51,4 @@ def operators(interpreter: Any) -> dict[str, dict[str, int]]:
         node = by_output[tensor]
         running[int(node["index"])] = node["op_name"]
         waiting += [int(source) for source in node["inputs"] if source >= 0]
-    return {
-        "all": dict(sorted(Counter(node["op_name"] for node in ordinary).items())),
-        "not_delegated": dict(sorted(Counter(name for name in running.values() if name != DELEGATE).items())),
-    }
+    return [node["op_name"] for node in ordinary], [name for name in running.values() if name != DELEGATE]

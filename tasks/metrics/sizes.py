@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tasks.compression.file import File
 from tasks.compression.rate_distortion import entropy
+from tasks.compression.signatures import parts
+from tasks.data.records import Array
 
 
 def sizes(path: Path) -> dict[str, int]:
@@ -36,7 +38,10 @@ def zip_bytes(content: bytes, name: str = "model.tflite") -> int:
 
 def entropy_bytes(content: bytes) -> int:
     """Return the order-0 entropy of all constants of known type, in bytes."""
-    file = File(content)
-    constants = {tensor.buffer: index for index, tensor in enumerate(file.tensors) if file.is_constant(index)}
-    values = [file.values(index) for index in constants.values() if file.dtype(index) is not None]
+    values = [value for part in parts(content) for value in _constants(File(part))]
     return math.ceil(sum(entropy(value) * value.size for value in values) / 8)
+
+
+def _constants(file: File) -> list[Array]:
+    constants = {tensor.buffer: index for index, tensor in enumerate(file.tensors) if file.is_constant(index)}
+    return [file.values(index) for index in constants.values() if file.dtype(index) is not None]

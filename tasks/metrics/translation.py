@@ -1,5 +1,7 @@
 """BLEU and chrF of translations, by sacrebleu (Post 2018), with its signatures."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +12,19 @@ from tasks.contracts.errors import DataError
 from tasks.data.records import Array
 
 SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a set of rows.
+
+    Attributes:
+        values: by metric.
+        undefined: why one is None.
+    """
+
+    values: dict[str, float | None]
+    undefined: dict[str, str] = field(default_factory=dict)
 
 
 class Translation:
@@ -45,7 +60,7 @@ class Translation:
         self.values()  # sacrebleu knows the number of references only then
         return {name: str(metric.get_signature()) for name, metric in self._metrics.items()}
 
-    def of_resamples(self, counts: Array) -> dict[str, Array]:
+    def of_resamples(self, counts: Array, names: Iterable[str] = ("bleu", "chrf")) -> dict[str, Array]:
         """Return the metrics, (resamples,) each, for how often each row is drawn, (rows, resamples).
 
         Both follow from sums over sentences of matching, given and expected n-grams, which is how sacrebleu's own
@@ -57,6 +72,7 @@ class Translation:
                 for sums in np.rint(counts.T.astype(np.float64) @ statistics).astype(np.int64)
             ])
             for name, statistics in self._statistics.items()
+            if name in names
         }  # fmt: skip
 
     @cached_property

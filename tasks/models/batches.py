@@ -15,6 +15,7 @@ from tasks.models import learning
 from tasks.models.saving import Facts
 
 BATCH = 256
+POOL = 50  # batches whose rows are sorted by length together
 
 Raw = tuple[tuple[Array, ...], Array]
 
@@ -31,8 +32,7 @@ class Batches:
         self._kind = learning.of(facts)
         self._inputs = {name: data.column("train", name) for name in self._kind.INPUTS}
         self._targets = data.column("train", self._kind.TARGET).all()
-        self._facts, self._fit, self._rank = facts, fit, rank
-        self._part = fit.batch_size // size
+        self._facts, self._fit, self._rank, self._size = facts, fit, rank, size
         self.steps = len(self._targets) // fit.batch_size
         if not self.steps:
             raise ParamsError(
@@ -43,7 +43,7 @@ class Batches:
 
     def epochs(self, first: int) -> tf.data.Dataset:
         """Return batches of what the model takes and of its targets, from epoch `first` on."""
-        signature = signature_of(self._inputs, self._targets, self._part)
+        signature = signature_of(self._inputs, self._targets, self._fit.batch_size // self._size)
         raw = tf.data.Dataset.from_generator(
             lambda: chain.from_iterable(map(self._raw, range(first, self._fit.epochs))), output_signature=signature
         )
@@ -51,14 +51,24 @@ class Batches:
 
     def _raw(self, number: int) -> Iterator[Raw]:
         random = np.random.default_rng([self._fit.seed, number])
-        order = random.permutation(len(self._targets))
+        batches = self._order(random)
         if self._rank:
             random = np.random.default_rng([self._fit.seed, number, self._rank])
-        for step in range(self.steps):
-            rows = order[step * self._fit.batch_size + self._rank * self._part :][: self._part]
+        for rows in batches[:, self._rank :: self._size]:
             columns: Columns = {name: column.take(rows) for name, column in self._inputs.items()}
             columns = self._kind.augmented(columns, self._fit.augment, random)
             yield tuple(columns[name] for name in self._inputs), self._targets[rows]
+
+    def _order(self, random: np.random.Generator) -> Array:
+        """Return the rows of each batch, (steps, batch); where rows have lengths, those of a batch have like ones."""
+        size = self._fit.batch_size
+        rows = random.permutation(len(self._targets))[: self.steps * size]
+        lengths = getattr(self._kind, "lengths", None)
+        if lengths is None:
+            return rows.reshape(self.steps, size)
+        pools = [rows[start : start + POOL * size] for start in range(0, len(rows), POOL * size)]
+        alike = [pool[np.argsort(lengths(self._targets[pool]), kind="stable")] for pool in pools]
+        return random.permutation(np.concatenate(alike).reshape(self.steps, size))
 
 
 def signature_of(inputs: dict[str, Column], targets: Array, batch: int | None) -> Any:

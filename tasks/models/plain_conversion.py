@@ -34,7 +34,7 @@ def exported(model: Any, outputs: Any, recipe: Recipe, data: Dataset, inputs: tu
         ParamsError: the recipe asks for what only image files have.
         DataError: an operator of the model has no form in that precision.
     """
-    _require_plain(recipe)
+    require_plain(recipe)
     given = [
         layers.Input(tensor.shape[1:], batch_size=1, dtype=tensor.dtype, name=name)
         for name, tensor in zip(inputs, model.inputs, strict=True)
@@ -67,7 +67,12 @@ def _proof(rows: Columns) -> list[Columns]:
     return [{name: values[row : row + 1] for name, values in rows.items()} for row in range(min(count, PROOF_ROWS))]
 
 
-def _require_plain(recipe: Recipe) -> None:
+def require_plain(recipe: Recipe) -> None:
+    """Refuse what only image files have.
+
+    Raises:
+        ParamsError: the recipe asks for it.
+    """
     if asked := [step.step for step in recipe.finish if step.step != "slim"]:
         raise ParamsError(got=f"finish: {', '.join(asked)}", expected="slim, or nothing", do="take the steps out")
     if recipe.float_layers:

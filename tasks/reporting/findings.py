@@ -66,6 +66,7 @@ class Findings:
         metrics, profiles: what `evaluate` and `profile` wrote, by recipe.
         curves: of the released recipe and of float32; empty where the kind has none.
         predicted: actual and predicted numbers of the released recipe; empty where the kind has none.
+        examples: references and translations of the released recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
         baseline: what simple methods reach on the same rows.
@@ -82,6 +83,7 @@ class Findings:
     profiles: dict[str, dict[str, Any]]
     curves: dict[str, Curved]
     predicted: list[tuple[float, float]]
+    examples: list[list[str]]
     transfer: dict[str, Any]
     cross_validation: dict[str, Any]
     baseline: dict[str, Any]
@@ -136,6 +138,7 @@ def read(owner: Report, recipes: Iterable[str], places: Places) -> Findings:
             if (places.evaluations / name / TABLES / "roc.csv").exists()
         },
         predicted=_predicted(places.evaluations / recipe / TABLES / "predicted.csv"),
+        examples=_rows_where_there(places.evaluations / recipe / TABLES / "examples.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
         baseline=read_json(places.baseline),
@@ -168,7 +171,7 @@ def _curved(evaluation: Path) -> Curved:
 
 
 def _predicted(path: Path) -> list[tuple[float, float]]:
-    return [(float(actual), float(predicted)) for actual, predicted in _rows(path)] if path.exists() else []
+    return [(float(actual), float(predicted)) for actual, predicted in _rows_where_there(path)]
 
 
 def _curves(path: Path) -> Curves:
@@ -176,6 +179,10 @@ def _curves(path: Path) -> Curves:
     for name, x, y in _rows(path):
         found.setdefault(name, []).append((float(x), float(y)))
     return found
+
+
+def _rows_where_there(path: Path) -> list[list[str]]:
+    return _rows(path) if path.exists() else []
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -10,6 +10,7 @@ FLOAT32 = "float32"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
 AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
+UP_TO_100 = frozenset({"bleu", "chrf"})  # no shares, and more is better
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
 
@@ -130,9 +131,21 @@ def of_part(name: str, part: Mapping[str, Any]) -> str:
 
 
 def reference_of_part(name: str, part: Mapping[str, Any]) -> str:
-    """Write what the reference has in a slice; of a metric that is no share the drop is relative to it."""
-    before = part[name] + part["drop"] if metric(name).is_share else part[name] / (1 + part["drop"])
-    return score(name, before)
+    """Write what the reference has in a slice."""
+    return score(name, before_in_part(name, part))
+
+
+def before_in_part(name: str, part: Mapping[str, Any]) -> float | None:
+    """Return what the reference has in a slice; of a metric that is no share the drop is relative to it.
+
+    It is None where all was lost: a model with nothing left says nothing of what there was.
+    """
+    own, drop = float(part[name]), float(part["drop"])
+    if metric(name).is_share:
+        return own + drop
+    if name not in UP_TO_100:
+        return own / (1 + drop)
+    return own / (1 - drop) if drop < 1 else None
 
 
 def lost_in_part(name: str, part: Mapping[str, Any]) -> str:

@@ -15,10 +15,11 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
         DataError: there is no file, one is not UTF-8, or lacks a column.
     """
     for path in files_of(folder, params, (".tsv", ".tsv.gz")):
-        yield from tables(path, _rows(path), params)
+        yield from tables(path, rows(path), params)
 
 
-def _rows(path: Path) -> Iterator[Numbered]:
+def rows(path: Path) -> Iterator[Numbered]:
+    """Yield the cells of each line that is not empty, with its number."""
     for number, line in enumerate(lines_of(path), start=1):
         if row := line.rstrip("\r\n"):
             yield number, row.split("\t")

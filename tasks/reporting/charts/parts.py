@@ -46,6 +46,8 @@ def worst_slices(found: Findings) -> Chart:
     values = [words.scaled(primary, one[primary]) for one in slices]
     bars = [[words.scaled(primary, bound) for bound in one["interval"]] for one in slices]
     rows = list(range(len(slices)))
+    known = [words.before_in_part(primary, one) for one in slices]
+    before = [words.scaled(primary, one) for one in known if one is not None]
     figure = go.Figure()
     figure.add_scatter(
         x=rounded(values), y=rows, mode="markers", name=label(found.recipe), marker={"color": RELEASED, "size": 10},
@@ -53,8 +55,8 @@ def worst_slices(found: Findings) -> Chart:
         customdata=[_told(primary, one) for one in slices], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=rounded(words.scaled(primary, one[primary] + one["drop"]) if words.metric(primary).is_share
-                  else one[primary] / (1 + one["drop"]) for one in slices), y=rows, mode="markers", name=FLOAT32,
+        x=rounded(before), y=[row for row, one in zip(rows, known, strict=True) if one is not None], mode="markers",
+        name=FLOAT32,
         marker={"color": REFERENCE, "size": 12, "symbol": "line-ns-open", "line": {"width": 3, "color": REFERENCE}},
         hovertemplate=f"{FLOAT32}: %{{x:,.2f}}<extra></extra>",
     )  # fmt: skip

@@ -61,17 +61,17 @@ def folds(found: Findings) -> Chart:
 def _history(name: str, title: str, history: History) -> Chart:
     own = [row for row in history if row["run"] != COMPARISON]
     scratch = [row for row in history if row["run"] == COMPARISON]
-    watched = watched_of(history)
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    _trace(figure, own, "", "training", watched, {"color": RELEASED, "width": 1.5, "dash": "dot"})
-    _trace(figure, own, "val_", "validation", watched, {"color": RELEASED, "width": 2.5})
+    shown = ["loss", *watched_of(history)]
+    figure = make_subplots(rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    _trace(figure, own, "", "training", shown, {"color": RELEASED, "width": 1.5, "dash": "dot"})
+    _trace(figure, own, "val_", "validation", shown, {"color": RELEASED, "width": 2.5})
     if scratch:
         _trace(
             figure,
             scratch,
             "val_",
             "from scratch, validation",
-            watched,
+            shown,
             {"color": REFERENCE, "width": 1.5, "dash": "dash"},
         )
     for epoch, run in _changes(own):
@@ -80,29 +80,25 @@ def _history(name: str, title: str, history: History) -> Chart:
             x=epoch, y=1, yref="y domain", xanchor="left", yanchor="bottom", showarrow=False,
             text=label(run.removeprefix(f"{name}-")), font={"color": QUIET, "size": 11}, row=1, col=1,
         )  # fmt: skip
-    figure.update_xaxes(title="epoch", row=2, col=1)
+    figure.update_xaxes(title="epoch", row=len(shown), col=1)
     figure.update_xaxes(range=[0.5, max(len(own), len(scratch)) + 0.5])
-    figure.update_yaxes(title="loss", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title=watched.replace("_", " "), row=2, col=1)
-    return chart(
-        f"history-{name}",
-        title,
-        f"Loss above, {watched.replace('_', ' ')} below, by epoch.",
-        figure,
-        420,
-        legend_y=1.06,
-    )
+    for row, metric in enumerate(shown, 1):
+        figure.update_yaxes(title=metric.replace("_", " "), row=row, col=1)
+    figure.update_yaxes(rangemode="tozero", row=1, col=1)
+    told = f"Loss above, {shown[1].replace('_', ' ')} below, by epoch." if shown[1:] else "The loss, by epoch."
+    return chart(f"history-{name}", title, told, figure, 420, legend_y=1.06)
 
 
-def watched_of(history: History) -> str:
-    """Return the name of the metric that was told beside the loss."""
-    return next(name.removeprefix("val_") for name in history[0] if name.startswith("val_") and name != "val_loss")
+def watched_of(history: History) -> list[str]:
+    """Return the name of the metric that was told beside the loss, nothing where the loss is all."""
+    named = [name.removeprefix("val_") for name in history[0] if name.startswith("val_") and name != "val_loss"]
+    return named[:1]
 
 
 def _trace(
-    figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, told: str, watched: str, line: dict[str, Any]
+    figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, told: str, shown: list[str], line: dict[str, Any]
 ) -> None:
-    for place, metric in enumerate(("loss", watched), 1):
+    for place, metric in enumerate(shown, 1):
         figure.add_scatter(
             x=list(range(1, len(rows) + 1)), y=rounded(row[prefix + metric] for row in rows), line=line,
             mode="lines+markers" if len(rows) == 1 else "lines", name=told, showlegend=place == 1, row=place, col=1,

@@ -117,6 +117,13 @@ def predicted(found: Findings) -> Section:
     return Section("predicted", "How far off it is", "Errors", drawn(*numbers.predictions(found)))
 
 
+def examples(found: Findings) -> Section:
+    """Show some translations beside what they should be."""
+    note = paragraph("Evenly from all test rows: neither the best nor the worst.", class_="note")
+    shown = table(f"As {found.recipe} translates", ("reference", "translation"), found.examples, class_="words")
+    return Section("examples", "What it says", "Examples", joined([note, shown]))
+
+
 def weakest(found: Findings) -> Section:
     """Return the slices, worst first, with what compression costs in each, and the figures of each class."""
     slices, primary = found.released["slices"], found.primary

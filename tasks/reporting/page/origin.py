@@ -55,6 +55,8 @@ def inputs_told(found: Findings) -> str:
 
 def output_told(found: Findings) -> str:
     """Say what the output is."""
+    if "pieces" in found.datasets["target"]:
+        return "the tokens of assets/target_tokenizer.json, one a step, from `encode` and then `decode_step`"
     names = found.datasets["target"].get("classes")
     if not names:
         return "the predicted value"

@@ -23,6 +23,7 @@ def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> st
         *([measured.curved(found), measured.reliability(found)] if found.curves else []),
         *([measured.confusion(found)] if "confusion" in found.released else []),
         *([measured.predicted(found)] if found.predicted else []),
+        *([measured.examples(found)] if found.examples else []),
         measured.weakest(found),
         made.trained(found),
         made.sensitive(found),

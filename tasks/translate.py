@@ -1,0 +1,62 @@
+"""Translates with a beam, the best first: `python -m tasks.translate release/ --beam 4 "Where is the station?"`.
+
+Greedy translations, which are what `evaluate` measures, are those of `python -m tasks.predict`.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from tasks.contracts.errors import DataError
+from tasks.contracts.progress import say
+from tasks.contracts.stage import guarded
+from tasks.device.bundle import ASSETS, MODEL, opened
+from tasks.device.translating import SOURCE, Hypothesis, Translator
+
+KIND = "translation"
+
+
+def translated(bundle: Path, sentences: list[str], width: int) -> Iterator[list[tuple[str, Hypothesis]]]:
+    """Yield the translations of each sentence, the best first.
+
+    Args:
+        bundle: a released one.
+        sentences: in the language of its source.
+        width: how many beginnings are followed at a time, and how many translations are returned at most.
+
+    Raises:
+        DataError: the bundle is no translator, or damaged; a sentence is empty or too long.
+    """
+    kind = opened(bundle)["kind"]
+    if kind != KIND:
+        raise DataError(got=f"{bundle} of kind {kind!r}", expected=KIND, do="use `python -m tasks.predict`")
+    rows, answering = (import_module(f"tasks.kinds.{kind}.{name}") for name in ("rows", "answering"))
+    assets, translator = bundle / ASSETS, Translator(bundle / MODEL, threads=1)
+    encoder = rows.Encoder(assets)
+    for sentence in sentences:
+        source = encoder.encoded(rows.parsed([sentence], assets))[SOURCE][0]
+        yield [(answering.sentence(one.tokens, assets), one) for one in translator.beam(source, width)]
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tasks.translate", description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--beam", type=int, default=4, choices=range(1, 33), metavar="WIDTH", help="1 to 32")
+    parser.add_argument("sentences", nargs="+")
+    options = parser.parse_args()
+
+    def translate_all() -> None:
+        found = translated(options.bundle, options.sentences, options.beam)
+        for sentence, translations in zip(options.sentences, found, strict=True):
+            say(f"{sentence}:")
+            for text, one in translations:
+                say(f"  {one.mean_score:.3f} {text}")
+
+    sys.exit(guarded(translate_all, "translate"))
+
+
+if __name__ == "__main__":
+    main()
