@@ -18,9 +18,8 @@ from tasks.data import pieces
 from tasks.data.columns import Dataset
 from tasks.data.formats import tab_pairs
 from tasks.data.linked_splits import assign_groups, linked
-from tasks.data.records import SPLITS, Array, Chunk
+from tasks.data.records import SPLITS, Array, Chunk, objects
 from tasks.data.splits import text_digests
-from tasks.data.tables import objects
 from tasks.device.translating import Translator
 from tasks.evaluate import evaluate
 from tasks.kinds.translation import answering, baselines, rows, scores
