@@ -18,7 +18,8 @@ def lengths(references: list[str]) -> dict[str, Array]:
     words = np.array([len(text.split()) for text in references])
     bounds = np.unique(np.quantile(words, np.arange(1, QUARTERS) / QUARTERS).astype(int))
     index = np.searchsorted(bounds, words, side="right")
-    names = [f"words < {bounds[0]}", *(f"words {low} to {high - 1}" for low, high in pairwise(bounds))]
+    between = (f"words {low}" if high - low == 1 else f"words {low} to {high - 1}" for low, high in pairwise(bounds))
+    names = [f"words < {bounds[0]}", *between]
     return {name: index == number for number, name in enumerate([*names, f"words >= {bounds[-1]}"])}
 
 
