@@ -14,7 +14,7 @@ import numpy as np
 
 from tasks.contracts import environment, params_file
 from tasks.contracts.errors import DataError, StageError
-from tasks.contracts.files import replacing, sha256_tree, write_json
+from tasks.contracts.files import replacing, sha256, sha256_tree, write_json
 from tasks.contracts.params import Params
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
@@ -45,6 +45,7 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     _require_same_classes({role: found["kind"] for role, found in manifests.items()} | {"params.yaml": line.kind})
     names = {role: _classes(bundle / ASSETS) for role, bundle in bundles.items()}
     _require_same_classes(names | {"data": ", ".join(target.facts.get("classes", []))})
+    _require_same_answers(line.kind, bundles, target)
     truth = target.column("test", target.target).all()
     inputs = {role: _inputs(line.kind, bundle / ASSETS, target) for role, bundle in bundles.items()}
     answering = import_module(f"tasks.kinds.{line.kind}.answering")
@@ -78,6 +79,18 @@ def _require_same_classes(told: dict[str, str]) -> None:
             expected="the same in the same order",
             do="models of other classes cannot be compared by numbers: publish the new one by hand",
         )
+
+
+def _require_same_answers(kind: str, bundles: dict[str, Path], target: columns.Dataset) -> None:
+    """Refuse a bundle whose outputs mean something else, such as tokens of another vocabulary."""
+    for name in getattr(import_module(f"tasks.kinds.{kind}.rows"), "ANSWERED_IN", ()):
+        for role, bundle in bundles.items():
+            if sha256(bundle / ASSETS / name) != target.facts["assets"][name]:
+                raise DataError(
+                    got=f"a {role} whose {ASSETS}/{name} is not the one of these data",
+                    expected="the same: a number in an output is a line of it",
+                    do="compare by hand what both bundles give, or publish the new one without",
+                )
 
 
 def _classes(assets: Path) -> str:

@@ -23,6 +23,7 @@ SIDES = ("source", "target")
 STRATA, TARGET = SIDES, "target"
 RAW = ("source",)
 TOKENIZERS, FACTS = {side: f"{side}_tokenizer.json" for side in SIDES}, "facts.json"
+ANSWERED_IN = (TOKENIZERS["target"],)  # the assets that say what an output means
 LENGTH_SLACK = 10  # characters; see `Sentences.max_length_ratio`
 
 
