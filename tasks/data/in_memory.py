@@ -22,6 +22,10 @@ class InMemory(Dataset):
 
     columns: dict[str, dict[str, Array]]
 
+    def rows(self, split: SplitName) -> int:
+        """Return the number of rows of a split."""
+        return len(self.columns[split]["label"])
+
     def column(self, split: SplitName, name: str) -> Column:
         """Return a column of a split."""
         return Column([self.columns[split][name]])
