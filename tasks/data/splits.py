@@ -1,6 +1,6 @@
 """Splits without leakage: every content is in one split only, and stays there when more data come."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -71,6 +71,15 @@ def assign(digests: Array, strata: Array, given: Array, split: Split) -> Array:
             wanted = round(part * len(members))
             assigned[free[np.argsort(ranks[free], kind="stable")[:wanted]]] = name
     return assigned
+
+
+def by_content(strata: Callable[[Columns], Array]) -> Callable[[Columns, Array, Array, Split], Arranged]:
+    """Return the `arranged` of a kind whose rows have nothing from one another: divided by their contents alone."""
+
+    def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
+        return Arranged(assign(digests, strata(columns), given, split))
+
+    return arranged
 
 
 def keyed(digests: Array, seed: int) -> Array:

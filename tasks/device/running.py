@@ -13,6 +13,16 @@ from tasks.data.records import Array, Columns
 INT8_OFFSET = 128
 
 
+def answers(source: Path | bytes, inputs: Columns, threads: int) -> Array:
+    """Return what a file with one output gives for rows of inputs by name, (rows, n) of float32."""
+    return ExportedFile(source, threads).outputs(inputs)
+
+
+def once(source: Path, inputs: Columns) -> Callable[[], None]:
+    """Return what answers the first row, ready to be timed."""
+    return ExportedFile(source, threads=1).once(inputs)
+
+
 class ExportedFile:
     """A loaded `.tflite` file with one output, (batch, n).
 

@@ -1,6 +1,7 @@
 """Every metric of a model with its interval, and what it loses against another model on the same rows."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Protocol
 
@@ -9,6 +10,19 @@ import numpy as np
 from tasks.contracts.judging import Evaluate
 from tasks.data.records import Array
 from tasks.metrics.bootstrap import mirrored_interval, percentile_interval, resampled
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a set of rows.
+
+    Attributes:
+        values: by metric.
+        undefined: why one is None.
+    """
+
+    values: dict[str, float | None]
+    undefined: dict[str, str] = field(default_factory=dict)
 
 
 class Metrics(Protocol):

@@ -1,7 +1,6 @@
 """BLEU and chrF of translations, by sacrebleu (Post 2018), with its signatures."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,19 +11,6 @@ from tasks.contracts.errors import DataError
 from tasks.data.records import Array
 
 SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Figures of a set of rows.
-
-    Attributes:
-        values: by metric.
-        undefined: why one is None.
-    """
-
-    values: dict[str, float | None]
-    undefined: dict[str, str] = field(default_factory=dict)
 
 
 class Translation:

@@ -22,7 +22,6 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_agent_register_timeout_ms": "120000",
     "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_LOG_TO_DRIVER": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "60",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -115,7 +114,9 @@ def require_alike(lock: Path, dataset: Path) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     expected = sha256(dataset)
-    nodes = {node["NodeManagerHostname"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
+    nodes = {
+        f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})": node["NodeID"] for node in ray.nodes() if node["Alive"]
+    }
     asked = {
         told: ray.remote(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(number, soft=False))(
             _problem

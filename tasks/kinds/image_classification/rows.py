@@ -9,14 +9,13 @@ from PIL import Image
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
-from tasks.contracts.preprocessing import Split
 from tasks.contracts.section import Section
 from tasks.data import classes
 from tasks.data.columns import moments
 from tasks.data.images import UNREADABLE, decode
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.schema import Range
-from tasks.data.splits import Arranged, assign, content_digests
+from tasks.data.splits import by_content, content_digests
 from tasks.kinds.image_classification.settings import Preprocess
 
 STRATA, TARGET = ("label",), "label"
@@ -116,9 +115,7 @@ def strata(columns: Columns) -> Array:
     return columns["label"].astype(np.str_)
 
 
-def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
-    """Divide rows into splits by their contents; no row has anything from another."""
-    return Arranged(assign(digests, strata(columns), given, split))
+arranged = by_content(strata)
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Asking an exported file for ten items, and for the rating of one."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from tasks.data.item_index import ItemIndex
 from tasks.data.records import Array, Columns
-from tasks.device.running import ExportedFile
+from tasks.device.running import ExportedFile, once
 from tasks.metrics.ranking import NONE, listed
+
+__all__ = ["answers", "once", "told"]  # `once` leaves the ten best still to be picked from the scores
 
 BLOCK = 1000  # rows whose scores are held at once
 TEN = 10
@@ -23,11 +24,6 @@ def answers(source: Path | bytes, inputs: Columns, threads: int) -> Array:
         scores = np.where(outputs[:, :-1] < HIDDEN, -np.inf, outputs[:, :-1])
         found.append(np.concatenate([listed(scores, TEN), outputs[:, -1:]], axis=1).astype(np.float32))
     return np.concatenate(found)
-
-
-def once(source: Path, inputs: Columns) -> Callable[[], None]:
-    """Return what answers the first row, ready to be timed; the ten best are still to be picked from its scores."""
-    return ExportedFile(source, threads=1).once(inputs)
 
 
 def told(output: Array, assets: Path) -> str:

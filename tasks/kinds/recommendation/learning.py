@@ -12,6 +12,7 @@ from tasks.contracts.training import Augment
 from tasks.data.columns import Dataset
 from tasks.data.records import Columns
 from tasks.models import plain_conversion
+from tasks.models.learning import refuse_augmentation
 from tasks.models.saving import Facts
 
 INPUTS, TARGET, WATCHED = ("history", "history_ratings", "item"), "truth", "among_ten"
@@ -27,11 +28,7 @@ def augmented(columns: Columns, augment: Augment | None, random: Any) -> Columns
     Raises:
         ParamsError: they are to be moved or turned round, as images are.
     """
-    if augment is not None:
-        raise ParamsError(
-            got=f"augment: {augment.model_dump()} for histories", expected="null",
-            do="write `augment: null` in every fit; train.item_dropout leaves items out",
-        )  # fmt: skip
+    refuse_augmentation(augment, "histories", "; train.item_dropout leaves items out")
     return columns
 
 

@@ -1,6 +1,5 @@
 """The metrics of recommendations: is the next item among the ten, how high, and how far off is its rating?"""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from tasks.contracts.judging import Evaluate
 from tasks.data.records import Array
-from tasks.metrics.compared import compared
+from tasks.metrics.compared import Scores, compared
 from tasks.metrics.curves import write_rows
 from tasks.metrics.ranking import NONE, gains
 from tasks.metrics.recommended import Recommended, overlap
@@ -17,19 +16,6 @@ from tasks.metrics.slices import asked
 PRIMARY, LOWER_IS_BETTER = "ndcg_at_10", False
 MAX_POINTS, BINS = 1000, 40
 FEW, MANY = 20, 50  # known items of a history
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Figures of a set of rows.
-
-    Attributes:
-        values: by metric.
-        undefined: why one is None.
-    """
-
-    values: dict[str, float | None]
-    undefined: dict[str, str] = field(default_factory=dict)
 
 
 def headline(truth: Array, outputs: Array) -> float:

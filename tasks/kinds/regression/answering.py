@@ -1,23 +1,14 @@
-"""Asking an exported file about rows of a table."""
+"""Asking an exported file about rows of a table: predictions in the target's unit, (rows, 1)."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
-from tasks.data.records import Array, Columns
-from tasks.device.running import ExportedFile
+from tasks.data.records import Array
+from tasks.device.running import answers, once
+
+__all__ = ["answers", "once", "told"]
 
 DIGITS = 4  # that are told
-
-
-def answers(source: Path | bytes, inputs: Columns, threads: int) -> Array:
-    """Return predictions in the target's unit, (rows, 1) of float32."""
-    return ExportedFile(source, threads).outputs(inputs)
-
-
-def once(source: Path, inputs: Columns) -> Callable[[], None]:
-    """Return what answers the first row, ready to be timed."""
-    return ExportedFile(source, threads=1).once(inputs)
 
 
 def told(output: Array, assets: Path) -> str:

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.preprocessing import Split
 from tasks.contracts.tables import Tables
 from tasks.data import table_features
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.schema import Range
-from tasks.data.splits import Arranged, assign, text_digests
+from tasks.data.splits import by_content, text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
 from tasks.data.tables import RECORD, TableSchema, divided, number, ranges, require_believed
 
@@ -91,9 +90,7 @@ def strata(columns: Columns) -> Array:
     return np.zeros(len(columns[TARGET]), np.int8)
 
 
-def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
-    """Divide rows into splits by their contents; no row has anything from another."""
-    return Arranged(assign(digests, strata(columns), given, split))
+arranged = by_content(strata)
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:

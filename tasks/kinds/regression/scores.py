@@ -1,6 +1,5 @@
 """The metrics of one number per row."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from tasks.contracts.judging import Evaluate
 from tasks.data.records import Array
-from tasks.metrics.compared import compared
+from tasks.metrics.compared import Scores, compared
 from tasks.metrics.curves import write_rows
 from tasks.metrics.error_slices import quarters, sliced
 from tasks.metrics.regression import Regression
@@ -16,19 +15,6 @@ from tasks.metrics.slices import asked
 
 PRIMARY, LOWER_IS_BETTER = "rmse", True
 MAX_POINTS, BINS = 1000, 40
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Figures of a set of rows.
-
-    Attributes:
-        values: by metric.
-        undefined: why one is None.
-    """
-
-    values: dict[str, float | None]
-    undefined: dict[str, str] = field(default_factory=dict)
 
 
 def headline(truth: Array, outputs: Array) -> float:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.preprocessing import Split
 from tasks.contracts.tables import Tables
 from tasks.data import classes, table_features
 from tasks.data.records import Array, BadRow, Chunk, Columns, objects
-from tasks.data.splits import Arranged, assign, text_digests
+from tasks.data.splits import by_content, text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
 from tasks.data.tables import RECORD, TableSchema, divided, ranges
 
@@ -81,9 +80,7 @@ def strata(columns: Columns) -> Array:
     return columns[TARGET].astype(np.str_)
 
 
-def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
-    """Divide rows into splits by their contents; no row has anything from another."""
-    return Arranged(assign(digests, strata(columns), given, split))
+arranged = by_content(strata)
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:

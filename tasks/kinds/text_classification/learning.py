@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tasks.contracts.errors import ParamsError
 from tasks.contracts.params import Export
 from tasks.contracts.recipes import Recipe
 from tasks.contracts.training import Augment
@@ -14,6 +13,7 @@ from tasks.data.columns import Dataset
 from tasks.data.records import Columns
 from tasks.models import classifying, plain_conversion
 from tasks.models.classifying import WATCHED, loss, metrics, outputs
+from tasks.models.learning import refuse_augmentation
 from tasks.models.saving import Facts
 
 __all__ = ["INPUTS", "TARGET", "WATCHED", "augmented", "exported", "fed", "loss", "metrics", "outputs", "targets"]
@@ -27,10 +27,7 @@ def augmented(columns: Columns, augment: Augment | None, random: np.random.Gener
     Raises:
         ParamsError: they are to be moved or turned round, as images are.
     """
-    if augment is not None:
-        raise ParamsError(
-            got=f"augment: {augment.model_dump()} for texts", expected="null", do="write `augment: null` in every fit"
-        )
+    refuse_augmentation(augment, "texts")
     return columns
 
 

@@ -13,13 +13,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, sha256, write_json
 from tasks.contracts.params import PackageSource
-from tasks.contracts.preprocessing import Split
 from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.data import classes
 from tasks.data.records import Array, BadRow, Chunk, Columns
 from tasks.data.sources.package import locate
-from tasks.data.splits import Arranged, assign, text_digests
+from tasks.data.splits import by_content, text_digests
 from tasks.kinds.text_classification.settings import PackagedTokenizer, Preprocess, Text, TrainedTokenizer
 
 STRATA, TARGET = ("label",), "label"
@@ -94,9 +93,7 @@ def strata(columns: Columns) -> Array:
     return columns["label"].astype(np.str_)
 
 
-def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Arranged:
-    """Divide rows into splits by their contents; no row has anything from another."""
-    return Arranged(assign(digests, strata(columns), given, split))
+arranged = by_content(strata)
 
 
 def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:

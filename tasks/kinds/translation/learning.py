@@ -20,6 +20,7 @@ from tasks.data.pieces import PADDING, START
 from tasks.data.records import Array, Columns
 from tasks.device.translating import ENCODE
 from tasks.models import translating
+from tasks.models.learning import refuse_augmentation
 from tasks.models.own_model import convert_by
 from tasks.models.plain_conversion import calibration, require_plain
 from tasks.models.saving import Facts
@@ -35,12 +36,7 @@ def augmented(columns: Columns, augment: Augment | None, random: np.random.Gener
     Raises:
         ParamsError: they are to be moved or turned round, as images are.
     """
-    if augment is not None:
-        raise ParamsError(
-            got=f"augment: {augment.model_dump()} for sentences",
-            expected="null",
-            do="write `augment: null` in every fit",
-        )
+    refuse_augmentation(augment, "sentences")
     return columns
 
 

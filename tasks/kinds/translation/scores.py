@@ -8,11 +8,11 @@ import numpy as np
 from tasks.contracts.judging import Evaluate
 from tasks.data import pieces
 from tasks.data.records import Array
-from tasks.metrics.compared import compared
+from tasks.metrics.compared import Scores, compared
 from tasks.metrics.curves import write_rows
 from tasks.metrics.slices import asked
 from tasks.metrics.text_slices import lengths, sliced
-from tasks.metrics.translation import Scores, Translation
+from tasks.metrics.translation import Translation
 
 PRIMARY, LOWER_IS_BETTER = "bleu", False
 EXAMPLES = 20
