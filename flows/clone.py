@@ -47,6 +47,36 @@ def clean_clone(root: Path, revision: str | None = None) -> Iterator[Path]:
         yield clone
 
 
+def fetched(root: Path, branch: str) -> str:
+    """The commit that `branch` is at in the repository that `root` was cloned from, brought here with the tags.
+
+    Raises:
+        Refused: There is no such repository or branch, or no default DVC remote to carry artifacts to and from here.
+    """
+    if not graph.has_default_remote(root):
+        raise Refused(
+            "got:      a clone without a default DVC remote\n"
+            "expected: one, since what is made here has to leave this host\n"
+            "to do:    dvc remote add --default store URL, then commit and push .dvc/config"
+        )
+    try:
+        git(root, "fetch", "--quiet", "--tags", "origin", branch)
+    except CommandFailed as failure:
+        raise Refused(
+            f"got:      {failure}\n"
+            f"expected: branch {branch!r} in the repository that {root} was cloned from, its remote `origin`\n"
+            "to do:    push the branch, or correct the address: git remote set-url origin URL"
+        ) from failure
+    return git(root, "rev-parse", "FETCH_HEAD")
+
+
+def publish_where(root: Path, clone: Path) -> None:
+    """Let `clone` push to the repository that `root` was cloned from instead of to `root`."""
+    address = git(root, "remote", "get-url", "origin")
+    folder = root / address
+    git(clone, "remote", "set-url", "origin", str(folder.resolve()) if folder.is_dir() else address)
+
+
 def head(root: Path) -> str:
     """The commit that `root` is at.
 

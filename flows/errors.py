@@ -53,4 +53,4 @@ class StageFailed(CommandFailed):
 
 
 class Busy(StageFailed):
-    """The stage, or DVC, is at work in another process."""
+    """The stage, or DVC, is at work in another process, or a server does not answer."""

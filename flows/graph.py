@@ -25,7 +25,9 @@ ADVICE = re.compile(  # on git, after every stage that ran; `git status` says th
     r"|Use `dvc push` to send|Data and pipelines are up to date"
 )
 REMOTE = re.compile(r"""'remote "(.+)"'""")
-LOCKED = re.compile(r"is busy, it is being blocked|Unable to acquire lock")
+PASSING = re.compile(  # DVC's lock, or a bucket that it asks for new data and that does not answer
+    r"is busy, it is being blocked|Unable to acquire lock|Could not connect to the endpoint URL|timeout on endpoint URL"
+)
 
 
 def dvc(*arguments: str) -> list[str]:
@@ -92,7 +94,7 @@ def stage_failure(stage: str, failure: CommandFailed) -> StageFailed:
     text = "\n".join(failure.tail)
     found = EXIT_STATUS.findall(text)
     status = int(found[-1]) if found else failure.status
-    if status == os.EX_TEMPFAIL or LOCKED.search(text):
+    if status == os.EX_TEMPFAIL or PASSING.search(text):
         return Busy(stage, os.EX_TEMPFAIL, failure.tail)
     return StageFailed(stage, status, failure.tail)
 

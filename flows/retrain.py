@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows import child, graph
-from flows.clone import clean_clone, git
+from flows.clone import clean_clone, fetched, git, publish_where
 from flows.errors import CommandFailed, StageFailed
 from flows.pipeline import run_stages
 from flows.show import log
@@ -22,7 +22,7 @@ BUNDLE = Path("release")
 
 
 @flow(name="retrain")
-def retrain(branch: str | None = None) -> str:
+def retrain(branch: str | None = None, upstream: str | None = None) -> str:
     """Fetch new data, run every stage in a clean clone of the last commit, and publish what came of it.
 
     Nothing is published when a stage fails, `release` with its gates among them, when the new release is worse than the
@@ -30,8 +30,13 @@ def retrain(branch: str | None = None) -> str:
 
     Args:
         branch: The new branch to publish to; `retrain/<UTC time>-<name of this run>` if not given.
+        upstream: A branch of the repository that this tree was cloned from. The run then starts from what that branch
+            is now, and publishes there, not here: for a worker on another host.
     """
-    with clean_clone(Path.cwd()) as clone:
+    root = Path.cwd()
+    with clean_clone(root, fetched(root, upstream) if upstream else None) as clone:
+        if upstream:
+            publish_where(root, clone)
         log(graph.update_imports(clone))
         run_stages(clone, pull=True, shared_cache=True)
         if git(clone, "status", "--porcelain", "--", *POINTERS):

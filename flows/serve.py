@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import Popen
 from types import FrameType
@@ -40,10 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m flows.serve", description=__doc__.partition("\n")[0])
     parser.add_argument("--port", type=int, default=4200, help="of 127.0.0.1; 4200 if not given")
     options = parser.parse_args(arguments)
+    return until_stopped(lambda: serve(Path.cwd(), options.port))
+
+
+def until_stopped(work: Callable[[], NoReturn]) -> int:
+    """Do `work` until Ctrl-C or SIGTERM; returns the exit status."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, stop)
     try:
-        serve(Path.cwd(), options.port)
+        work()
     except Stopped:
         say("Stopped: no process is left.")
         return 0
@@ -56,7 +61,7 @@ def stop(_signum: int, _frame: FrameType | None) -> NoReturn:
     """Leave `serve`; what has to end ends on the way out, and a second Ctrl-C does not disturb it."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
-    say("Stopping the worker and its runs, then the server ...")
+    say("Stopping the worker and its runs, then what else was started here ...")
     raise Stopped
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.contracts import stage
 from tasks.contracts.errors import DataError
-from tasks.contracts.files import is_hidden, replacing, require_free_space, sha256_tree, write_json
+from tasks.contracts.files import is_hidden, remove, replacing, require_free_space, sha256_tree, write_json
 from tasks.contracts.params import Ingest
 from tasks.contracts.progress import say
 from tasks.data import archives
@@ -15,22 +15,27 @@ MANIFEST = "manifest.json"
 
 
 def ingest(params: Ingest, *, raw: Path) -> None:
-    """Copy a source's files, or unpack its archive, into `raw/files`, and write `raw/manifest.json` beside them.
+    """Copy, fetch or unpack a source's files into `raw/files`, and write `raw/manifest.json` beside them.
 
     Raises:
         DataError: the source is missing, empty or a damaged archive.
+        TransientError: it lies on another machine, and that does not answer or is being written to.
     """
-    source = import_module(f"tasks.data.sources.{params.source}").locate(params)
+    locate = import_module(f"tasks.data.sources.{params.source}").locate
     with replacing(raw) as folder:
-        files = folder / "files"
+        files, scratch = folder / "files", folder / "scratch"
         files.mkdir(parents=True)
+        source = locate(params, scratch)
         if archives.is_archive(source):
             archives.unpack(source, files)
+        elif source.is_relative_to(scratch):  # fetched, and ours
+            source.rename(files if source.is_dir() else files / source.name)
         elif source.is_dir():
             copy_folder(source, files)
         else:
             require_free_space(folder, source.stat().st_size)
             shutil.copyfile(source, files / source.name)
+        remove(scratch)
         sums = sha256_tree(files)
         if not sums:
             raise DataError(got=f"no file in {source.name}", expected="at least one", do="correct ingest.<role>")

@@ -7,7 +7,12 @@ from tasks.contracts.errors import ParamsError
 from tasks.contracts.params import PackageSource
 
 
-def locate(source: PackageSource) -> Path:
+def locate(source: PackageSource, _scratch: Path) -> Path:
+    """Find the file; see `installed`."""
+    return installed(source)
+
+
+def installed(source: PackageSource) -> Path:
     """Find the file without importing the package.
 
     Raises:

@@ -6,7 +6,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.params import PathSource
 
 
-def locate(source: PathSource) -> Path:
+def locate(source: PathSource, _scratch: Path) -> Path:
     """Find the file or folder.
 
     Raises:

@@ -17,7 +17,7 @@ from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.data import classes
 from tasks.data.records import Array, BadRow, Chunk, Columns
-from tasks.data.sources.package import locate
+from tasks.data.sources.package import installed
 from tasks.data.splits import by_content, text_digests
 from tasks.kinds.text_classification.settings import PackagedTokenizer, Preprocess, Text, TrainedTokenizer
 
@@ -141,7 +141,7 @@ def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:
 
 def taken(params: PackagedTokenizer) -> Tokenizer:
     """Read a packaged tokenizer; see `fitted`."""
-    path = locate(
+    path = installed(
         PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
     )
     try:

@@ -14,7 +14,7 @@ from tasks.contracts.architectures.efficientnet_lite0 import Train
 from tasks.contracts.params import PackageSource
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.data.sources.package import locate
+from tasks.data.sources.package import installed
 from tasks.models import torch_weights
 from tasks.models.pretrained import fill, inverted_residual, logits, normalised, relu6, require_colour
 from tasks.models.saving import Facts
@@ -64,7 +64,7 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
 
 def located() -> Path:
     """Return where the installed package has its file."""
-    return locate(PackageSource(source="package", package=PACKAGE, path=FILE, tracked="requirements.lock"))
+    return installed(PackageSource(source="package", package=PACKAGE, path=FILE, tracked="requirements.lock"))
 
 
 def build(shape: tuple[int, ...], num_classes: int) -> Any:

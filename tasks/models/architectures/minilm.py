@@ -14,7 +14,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.params import PackageSource
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.data.sources.package import locate
+from tasks.data.sources.package import installed
 from tasks.models.architectures.transformer_text import is_token, mean_of_tokens, positions
 from tasks.models.saving import Facts
 from tasks.models.seeding import seed
@@ -31,7 +31,7 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
         ParamsError: the package is not installed, or ships no such file.
         DataError: the file is damaged, or is not of such an encoder; the tokens are not of its vocabulary.
     """
-    path = locate(
+    path = installed(
         PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
     )
     seed(params.seed)

@@ -1,0 +1,82 @@
+"""Artifacts and raw data in a bucket of a real S3 server, as docs/how-to/remote-storage.md has them."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import graph
+from flows.errors import Busy
+from tests import s3
+from tests.flows import toy
+
+
+@pytest.fixture
+def bucket(s3_environment: dict[str, str]) -> str:
+    name = f"trimline-{uuid.uuid4()}"
+    s3.fill(s3_environment, name, {"raw/a.csv": b"1\n", "raw/deep/b.csv": b"2\n"})
+    return name
+
+
+def clone_of(root: Path, folder: Path) -> Path:
+    toy.run(folder.parent, "git", "clone", "--quiet", str(root), str(folder))
+    return folder
+
+
+def add_remote(root: Path, bucket: str) -> None:
+    toy.run(root, "dvc", "remote", "add", "--default", "store", f"s3://{bucket}/artifacts")
+    toy.run(root, "dvc", "remote", "modify", "store", "verify", "true")
+    toy.commit(root, "A remote for artifacts")
+
+
+def test_what_one_clone_pushes_to_a_bucket_another_pulls_and_has_nothing_to_do(
+    root: Path, bucket: str, tmp_path: Path
+) -> None:
+    add_remote(root, bucket)
+    toy.run(root, "dvc", "repro", "--quiet")
+    toy.commit(root, "Run")
+    toy.run(root, "dvc", "push")
+    other = clone_of(root, tmp_path / "other")
+    toy.run(other, "dvc", "pull")
+    assert (other / "late").read_text() == (root / "late").read_text()
+    assert toy.run(other, "dvc", "repro").stdout.strip().endswith("Data and pipelines are up to date.")
+    third = clone_of(root, tmp_path / "third")
+    list(graph.restore(third, shared_cache=False))  # what the flow does first
+    assert (third / "late").exists()
+    settings = (root / ".dvc/config").read_text()
+    assert "127.0.0.1" not in settings and "test" not in settings  # address and credentials are environment
+
+
+def watch_bucket(root: Path, *urls: str) -> None:
+    """A stage that depends on them, as `ingest` does where `tracked` is a URL."""
+    deps = "".join(f"    - {url}\n" for url in urls)
+    with (root / "dvc.yaml").open("a") as file:
+        file.write(f"  watch:\n    cmd: echo run >> runs\n    deps:\n{deps}    outs: [{{runs: {{persist: true}}}}]\n")
+
+
+def runs(root: Path) -> int:
+    """How often `watch` has run, after it was asked for."""
+    toy.run(root, "dvc", "repro", "--quiet", "watch")
+    return len((root / "runs").read_text().split())
+
+
+def test_dvc_sees_what_is_new_in_a_bucket_without_fetching_it(
+    root: Path, bucket: str, s3_environment: dict[str, str]
+) -> None:
+    """An object, and a folder of objects."""
+    watch_bucket(root, f"s3://{bucket}/raw/a.csv", f"s3://{bucket}/raw/deep")
+    assert [runs(root), runs(root)] == [1, 1]
+    client: Any = s3.client(s3_environment)
+    client.put_object(Bucket=bucket, Key="raw/a.csv", Body=b"3\n")  # another content of the same size
+    assert runs(root) == 2
+    client.put_object(Bucket=bucket, Key="raw/deep/new.csv", Body=b"3\n")
+    assert runs(root) == 3
+
+
+def test_a_bucket_that_does_not_answer_is_tried_again(root: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC asks before the stage starts, so it is not the stage that can say 75."""
+    watch_bucket(root, f"s3://{bucket}/raw")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(Busy, match="Could not connect to the endpoint"):
+        list(graph.reproduce(root, "watch"))
