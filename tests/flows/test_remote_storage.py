@@ -1,5 +1,7 @@
 """Artifacts and raw data in a bucket of a real S3 server, as docs/how-to/remote-storage.md has them."""
 
+import re
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from flows import graph
 from flows.errors import Busy
 from tests import s3
 from tests.flows import toy
+from tests.tasks import line
 
 
 @pytest.fixture
@@ -48,35 +51,40 @@ def test_what_one_clone_pushes_to_a_bucket_another_pulls_and_has_nothing_to_do(
     assert "127.0.0.1" not in settings and "test" not in settings  # address and credentials are environment
 
 
-def watch_bucket(root: Path, *urls: str) -> None:
-    """A stage that depends on them, as `ingest` does where `tracked` is a URL."""
-    deps = "".join(f"    - {url}\n" for url in urls)
-    with (root / "dvc.yaml").open("a") as file:
-        file.write(f"  watch:\n    cmd: echo run >> runs\n    deps:\n{deps}    outs: [{{runs: {{persist: true}}}}]\n")
+def ingested(folder: Path) -> list[str]:
+    """The stages that had to run, after all were asked for."""
+    said = toy.run(folder, "dvc", "repro", "ingest@base", "ingest@target").stdout
+    return sorted(re.findall("Running stage '(.+)'", said))
 
 
-def runs(root: Path) -> int:
-    """How often `watch` has run, after it was asked for."""
-    toy.run(root, "dvc", "repro", "--quiet", "watch")
-    return len((root / "runs").read_text().split())
-
-
-def test_dvc_sees_what_is_new_in_a_bucket_without_fetching_it(
-    root: Path, bucket: str, s3_environment: dict[str, str]
+def test_ingest_runs_when_the_bucket_has_new_data_and_only_then(
+    bucket: str, s3_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """An object, and a folder of objects."""
-    watch_bucket(root, f"s3://{bucket}/raw/a.csv", f"s3://{bucket}/raw/deep")
-    assert [runs(root), runs(root)] == [1, 1]
+    """The real graph: one data set is an object, the other a folder of them. DVC fetches neither to see what is new."""
+    folder = line.create(tmp_path / "line")
+    shutil.copy2(toy.REPOSITORY / "dvc.yaml", folder)
+    params = line.tiny_params()
+    for role, key in (("base", "raw/a.csv"), ("target", "raw/deep")):
+        url = f"s3://{bucket}/{key}"
+        params["ingest"][role] = {"source": "url", "url": url, "tracked": url}
+    line.write_params(folder, params)
+    toy.run(folder, "git", "init", "--quiet")
+    toy.run(folder, "dvc", "init", "--quiet")
     client: Any = s3.client(s3_environment)
+
+    assert ingested(folder) == ["ingest@base", "ingest@target"]
     client.put_object(Bucket=bucket, Key="raw/a.csv", Body=b"3\n")  # another content of the same size
-    assert runs(root) == 2
-    client.put_object(Bucket=bucket, Key="raw/deep/new.csv", Body=b"3\n")
-    assert runs(root) == 3
+    assert ingested(folder) == ["ingest@base"]
+    client.put_object(Bucket=bucket, Key="raw/deep/new.csv", Body=b"4\n")
+    assert ingested(folder) == ["ingest@target"]
+    assert ingested(folder) == []
+    assert line.tree(folder / "data/raw/target/files") == {"b.csv": b"2\n", "new.csv": b"4\n"}
 
 
 def test_a_bucket_that_does_not_answer_is_tried_again(root: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC asks before the stage starts, so it is not the stage that can say 75."""
-    watch_bucket(root, f"s3://{bucket}/raw")
+    with (root / "dvc.yaml").open("a") as file:
+        file.write(f"  watch:\n    cmd: echo run > runs\n    deps:\n    - s3://{bucket}/raw\n    outs: [runs]\n")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(Busy, match="Could not connect to the endpoint"):
         list(graph.reproduce(root, "watch"))
