@@ -181,7 +181,7 @@ def keras_greedy(network: tuple[Any, Any], source: Array) -> list[int]:
     given = source[np.newaxis, source != pieces.PADDING]
     while len(tokens) < translations.MAX_TOKENS:
         previous = np.array([[pieces.START, *tokens]], np.int32)
-        logits = model([given, np.arange(given.shape[1], dtype=np.int32)[np.newaxis], previous], training=False)
+        logits = model([given, previous], training=False)
         if (token := int(logits.numpy()[0, -1].argmax())) == pieces.END:
             break
         tokens.append(token)

@@ -59,7 +59,7 @@ def params(**fit: Any) -> Any:
     from tasks.contracts.architectures.translator_gru import Train
 
     preset: dict[str, Any] = yaml("presets/translation.yaml")["train"]
-    tiny = {"width": 32, "heads": 2, "feed_forward": 64, "fit": preset["fit"] | {"epochs": 1} | fit}
+    tiny = {"width": 32, "fit": preset["fit"] | {"epochs": 1} | fit}
     return Train.model_validate(preset | tiny)
 
 

@@ -1,8 +1,16 @@
-"""The section `train` of a translator: an encoder of self-attention, a recurrent decoder that attends to it.
+"""The section `train` of a recurrent translator."""
 
-It has the keys of `transformer_text`.
-"""
+from typing import Annotated, Literal
 
-from tasks.contracts.architectures.transformer_text import Train
+from pydantic import Field
 
-__all__ = ["Train"]
+from tasks.contracts.section import HalfOpenFraction
+from tasks.contracts.training import Trained
+
+
+class Train(Trained):
+    """The base model, trained on the base data set; half the width reads forwards, half backwards."""
+
+    tracked: Literal["requirements.lock"]
+    width: Annotated[int, Field(gt=0, multiple_of=2)]
+    dropout: HalfOpenFraction

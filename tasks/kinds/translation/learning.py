@@ -46,13 +46,12 @@ def lengths(targets: Array) -> Array:
     return counted
 
 
-def fed(inputs: tuple[tf.Tensor, ...], facts: Facts) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return source tokens, their positions and the tokens before the wanted ones, each as long as its longest row."""
+def fed(inputs: tuple[tf.Tensor, ...], facts: Facts) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return source tokens and the tokens before the wanted ones, each as long as its longest row."""
     source, target = map(_shortened, inputs)
-    positions = tf.broadcast_to(tf.range(tf.shape(source)[1]), tf.shape(source))
     start = tf.fill((tf.shape(target)[0], 1), START)
     previous = tf.where(target == PADDING, PADDING, tf.concat([start, target[:, :-1]], axis=1))
-    return source, positions, previous
+    return source, previous
 
 
 def targets(raw: tf.Tensor, facts: Facts) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""A translator: an encoder of self-attention, and a recurrent decoder whose attention comes after it (Luong 2015)."""
+"""A translator: it reads forwards and backwards; a recurrent decoder attends, another knows what it attended to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,24 +15,18 @@ from tasks.models.translating import Sizes
 def build(params: Train, facts: Facts) -> Any:
     """Build the network that is trained; all sentences of a batch have as many tokens as the longest.
 
-    It takes source tokens, their positions, and the tokens before the wanted ones, (batch, tokens) of int32 each, and
-    gives logits, (batch, tokens, vocabulary). See `tasks.models.translating` for its halves.
+    It takes source tokens and the tokens before the wanted ones, (batch, tokens) of int32 each, and gives logits,
+    (batch, tokens, vocabulary). See `tasks.models.translating` for its halves.
     """
-    sizes = Sizes(
-        facts.data["vocabulary"]["source"], facts.data["vocabulary"]["target"],
-        facts.data["inputs"]["source_tokens"]["shape"][0], params.width, params.blocks, params.heads,
-        params.feed_forward, params.dropout,
+    vocabulary = facts.data["vocabulary"]
+    sizes = Sizes(vocabulary["source"], vocabulary["target"], params.width, params.dropout)
+    tokens, previous = (
+        layers.Input((None,), dtype="int32", name=name) for name in ("source_tokens", "previous_tokens")
     )  # fmt: skip
-    tokens, positions, previous = (
-        layers.Input((None,), dtype="int32", name=name)
-        for name in ("source_tokens", "source_positions", "previous_tokens")
-    )  # fmt: skip
-    source = translating.encoded(_new, tokens, positions, sizes)
+    source = translating.encoded(_new, tokens, sizes)
     values = translating.embedded(_new, previous, sizes)
-    decoder = layers.GRU(params.width, return_sequences=True, name="decoder")
-    states = decoder(values, initial_state=source.state)
-    logits = translating.answered(_new, values, states, source, sizes)
-    return Model([tokens, positions, previous], logits, name="translator_gru")
+    logits, *_ = translating.answered(_new, values, source, sizes)
+    return Model([tokens, previous], logits, name="translator_gru")
 
 
 def _new(name: str, make: Callable[..., Any]) -> Any:
