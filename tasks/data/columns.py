@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Column:
 
     def __init__(self, shards: "list[Array | Texts]") -> None:
         self._shards = shards
+        self._quick = [np.asarray(shard) if isinstance(shard, np.memmap) else shard for shard in shards]
         self._ends = np.cumsum([len(shard) for shard in shards])
 
     def __len__(self) -> int:
@@ -63,13 +65,15 @@ class Column:
     def take(self, rows: Array) -> Array:
         """Return the given rows, (len(rows), ...), in the order asked for."""
         if len(self._shards) == 1:
-            return np.asarray(self._shards[0][rows])
+            return np.asarray(self._quick[0][rows])
         shard_of = np.searchsorted(self._ends, rows, side="right")
         taken = np.empty((len(rows), *self._shards[0].shape[1:]), self._shards[0].dtype)
-        for index in np.unique(shard_of):
-            here = shard_of == index
-            first = self._ends[index] - len(self._shards[index])
-            taken[here] = self._shards[index][rows[here] - first]
+        order = np.argsort(shard_of, kind="stable")
+        bounds = np.flatnonzero(np.diff(shard_of[order], prepend=-1, append=len(self._ends))).tolist()
+        for start, stop in pairwise(bounds):
+            here = order[start:stop]
+            shard = self._quick[index := int(shard_of[here[0]])]
+            taken[here] = shard[rows[here] - (self._ends[index] - len(shard))]
         return taken
 
     def all(self) -> Array:

@@ -102,17 +102,12 @@ def fitted(train: Train, schema: Schema, params: Preprocess, assets: Path) -> di
     """
     classes.require_rows(train.map(labels_of, "label"), schema.classes)
     classes.write(assets, schema.classes)
-    wanted = params.tokenizer
-    if isinstance(wanted, PackagedTokenizer):
-        tokenizer = taken(wanted)
-    else:
-        tokenizer = trained(wanted, train.map(texts_of, "text"))
+    wanted, texts = params.tokenizer, train.map(texts_of, "text")
+    tokenizer = taken(wanted) if isinstance(wanted, PackagedTokenizer) else trained(wanted, texts)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     longer = sum(
-        len(found) > params.max_tokens
-        for texts in train.map(texts_of, "text")
-        for found in tokenizer.encode_batch(texts)
+        len(found) > params.max_tokens for some in train.map(texts_of, "text") for found in tokenizer.encode_batch(some)
     )
     tokenizer.enable_truncation(params.max_tokens)
     tokenizer.enable_padding(length=params.max_tokens, pad_id=0, pad_token=PADDING)
