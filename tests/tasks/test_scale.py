@@ -147,11 +147,14 @@ sys.stdin.read()
 """
 
 
+OPEN = {"RAY_AUTH_MODE": "disabled"}  # by itself a cluster of one process lets in nobody else
+
+
 @pytest.fixture
 def ray_address() -> Iterator[str]:
     """A cluster of this machine's own, by its address."""
     words = [sys.executable, "-c", CLUSTER]
-    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    environment = os.environ | OPEN | {"RAY_USAGE_STATS_ENABLED": "0"}
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as cluster:
         assert cluster.stdout and cluster.stdin
         yield next(told.split()[1] for told in cluster.stdout if told.startswith("address"))
@@ -164,7 +167,7 @@ def test_a_cluster_of_ray_writes_the_same_bytes_and_hands_on_what_it_refuses(fol
     line.write_params(folder, params)
     line.run_all(folder, ["ingest@target", "preprocess@target"])
     expected = line.tree(folder / "data/ready")
-    done = line.run(folder, "preprocess@target", RAY_ADDRESS=ray_address)
+    done = line.run(folder, "preprocess@target", RAY_ADDRESS=ray_address, **OPEN)
     assert done.returncode == 0, done.stdout
     assert line.tree(folder / "data/ready") == expected
 
@@ -174,7 +177,7 @@ def test_a_cluster_of_ray_writes_the_same_bytes_and_hands_on_what_it_refuses(fol
     params["ingest"]["target"]["tracked"] = "incoming"
     line.write_params(folder, params)
     line.run_all(folder, ["ingest@target"])
-    refused = line.run(folder, "preprocess@target", RAY_ADDRESS=ray_address)
+    refused = line.run(folder, "preprocess@target", RAY_ADDRESS=ray_address, **OPEN)
     assert refused.returncode == 65, refused.stdout
     assert "target.csv: 'utf-8' codec" in refused.stdout
     assert line.tree(folder / "data/ready") == expected
