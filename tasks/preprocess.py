@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +35,7 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         StageError: a worker was killed, or the disk has no room.
     """
     input_bytes = sum(path.stat().st_size for path in (raw / "files").rglob("*") if path.is_file())
-    with replacing(ready) as folder, pool.opened(input_bytes, raw / "manifest.json") as each:
+    with ExitStack() as artifact, pool.opened(input_bytes, raw / "manifest.json") as each:
         require_intact(raw, each)
         _require_beside(raw / "files", params.shipped)
         module = import_module(f"tasks.kinds.{kind}.rows")
@@ -45,6 +46,7 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
                 expected=f"{kind!r}, as params.yaml says",
                 do="correct kind, or write the schema anew: `python -m tasks.schema --replace`",
             )
+        folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
         staged.folder.mkdir(parents=True)
         told = Cleaning(kind, params, promised, staged.folder)
