@@ -9,7 +9,7 @@ from tasks.data.records import Array
 from tasks.data.splits import GIVEN
 
 # A row and what copies are found by; the digest is in two halves, which are compared faster than bytes are.
-DIGESTED = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")])
+DIGESTED = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)
 # A copy, the row that is kept in its place, and whether that has another stratum.
 COPY = np.dtype([("row", "<i8"), ("first", "<i8"), ("another", "?")])
 PREFERENCE = np.array([{"test": 0, "validation": 1}.get(name, 2) for name in GIVEN], np.uint8)
@@ -63,7 +63,7 @@ def bucket_of(high: Array, count: int) -> Array:
 
 def digested(digests: Array, rows: Array, strata: Array, given: Array) -> Array:
     """Return (rows,) of DIGESTED for digests of 16 bytes, (rows,) of void, and what else stands there."""
-    found = np.empty(len(rows), DIGESTED)
+    found = np.zeros(len(rows), DIGESTED)
     halves = np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)
     found["high"], found["low"], found["row"], found["stratum"], found["given"] = *halves.T, rows, strata, given
     return found

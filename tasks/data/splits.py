@@ -12,7 +12,7 @@ from tasks.data.records import SPLITS, Array, Columns
 DIGEST_BYTES = 16
 GIVEN = ("", *SPLITS)  # what a source says of a row; its place here is how that is kept
 # A row that is kept, and what its split hangs on.
-RANKED = np.dtype([("rank", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")])
+RANKED = np.dtype([("rank", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)
 TRAIN, VALIDATION, TEST = range(3)  # places in SPLITS
 MAX_COUNTS = 1 << 20
 BINS_BITS = 12
@@ -35,9 +35,7 @@ class Arranged:
 
 def content_digests(rows: Array) -> Array:
     """Return a 16-byte digest of each row's content, (rows,) of void."""
-    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
-    width, content = flat.shape[1] * flat.itemsize, flat.reshape(-1).view(np.uint8).data
-    return joined_digests(content[start : start + width] for start in range(0, len(flat) * width, width))
+    return joined_digests(contents_of(rows))
 
 
 def text_digests(texts: Iterable[str]) -> Array:
@@ -45,7 +43,14 @@ def text_digests(texts: Iterable[str]) -> Array:
     return joined_digests(text.encode("utf-8") for text in texts)
 
 
-def joined_digests(contents: Iterable[bytes | memoryview]) -> Array:
+def contents_of(rows: Array) -> list[bytes]:
+    """Return the bytes of each row, which has some."""
+    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    contents: list[bytes] = flat.view(f"V{flat.shape[1] * flat.itemsize}").reshape(-1).tolist()
+    return contents
+
+
+def joined_digests(contents: Iterable[bytes]) -> Array:
     """Return a 16-byte digest of each content, (rows,) of void."""
     joined = b"".join([blake2b(content, digest_size=DIGEST_BYTES).digest() for content in contents])
     return np.frombuffer(joined, dtype=f"V{DIGEST_BYTES}")
@@ -106,38 +111,46 @@ def least(ranked: Stream, free: Callable[[Array], Array], wanted: Array) -> Call
         wanted: how many of each stratum, (strata,) of int64.
     """
     strata = len(wanted)
+    if not wanted.any():
+        return lambda rows: np.zeros(len(rows), bool)
     bits = min(BINS_BITS, max(1, (MAX_COUNTS // max(strata, 1)).bit_length() - 1))
     shift = np.uint64(64 - bits)
-    counts = np.zeros((strata, 1 << bits), np.int64)
+    counts = np.zeros(strata << bits, np.int64)
+
+    def bins(rows: Array) -> Array:
+        return (rows["stratum"].astype(np.int64) << bits) + (rows["rank"] >> shift).astype(np.int64)
+
     for rows in ranked():
-        chosen = rows[free(rows)]
-        np.add.at(counts, (chosen["stratum"], (chosen["rank"] >> shift).astype(np.int64)), 1)
-    ends = counts.cumsum(axis=1)
+        counts += np.bincount(bins(rows)[free(rows)], minlength=len(counts))
+    ends = counts.reshape(strata, -1).cumsum(axis=1)
     last_bin = (ends < wanted[:, np.newaxis]).sum(axis=1)  # that of the last row, or behind all: all are taken
-    inside = [
-        rows[free(rows) & ((rows["rank"] >> shift).astype(np.int64) == last_bin[rows["stratum"]])] for rows in ranked()
-    ]
+    within = np.flatnonzero(last_bin < 1 << bits)
+    is_last = np.zeros(len(counts), bool)
+    is_last[(within << bits) + last_bin[within]] = True
+    inside = [rows[is_last[bins(rows)] & free(rows)] for rows in ranked()]
     found = np.concatenate(inside) if inside else np.empty(0, RANKED)
-    bounds = np.zeros(strata, RANKED)
+    ranks, places = np.zeros(strata, np.uint64), np.zeros(strata, np.int64)
     for stratum in range(strata):
         bin_ = int(last_bin[stratum])
         before = int(ends[stratum, bin_ - 1]) if bin_ else 0
-        bounds[stratum] = _bound(found[found["stratum"] == stratum], int(wanted[stratum]) - before, bin_ >> bits > 0)
+        own = found[found["stratum"] == stratum]
+        ranks[stratum], places[stratum] = _bound(own, int(wanted[stratum]) - before, bin_ >> bits > 0)
 
     def taken(rows: Array) -> Array:
-        bound = bounds[rows["stratum"]]
-        ties = (rows["rank"] == bound["rank"]) & (rows["row"] <= bound["row"])
-        first: Array = free(rows) & ((rows["rank"] < bound["rank"]) | ties)
+        rank = ranks[rows["stratum"]]
+        ties = rows["rank"] == rank
+        ties[ties] = rows["row"][ties] <= places[rows["stratum"][ties]]
+        first: Array = free(rows) & ((rows["rank"] < rank) | ties)
         return first
 
     return taken
 
 
-def _bound(rows: Array, count: int, everything: bool) -> tuple[int, int, int, int]:
-    """Return rank and place of the last row that is taken of a bin, in a record."""
+def _bound(rows: Array, count: int, everything: bool) -> tuple[int, int]:
+    """Return rank and place of the last row that is taken of a bin."""
     if everything:
-        return np.iinfo(np.uint64).max, np.iinfo(np.int64).max, 0, 0
+        return np.iinfo(np.uint64).max, np.iinfo(np.int64).max
     if count <= 0:
-        return 0, -1, 0, 0
+        return 0, -1
     last = rows[np.lexsort((rows["row"], rows["rank"]))[count - 1]]
-    return int(last["rank"]), int(last["row"]), 0, 0
+    return int(last["rank"]), int(last["row"])

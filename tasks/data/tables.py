@@ -9,7 +9,7 @@ from tasks.contracts.tables import Tables
 from tasks.data.numbers import MAX_NUMBER, numbers_of
 from tasks.data.records import Array, BadRow, Chunk, Columns, objects
 from tasks.data.schema import Range
-from tasks.data.splits import joined_digests
+from tasks.data.splits import contents_of, joined_digests
 
 NUMBERS, CATEGORIES = "numbers", "categories"
 SEPARATOR = "\x1f"  # stands between the categories of a row
@@ -71,8 +71,7 @@ def digests_of(columns: Columns, target: Array) -> Array:
     if numbers:
         values = np.concatenate(numbers, axis=1).astype("<f8") + 0.0  # -0.0 is 0.0
         values[np.isnan(values)] = np.nan  # of one kind
-        width, content = values.shape[1] * values.itemsize, values.tobytes()
-        parts.append([content[start : start + width] for start in range(0, len(content), width)])
+        parts.append(contents_of(values))
     for texts in (columns.get(CATEGORIES), target if target.dtype == object else None):
         if texts is not None:
             parts.append([text.encode("utf-8") + b"\0" for text in texts.tolist()])
