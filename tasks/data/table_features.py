@@ -45,7 +45,7 @@ def described(stride: int, numeric: int, categorical: int, columns: Columns) -> 
     """Note what is needed of some rows, of the numbers those of every row of a stride."""
     numbers = columns[NUMBERS] if numeric else np.empty((len(columns[CATEGORIES]), 0))
     seen = [set(values) - {""} for values in categories_in(columns.get(CATEGORIES), categorical)]
-    return Described(len(numbers), numbers[::stride], np.asarray(np.isnan(numbers).any(axis=0)), seen)
+    return Described(len(numbers), numbers[::stride].copy(), np.asarray(np.isnan(numbers).any(axis=0)), seen)
 
 
 def fitted(train: Train, params: Tables, assets: Path) -> dict[str, Any]:
