@@ -104,7 +104,7 @@ def _inputs(kind: str, assets: Path, target: columns.Dataset) -> Columns:
     rows = import_module(f"tasks.kinds.{kind}.rows")
     if not rows.RAW:
         return target.fed("test")
-    raw = {name: target.column("test", name).all() for name in rows.RAW}
+    raw = {name: target.column("test", name).all() for name in rows.RAW if target.has(name)}
     encoded = rows.Encoder(assets).encoded(raw)
     return {name: encoded[name] for name in target.inputs}
 

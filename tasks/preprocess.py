@@ -1,24 +1,30 @@
 """Cleans, splits and writes columns: `dvc repro preprocess@target`. 70,000 images of 28x28 take about half a second."""
 
-import csv
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tasks.contracts import stage
+from tasks.contracts import pool, stage
 from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, replacing, require_free_space, sha256, sha256_tree, write_json
+from tasks.contracts.files import read_json, remove, replacing, sha256, sha256_tree, write_json
+from tasks.contracts.pool import Each, Piece, Result
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.progress import say
-from tasks.data import attributes, columns, splits
+from tasks.contracts.progress import Progress
+from tasks.data import attributes, columns, dividing
 from tasks.data import schema as schemas
-from tasks.data.records import SPLITS, Array, BadRow, Columns, SplitName
-from tasks.data.staging import Rows, Staging
+from tasks.data.cleaning import BAD, Cleaning, clean, sources_of
+from tasks.data.dividing import Kept, divided, without_copies
+from tasks.data.quarantine import Quarantine
+from tasks.data.records import Columns, objects
+from tasks.data.shards import BESIDE, Shards, TrainingRows, written
+from tasks.data.staging import Block, Staged
+
+STAGED = ".staged"
+HALF = 500  # steps of progress
 
 
 def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready: Path) -> None:
@@ -26,44 +32,45 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
 
     Raises:
         DataError: a raw file is damaged, more than `max_bad_fraction` of the rows are bad, or a class has no rows.
+        StageError: a worker was killed, or the disk has no room.
     """
-    require_intact(raw)
-    _require_beside(raw / "files", params.shipped)
-    module = import_module(f"tasks.kinds.{kind}.rows")
-    promised = schemas.load(schema, module.Schema)
-    if promised.kind != kind:
-        raise DataError(
-            got=f"{schema} of kind {promised.kind!r}",
-            expected=f"{kind!r}, as params.yaml says",
-            do="correct kind, or write the schema anew: `python -m tasks.schema --replace`",
-        )
-    with replacing(ready) as folder:
-        folder.mkdir()
-        rows, bad = _clean(params, module, raw, promised, folder)
-        strata = module.strata(rows.take(np.arange(len(rows.sources)), module.STRATA))
-        kept, copies = _first_of_each(rows, strata)
-        bad += copies
-        _require_few(bad, len(kept) + len(bad), params.max_bad_fraction)
-        _write_quarantine(folder / "quarantine.csv", bad)
-        described = attributes.read(raw / "files" / params.attributes, rows.sources) if params.attributes else {}
-        arranged = module.arranged(rows.take(kept, module.STRATA), rows.digests[kept], rows.given[kept], params.split)
-        parts = {name: kept[arranged.splits == name] for name in SPLITS}
-        facts = _write_columns(
-            params, module, promised, raw, folder, rows.joined(kept, arranged.columns), parts, described
-        )
+    input_bytes = sum(path.stat().st_size for path in (raw / "files").rglob("*") if path.is_file())
+    with ExitStack() as artifact, pool.opened(input_bytes, raw / "manifest.json") as each:
+        require_intact(raw, each)
+        _require_beside(raw / "files", params.shipped)
+        module = import_module(f"tasks.kinds.{kind}.rows")
+        promised = schemas.load(schema, module.Schema)
+        if promised.kind != kind:
+            raise DataError(
+                got=f"{schema} of kind {promised.kind!r}",
+                expected=f"{kind!r}, as params.yaml says",
+                do="correct kind, or write the schema anew: `python -m tasks.schema --replace`",
+            )
+        folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
+        staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
+        staged.folder.mkdir(parents=True)
+        told = Cleaning(kind, params, promised, staged.folder)
+        with Quarantine(folder / "quarantine.csv") as quarantine:
+            _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
+            kept = without_copies(staged, quarantine.add)
+        quarantine.require_few(kept.rows, params.max_bad_fraction)
+        shards = _divide(params, module, raw, staged, kept)
+        facts = _fitted(each, told, raw, folder / columns.ASSETS, shards)
+        facts |= {"splits": written(_followed(each, progress, "shards written"), shards, kind, folder)}
+        remove(staged.folder)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
-        quarantined = dict(sorted(Counter(_kind_of(row) for row in bad).items()))
+        quarantined = dict(sorted(quarantine.counts.items()))
         write_json(folder / columns.DATASET, {"kind": kind, **facts, "quarantined": quarantined, **origin})
-    say(f"[100%] preprocess: {len(kept)} rows kept, {len(bad)} in {ready}/quarantine.csv")
+    progress.advance(f"preprocess: {kept.rows} rows kept, {quarantine.counts.total()} in {ready}/quarantine.csv", HALF)
 
 
-def require_intact(raw: Path) -> None:
+def require_intact(raw: Path, each: Each = map) -> None:
     """Compare the raw files with the manifest that ingest wrote.
 
     Raises:
         DataError: a file was changed, added or removed since.
     """
-    expected, got = read_json(raw / "manifest.json")["files"], sha256_tree(raw / "files")
+    expected, got = read_json(raw / "manifest.json")["files"], sha256_tree(raw / "files", each)
     if expected != got:
         wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
         raise DataError(
@@ -83,100 +90,55 @@ def _require_beside(folder: Path, names: Iterable[str]) -> None:
         )
 
 
-def _clean(params: Preprocess, module: Any, raw: Path, promised: Any, folder: Path) -> tuple[Rows, list[BadRow]]:
-    reader = import_module(f"tasks.data.formats.{params.format}")
-    staging, bad = Staging(folder), list[BadRow]()
-    for chunk in reader.read(raw / "files", params):
-        good, wrong = module.good_rows(chunk, promised, params)
-        bad += wrong
-        if len(good):
-            require_free_space(folder, 2 * sum(values.nbytes for values in good.columns.values()))
-            staging.append(good, module.contents(good))
-    rows = staging.rows()
-    if rows is None:
-        _require_few(bad, len(bad), max_bad_fraction=0)
+def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Quarantine) -> None:
+    reader = import_module(f"tasks.data.formats.{told.params.format}")
+    parts = list(enumerate(reader.parts(raw / "files", told.params)))
+    blocks = list[tuple[int, int, int]]()
+    for (number, _), cleaned in zip(parts, each(partial(clean, told), parts), strict=True):
+        blocks += [(number, block, rows) for block, rows in enumerate(cleaned.blocks)]
+        quarantine.take(told.folder / BAD.format(part=number), cleaned)
+    staged.index(blocks)
+    if not staged.rows:
+        quarantine.require_few(0, max_bad_fraction=0)
         raise DataError(got=f"no row in {raw}", expected="at least one", do="correct ingest.<role>")
-    return rows, bad
 
 
-def _first_of_each(rows: Rows, strata: Array) -> tuple[Array, list[BadRow]]:
-    """Return the rows to keep, (kept,) of int64, and the copies of them."""
-    first = splits.first_of_each(rows.digests, rows.given)
-    own = np.arange(len(first))
-    copies = []
-    for copy in np.flatnonzero(first != own):
-        another = " with another class" if strata[copy] != strata[first[copy]] else ""
-        copies.append(BadRow(str(rows.sources[copy]), f"duplicate{another}: of {rows.sources[first[copy]]}"))
-    return np.flatnonzero(first == own), copies
+def _divide(params: Preprocess, module: Any, raw: Path, staged: Staged, kept: Kept) -> Shards:
+    """Divide the rows that are kept, and join to them the columns that describe them."""
+    described: Columns = {}
+    if params.attributes:
+        blocks = [Block(staged.path(number)) for number in range(len(staged))]
+        sources = objects([source for block in blocks for source in sources_of(block)])
+        described = attributes.read(raw / "files" / params.attributes, sources)
+    names, described = sorted(described), {BESIDE + name: values for name, values in described.items()}
+    if hasattr(module, "arranged"):
+        codes = dividing.arranged(module, staged, kept, params.split, described)
+    else:
+        codes = dividing.by_content(staged, kept, params.split, described)
+    return Shards(staged, divided(kept, codes), params.shard_rows, names)
 
 
-def _write_columns(
-    params: Preprocess,
-    module: Any,
-    promised: Any,
-    raw: Path,
-    folder: Path,
-    rows: Rows,
-    parts: dict[SplitName, Array],
-    described: Columns,
-) -> dict[str, Any]:
-    """Fit what the training rows fit, encode all rows with it, and return what `dataset.json` says."""
-    assets = folder / columns.ASSETS
+def _fitted(each: Each, told: Cleaning, raw: Path, assets: Path, shards: Shards) -> dict[str, Any]:
+    """Fit what the training rows fit, write it into `assets`, and return what `dataset.json` says of it."""
+    module = import_module(f"tasks.kinds.{told.kind}.rows")
     assets.mkdir()
-    for name in params.shipped:
+    for name in told.params.shipped:
         shutil.copyfile(raw / "files" / name, assets / name)
-
-    def shards(split: SplitName) -> Iterator[Array]:
-        for start in range(0, len(parts[split]), params.shard_rows):
-            yield parts[split][start : start + params.shard_rows]
-
-    facts = module.fitted(lambda: map(rows.take, shards("train")), promised, params, assets)
-    encoder = module.Encoder(assets)
-    written = {
-        split: columns.write_split(
-            folder,
-            split,
-            (
-                {
-                    **encoder.encoded(rows.take(chosen)),
-                    "row": chosen,
-                    **{name: values[chosen] for name, values in described.items()},
-                }
-                for chosen in shards(split)
-            ),
-        )
-        for split in SPLITS
-    }
-    return {
-        "target": module.TARGET,
-        **facts,
-        "attributes": sorted(described),
-        "assets": sha256_tree(assets),
-        "splits": written,
-    }
+    facts = module.fitted(TrainingRows(each, shards), told.promised, told.params, assets)
+    described = {"attributes": shards.described, "assets": sha256_tree(assets)}
+    return {"target": module.TARGET, **facts, **described}
 
 
-def _write_quarantine(path: Path, bad: list[BadRow]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["source", "reason"])
-        writer.writerows((row.source, row.reason) for row in bad)
+def _followed(each: Each, progress: Progress, told: str) -> Each:
+    """Say how far a half of the work has come."""
 
+    def followed(function: Callable[[Piece], Result], pieces: Sequence[Piece], /) -> Iterator[Result]:
+        for number, result in enumerate(each(function, pieces)):
+            yield result
+            by = HALF * (number + 1) // len(pieces) - HALF * number // len(pieces)
+            progress.advance(f"preprocess: {number + 1} of {len(pieces)} {told}", by)
 
-def _require_few(bad: list[BadRow], total: int, max_bad_fraction: float) -> None:
-    if len(bad) <= max_bad_fraction * total:
-        return
-    counts = ", ".join(f"{count} {reason}" for reason, count in Counter(map(_kind_of, bad)).most_common())
-    first = "\n  ".join(f"{row.source}: {row.reason}" for row in bad[:10])
-    raise DataError(
-        got=f"{len(bad)} bad rows of {total} ({counts}), the first of them:\n  {first}",
-        expected=f"at most {max_bad_fraction:.2%} bad rows (preprocess.<role>.max_bad_fraction)",
-        do="mend the data; where they are right and the promise is old: `python -m tasks.schema <role> --replace`",
-    )
-
-
-def _kind_of(row: BadRow) -> str:
-    return row.reason.split(":")[0]
+    return followed
 
 
 if __name__ == "__main__":

@@ -76,9 +76,9 @@ def threads_set() -> int:
 
 
 def computing_variables() -> dict[str, str]:
-    """Return what `set_threads` has set, for a process elsewhere that shall compute alike."""
+    """Return what `set_threads` has set, if it was called, for a process elsewhere that shall compute alike."""
     names = ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL", "CUDA_MODULE_LOADING", *THREADS)
-    return {name: os.environ[name] for name in names}
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def describe() -> dict[str, str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
@@ -64,14 +64,18 @@ def is_hidden(path: PurePath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def sha256_tree(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file under `folder` that is not hidden, by its path relative to it, sorted."""
+def sha256_tree(
+    folder: Path, each: Callable[[Callable[[Path], str], list[Path]], Iterable[str]] = map
+) -> dict[str, str]:
+    """Return the SHA-256 of every file under `folder` that is not hidden, by its path relative to it, sorted.
+
+    `each` computes them; see `tasks.contracts.pool`.
+    """
     files = (path for path in folder.rglob("*") if path.is_file())
     relative = {path.relative_to(folder): path for path in files}
-    visible = {name: path for name, path in relative.items() if not is_hidden(name)}
-    return {
-        name.as_posix(): sha256(path) for name, path in sorted(visible.items(), key=lambda item: item[0].as_posix())
-    }
+    visible = sorted((name.as_posix(), path) for name, path in relative.items() if not is_hidden(name))
+    sums = each(sha256, [path for _, path in visible])
+    return dict(zip((name for name, _ in visible), sums, strict=True))
 
 
 def write_json(path: Path, value: Any) -> None:

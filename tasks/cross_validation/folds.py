@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.errors import DataError, ParamsError
-from tasks.data.columns import Chosen, Column, Dataset, moments
+from tasks.data.columns import Chosen, Column, Dataset
+from tasks.data.pixels import normalisation, sums_of
 from tasks.data.records import Array, SplitName
 from tasks.data.splits import content_digests
 
@@ -155,5 +156,8 @@ def opened(data: Dataset, parts: Parts) -> Fold:
     fold = Fold(data.folder, data.facts, parts)
     if "normalisation" not in data.facts:
         return fold
-    facts: dict[str, Any] = {**data.facts, "normalisation": moments(_chunks(fold.column("train", "image")))}
+    facts: dict[str, Any] = {
+        **data.facts,
+        "normalisation": normalisation(map(sums_of, _chunks(fold.column("train", "image")))),
+    }
     return replace(fold, facts=facts)

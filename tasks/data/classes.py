@@ -1,6 +1,6 @@
 """Class names: their order, their numbers, and the file that a bundle has of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +28,17 @@ def place_of(name: str) -> tuple[bool, int, str]:
     return not name.isdigit(), int(name) if name.isdigit() else 0, name
 
 
-def require_rows(labels: Iterator[Array], classes: list[str]) -> None:
+def require_rows(labels: Iterable[set[str]], classes: list[str]) -> None:
     """Refuse training rows in which a class is missing.
 
     Args:
-        labels: class names, (rows,) of str, chunk by chunk.
+        labels: the different class names of each shard.
         classes: that the schema promises.
 
     Raises:
         DataError: one has no rows.
     """
-    seen = {name for chunk in labels for name in chunk.tolist()}
+    seen = set[str]().union(*labels)
     if missing := [name for name in classes if name not in seen]:
         raise DataError(
             got=f"no training rows of class {missing}",

@@ -1,9 +1,11 @@
 """Columns on disk: one memory-mapped `.npy` file per column and shard, with their SHA-256 sums in `dataset.json`."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,53 +14,41 @@ import numpy as np
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.files import read_json, sha256
 from tasks.data.records import SPLITS, Array, Columns, SplitName
-from tasks.data.staging import texts
+from tasks.data.text_columns import Texts, encoded
 
 DATASET, ASSETS = "dataset.json", "assets"
 
 
 def write_split(folder: Path, split: str, shards: Iterable[Columns]) -> list[dict[str, Any]]:
     """Write columns shard by shard; return what `dataset.json` says of them."""
-    written: list[dict[str, Any]] = []
     (folder / split).mkdir()
-    for number, columns in enumerate(shards):
-        shard: dict[str, Any] = {"rows": len(next(iter(columns.values())))}
-        for name, values in columns.items():
-            shard[name] = _written(folder, f"{split}/{name}-{number:05d}", values)
-        written.append(shard)
-    return written
+    return [write_shard(folder, split, number, columns) for number, columns in enumerate(shards)]
 
 
-def _written(folder: Path, path: str, values: Array) -> dict[str, Any]:
-    """Write a column of a shard; texts of any length are two files, their bytes and where each text ends."""
-    if values.dtype != object:
-        return _saved(folder, f"{path}.npy", np.ascontiguousarray(values))
-    encoded = [text.encode("utf-8") for text in values.tolist()]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    content = _saved(folder, f"{path}.npy", np.frombuffer(b"".join(encoded), np.uint8))
-    return {**content, "ends": _saved(folder, f"{path}.ends.npy", ends)}
+def write_shard(folder: Path, split: str, number: int, columns: Columns) -> dict[str, Any]:
+    """Write one shard; texts of any length are two files, their bytes and where each text ends."""
+    shard: dict[str, Any] = {"rows": len(next(iter(columns.values())))}
+    for name, values in columns.items():
+        path = f"{split}/{name}-{number:05d}"
+        if values.dtype != object:
+            shard[name] = _saved(folder, f"{path}.npy", values)
+            continue
+        content, ends = encoded(values)
+        shard[name] = {**_saved(folder, f"{path}.npy", content), "ends": _saved(folder, f"{path}.ends.npy", ends)}
+    return shard
 
 
 def _saved(folder: Path, path: str, values: Array) -> dict[str, Any]:
-    content = BytesIO()
-    np.save(content, values)
-    (folder / path).write_bytes(content.getbuffer())  # numpy does not say that the disk is full
-    return {"path": path, "sha256": sha256(folder / path)}
-
-
-def moments(images: Iterable[Array]) -> dict[str, float]:
-    """Return mean and standard deviation of all pixels of uint8, from sums of whole numbers.
-
-    The mean is rounded to a whole pixel value: with scale 1/std an int8 input then has a whole zero point, so that the
-    device feeds `raw - 128` and no operator is added for it.
-    """
-    count, total, squares = 0, 0, 0
-    for pixels in images:
-        count += pixels.size
-        total += int(pixels.sum(dtype=np.uint64))
-        squares += int(np.square(pixels, dtype=np.uint16).sum(dtype=np.uint64))
-    variance = squares / count - (total / count) ** 2
-    return {"mean": round(total / count), "std": round(variance**0.5, 6)}
+    """Write what `np.save` would, which does not say that the disk is full."""
+    values, header = np.ascontiguousarray(values), BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
+    content = values.reshape(-1).view(np.uint8).data
+    with (folder / path).open("wb") as file:
+        file.write(header.getbuffer())
+        file.write(content)
+    digest = hashlib.sha256(header.getbuffer())
+    digest.update(content)
+    return {"path": path, "sha256": digest.hexdigest()}
 
 
 class Column:
@@ -66,6 +56,7 @@ class Column:
 
     def __init__(self, shards: "list[Array | Texts]") -> None:
         self._shards = shards
+        self._quick = [np.asarray(shard) if isinstance(shard, np.memmap) else shard for shard in shards]
         self._ends = np.cumsum([len(shard) for shard in shards])
 
     def __len__(self) -> int:
@@ -74,13 +65,15 @@ class Column:
     def take(self, rows: Array) -> Array:
         """Return the given rows, (len(rows), ...), in the order asked for."""
         if len(self._shards) == 1:
-            return np.asarray(self._shards[0][rows])
+            return np.asarray(self._quick[0][rows])
         shard_of = np.searchsorted(self._ends, rows, side="right")
         taken = np.empty((len(rows), *self._shards[0].shape[1:]), self._shards[0].dtype)
-        for index in np.unique(shard_of):
-            here = shard_of == index
-            first = self._ends[index] - len(self._shards[index])
-            taken[here] = self._shards[index][rows[here] - first]
+        order = np.argsort(shard_of, kind="stable")
+        bounds = np.flatnonzero(np.diff(shard_of[order], prepend=-1, append=len(self._ends))).tolist()
+        for start, stop in pairwise(bounds):
+            here = order[start:stop]
+            shard = self._quick[index := int(shard_of[here[0]])]
+            taken[here] = shard[rows[here] - (self._ends[index] - len(shard))]
         return taken
 
     def all(self) -> Array:
@@ -106,22 +99,6 @@ class Chosen(Column):
     def all(self) -> Array:
         """Return all chosen rows in memory."""
         return self._column.take(self._rows)
-
-
-class Texts:
-    """The texts of a shard, read through memory maps; it is indexed as an array is."""
-
-    dtype = np.dtype(object)
-    shape = (0,)
-
-    def __init__(self, content: Array, ends: Array) -> None:
-        self._content, self._ends = content, ends
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, rows: Array) -> Array:
-        return texts(self._content, self._ends[:-1][rows], self._ends[1:][rows])
 
 
 @dataclass(frozen=True)
@@ -159,6 +136,10 @@ class Dataset:
     def rows(self, split: SplitName) -> int:
         """Return the number of rows of a split."""
         return sum(shard["rows"] for shard in self.facts["splits"][split])
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a column of this name."""
+        return any(name in shard for shards in self.facts["splits"].values() for shard in shards[:1])
 
     def column(self, split: SplitName, name: str) -> Column:
         """Open a column, (rows, ...): an input of the model, its target, an attribute, or `row`, (rows,) of int64.

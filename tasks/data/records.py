@@ -1,7 +1,8 @@
 """What a format reads from raw files, a chunk at a time."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Columns = dict[str, Array]
 SplitName = Literal["train", "validation", "test"]
+Result = TypeVar("Result")
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
@@ -21,18 +23,45 @@ class BadRow:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where rows of one file came from, as `rows.csv:17`; it is indexed as an array of texts is, and takes less.
+
+    Attributes:
+        name: of the file.
+        numbers: of lines or rows in it, (rows,) of int.
+    """
+
+    name: str
+    numbers: Array
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tolist())
+
+    def __getitem__(self, rows: Any) -> Any:
+        chosen = self.numbers[rows]
+        return Places(self.name, chosen) if isinstance(chosen, np.ndarray) else f"{self.name}:{chosen}"
+
+    def tolist(self) -> list[str]:
+        """Return all as texts."""
+        return [f"{self.name}:{number}" for number in self.numbers.tolist()]
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Some rows of one raw file, and those between them that could not be read at all.
 
     Attributes:
         columns: values by name, (rows, ...) each: of images `image`, (rows, height, width, channels), and `label`; of
             records text as it was read, by role.
-        sources: where each row came from, (rows,) of str, for people.
+        sources: where each row came from, (rows,) of str, or what stands for it, for people.
         given: the split that the source puts the rows in, None where it does not say.
     """
 
     columns: Columns
-    sources: Array
+    sources: Array | Places
     given: SplitName | None = None
     unreadable: list[BadRow] = field(default_factory=list)
 
@@ -41,8 +70,26 @@ class Chunk:
 
     def chosen(self, rows: Array, unreadable: list[BadRow]) -> "Chunk":
         """Return some of the rows, (rows,) of bool, with other unreadable ones."""
+        if rows.all():  # most often: nothing is copied
+            return Chunk(self.columns, self.sources, self.given, unreadable)
         columns = {name: values[rows] for name, values in self.columns.items()}
         return Chunk(columns, self.sources[rows], self.given, unreadable)
+
+
+class Train(Protocol):
+    """The training rows, as `fitted` of a kind is given them.
+
+    Attributes:
+        rows: how many there are.
+    """
+
+    rows: int
+
+    def map(self, function: Callable[[Columns], Result], *names: str) -> Iterator[Result]:
+        """Yield what a function, one that can be pickled, returns for the named columns of each shard, in order.
+
+        What comes of adding up the results hangs on the rows and on the length of the shards, and on nothing else.
+        """
 
 
 def objects(texts: list[str]) -> Array:

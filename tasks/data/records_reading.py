@@ -5,20 +5,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.records import Records
-from tasks.data.records import SPLITS, BadRow, Chunk, SplitName, objects
+from tasks.data.line_parts import MAX_LINE_BYTES, LinePart
+from tasks.data.records import SPLITS, BadRow, Chunk, Places, SplitName, objects
 
-MAX_LINE_BYTES = 1 << 24
 SHOWN = 12
 
 Cells = list[str]
-Numbered = tuple[int, Cells | BadRow]  # a row with the number of its first line
 
 
 def files_of(folder: Path, params: Records, suffixes: tuple[str, ...]) -> list[Path]:
@@ -39,16 +37,17 @@ def files_of(folder: Path, params: Records, suffixes: tuple[str, ...]) -> list[P
     return found
 
 
-def lines_of(path: Path) -> Iterator[str]:
-    """Yield the lines of a text file in UTF-8, gzipped or not, each with its end.
+def lines_of(part: LinePart) -> Iterator[str]:
+    """Yield lines of a text file in UTF-8, gzipped or not, each with its end.
 
     Raises:
         DataError: a line is not UTF-8 or has no end, or the gzip is damaged.
     """
-    number = 0
+    path, number, left = part.path, part.first - 1, part.stop - part.start if part.stop is not None else -1
     with _intact(path), _opened(path) as file:
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
+        file.seek(part.start)
+        while left and (line := file.readline(MAX_LINE_BYTES + 1)):
+            number, left = number + 1, left - len(line)
             if len(line) > MAX_LINE_BYTES:
                 raise refused(f"{path.name}:{number}", f"a line of over {MAX_LINE_BYTES:,} bytes", "a row in each line")
             try:
@@ -61,31 +60,9 @@ def lines_of(path: Path) -> Iterator[str]:
                 ) from None  # fmt: skip
 
 
-def tables(path: Path, rows: Iterator[Numbered], params: Records) -> Iterator[Chunk]:
-    """Yield chunks of the rows of a file whose columns stand in an order: the header's, where there is one.
-
-    Raises:
-        DataError: a column is not there.
-    """
-    header = next(rows, None) if params.header else None
-    names: Cells | None = None
-    if params.header:
-        if header is None:
-            return
-        if isinstance(header[1], BadRow):
-            raise refused(header[1].source, header[1].reason, "a header with the names of the columns")
-        names = [name.strip() for name in header[1]]
-    width, places = len(names or []), list[int]()
-    while block := list(islice(rows, params.shard_rows)):
-        if not places:
-            width = width or _usual_width(block)
-            places = _places(path, params, names or width)
-        yield _table_chunk(path, block, places, width, params)
-
-
 def chunk(path: Path, columns: dict[str, Cells], numbers: list[int], unreadable: list[BadRow]) -> Chunk:
     """Return a chunk of values as they were read, by role; `numbers` are those of their lines."""
-    sources = np.array([f"{path.name}:{number}" for number in numbers], np.str_)
+    sources = Places(path.name, np.array(numbers, np.int64))
     return Chunk({role: objects(values) for role, values in columns.items()}, sources, given_by(path), unreadable)
 
 
@@ -108,39 +85,6 @@ def missing_columns(path: Path, wanted: Iterable[object], found: Iterable[object
         expected="the columns that preprocess.<role>.columns names",
         do="correct the names there, or bring the file that has them",
     )
-
-
-def _table_chunk(path: Path, block: list[Numbered], places: list[int], width: int, params: Records) -> Chunk:
-    good, unreadable = list[tuple[int, Cells]](), list[BadRow]()
-    for number, cells in block:
-        if isinstance(cells, BadRow):
-            unreadable.append(cells)
-        elif len(cells) != width:
-            unreadable.append(BadRow(f"{path.name}:{number}", f"ragged: {len(cells)} cells, expected {width}"))
-        else:
-            good.append((number, cells))
-    columns = {
-        role: [cells[place] for _, cells in good] for role, place in zip(params.columns, places, strict=True)
-    }  # fmt: skip
-    return chunk(path, columns, [number for number, _ in good], unreadable)
-
-
-def _places(path: Path, params: Records, columns: Cells | int) -> list[int]:
-    """Return where each role's column stands among names, or among so many columns without names."""
-    names = columns if isinstance(columns, list) else []
-    width = len(columns) if isinstance(columns, list) else columns
-    wanted = params.columns.values()
-    if absent := [place for place in wanted if (place not in names if isinstance(place, str) else place >= width)]:
-        raise missing_columns(path, absent, names or range(width))
-    if twice := sorted({place for place in wanted if names.count(str(place)) > 1}, key=str):
-        raise refused(f"{path.name}:1", f"two columns of the name {twice[0]!r}", "different names")
-    return [names.index(place) if isinstance(place, str) else place for place in wanted]
-
-
-def _usual_width(block: list[Numbered]) -> int:
-    """Return the number of cells that most rows have."""
-    widths = [len(cells) for _, cells in block if isinstance(cells, list)]
-    return int(np.bincount(widths).argmax()) if widths else 0
 
 
 @contextmanager

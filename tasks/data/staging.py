@@ -1,134 +1,156 @@
-"""Rows between cleaning and splitting: their values on disk, so that memory does not grow with them."""
+"""Rows between cleaning and writing: blocks of them on disk, a file each, so that memory does not grow with them."""
 
-from dataclasses import dataclass, replace
+import pickle
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
-from tasks.data.records import Array, Chunk, Columns
+from tasks.contracts.files import require_free_space
+from tasks.data.records import Array, Columns
+from tasks.data.text_columns import Texts, encoded
+
+ALIGNMENT = 64
+ENDS = ".ends"
+INDEX, MORE = "index.npy", ".more"
+HIDDEN = "."  # what is known of a row and is no value of it has a name that begins so
+DIGEST, GIVEN, RANK, STRATUM, STRATA, SOURCES = (
+    HIDDEN + name for name in ("digest", "given", "rank", "stratum", "strata", "sources")
+)
+ROWS = HIDDEN + "rows"
 
 
-class Values(Protocol):
-    """The values of one column."""
+def write_block(path: Path, columns: Columns) -> None:
+    """Write columns of some rows into one file; those of texts are (rows,) of str objects.
 
-    def take(self, rows: Array) -> Array:
-        """Return those of the given rows."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """All good rows, in the order of reading.
-
-    Attributes:
-        values: of each column; those that were read lie on disk.
-        digests: of the contents, (rows,) of void.
-        given: the split that the source puts each row in, (rows,) of str, empty where it says none.
-        sources: where each row came from, (rows,) of str.
+    Raises:
+        StageError: the disk has no room.
     """
+    arrays: Columns = {}
+    for name, values in columns.items():
+        if values.dtype == object:
+            arrays[name], arrays[name + ENDS] = encoded(values)
+        else:
+            arrays[name] = np.ascontiguousarray(values)
+    require_free_space(path, 2 * sum(values.nbytes for values in arrays.values()))  # here, and once more in a shard
+    places = dict[str, tuple[int, str, tuple[int, ...]]]()
+    with path.open("wb") as file:
+        for name, values in arrays.items():
+            file.write(bytes(-file.tell() % ALIGNMENT))
+            places[name] = file.tell(), values.dtype.str, values.shape
+            file.write(values.reshape(-1).view(np.uint8).data)
+        directory = pickle.dumps(places)
+        file.write(directory + len(directory).to_bytes(8, "little"))
 
-    values: dict[str, Values]
-    digests: Array
-    given: Array
-    sources: Array
+
+class Block:
+    """The rows of one file, read through a memory map."""
+
+    def __init__(self, path: Path) -> None:
+        self._content = np.asarray(np.memmap(path, np.uint8, mode="r"))  # a view of it is made faster
+        length = int.from_bytes(self._content[-8:].tobytes(), "little")
+        self._places = pickle.loads(self._content[-8 - length : -8].tobytes())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of values."""
+        return [name for name in self._places if not name.startswith(HIDDEN) and not name.endswith(ENDS)]
+
+    def __getitem__(self, name: str) -> "Array | Texts":
+        if name + ENDS in self._places:
+            return Texts(self._array(name), self._array(name + ENDS))
+        return self._array(name)
+
+    def unpickled(self, name: str) -> Any:
+        """Return an object that was written by `pickled`."""
+        return pickle.loads(self._array(name).tobytes())
+
+    def _array(self, name: str) -> Array:
+        start, dtype, shape = self._places[name]
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        array: Array = self._content[start : start + size].view(dtype).reshape(shape)
+        return array
+
+
+def pickled(value: Any) -> Array:
+    """Return an object as an array of bytes."""
+    return np.frombuffer(pickle.dumps(value), np.uint8)
+
+
+class Staged:
+    """All good rows, by their numbers in the order of reading, in the blocks below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder}
+
+    def index(self, blocks: list[tuple[int, int, int]]) -> None:
+        """Name the blocks in their order: of each the number of its part, its own in it, and its rows."""
+        np.save(self.folder / INDEX, np.array(blocks, np.int64).reshape(-1, 3))
+
+    @cached_property
+    def _index(self) -> Array:
+        index: Array = np.load(self.folder / INDEX)
+        return index
+
+    @cached_property
+    def _ends(self) -> Array:
+        return np.cumsum(self._index[:, 2])
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def start(self, number: int) -> int:
+        """Return the number of the first row of a block."""
+        return int(self._ends[number] - self._index[number, 2])
+
+    def path(self, number: int) -> Path:
+        """Return the file of a block."""
+        return self.folder / block_name(*self._index[number, :2].tolist())
+
+    def within(self, rows: Array) -> Iterator[tuple[int, Array]]:
+        """Yield each block that has some of the rows, which ascend, and the numbers of these in it."""
+        for number in np.unique(np.searchsorted(self._ends, rows, side="right")).tolist():
+            start = self.start(number)
+            low, high = np.searchsorted(rows, [start, self._ends[number]])
+            yield number, rows[low:high] - start
 
     def take(self, rows: Array, names: tuple[str, ...] | None = None) -> Columns:
-        """Return the given rows of all columns, or of some."""
-        return {name: values.take(rows) for name, values in self.values.items() if names is None or name in names}
+        """Return the given rows, which ascend, of all columns of values, or of some columns."""
+        found: dict[str, list[Array]] = {}
+        for number, local in self.within(rows):
+            block, more = Block(self.path(number)), self.path(number).with_suffix(MORE)
+            sources = [(block, local)]
+            if more.is_file():
+                joined = Block(more)
+                sources.append((joined, np.searchsorted(np.asarray(joined[ROWS]), local)))
+            for source, places in sources:
+                for name in source.names if names is None else (name for name in names if name in source):
+                    found.setdefault(name, []).append(source[name][places])
+        return {name: np.concatenate(values) if len(values) > 1 else values[0] for name, values in found.items()}
 
-    def joined(self, rows: Array, columns: Columns) -> "Rows":
-        """Return the same rows with more columns, which are known of the given rows, in ascending order, alone."""
-        return replace(self, values={**self.values, **{name: Known(rows, each) for name, each in columns.items()}})
-
-
-class Staging:
-    """Takes good rows chunk by chunk; the files below `folder` have no names and go with the process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._values: dict[str, Fixed | Texts] = {}
-        self._digests: list[Array] = []
-        self._given: list[Array] = []
-        self._sources: list[Array] = []
-
-    def append(self, chunk: Chunk, digests: Array) -> None:
-        """Add a chunk's rows, with the digests of their contents."""
-        if not len(chunk):
-            return
-        for name, values in chunk.columns.items():
-            if name not in self._values:
-                self._values[name] = Texts(self._folder) if values.dtype.kind in "OU" else Fixed(self._folder, values)
-            self._values[name].append(values)
-        self._digests.append(digests)
-        self._given.append(np.full(len(chunk), chunk.given or ""))
-        self._sources.append(chunk.sources)
-
-    def rows(self) -> Rows | None:
-        """Return all rows, None where there are none."""
-        if not self._digests:
-            return None
-        digests, given, sources = map(np.concatenate, (self._digests, self._given, self._sources))
-        return Rows({**self._values}, digests, given, sources)
+    def join(self, rows: Array, columns: Columns) -> None:
+        """Add columns that are known of the given rows, which ascend, alone; no others are taken from now on."""
+        done = 0
+        for number, local in self.within(rows) if columns else ():
+            part = slice(done, done + len(local))
+            values = {name: each[part] for name, each in columns.items()}
+            write_block(self.path(number).with_suffix(MORE), {ROWS: local, **values})
+            done += len(local)
 
 
-@dataclass(frozen=True)
-class Known:
-    """Values, (rows, ...), of some rows."""
-
-    rows: Array
-    values: Array
-
-    def take(self, rows: Array) -> Array:
-        """Return those of the given rows."""
-        taken: Array = self.values[np.searchsorted(self.rows, rows)]
-        return taken
-
-
-class Fixed:
-    """Values of one type and shape."""
-
-    def __init__(self, folder: Path, first: Array) -> None:
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as the rows do
-        self._dtype, self._shape, self._rows = first.dtype, first.shape[1:], 0
-
-    def append(self, values: Array) -> None:
-        """Add rows."""
-        self._file.write(np.ascontiguousarray(values, self._dtype).data)
-        self._rows += len(values)
-
-    def take(self, rows: Array) -> Array:
-        """Return the given rows."""
-        self._file.flush()
-        mapped = np.memmap(self._file, self._dtype, mode="r", shape=(self._rows, *self._shape))
-        return np.asarray(mapped[rows])
-
-
-class Texts:
-    """Texts of any length, in UTF-8."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = TemporaryFile(dir=folder)  # noqa: SIM115
-        self._ends: list[Array] = [np.zeros(1, np.int64)]
-
-    def append(self, values: Array) -> None:
-        """Add rows."""
-        encoded = [text.encode("utf-8") for text in values.tolist()]
-        self._file.write(b"".join(encoded))
-        self._ends.append(self._ends[-1][-1] + np.cumsum([len(text) for text in encoded], dtype=np.int64))
-
-    def take(self, rows: Array) -> Array:
-        """Return the given rows, (rows,) of str objects."""
-        self._file.flush()
-        self._ends = [np.concatenate(self._ends)]
-        ends = self._ends[0]
-        mapped = np.memmap(self._file, np.uint8, mode="r") if ends[-1] else np.empty(0, np.uint8)
-        return texts(mapped, ends[rows], ends[rows + 1])
-
-
-def texts(content: Array, starts: Array, ends: Array) -> Array:
-    """Return the texts that lie in bytes between starts and ends, (rows,) of str objects."""
-    found = np.empty(len(starts), object)
-    for index, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        found[index] = bytes(content[start:end]).decode("utf-8")
-    return found
+def block_name(part: int, number: int) -> str:
+    """Return the name of the file of a block, from the number of its part and its own in it."""
+    return f"{part:07d}-{number:05d}.rows"

@@ -5,8 +5,8 @@ column that had missing numbers in training, whether this one is; then each cate
 column the first index is that of a missing value, the second that of one which training has not seen.
 """
 
-import json
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,37 @@ import numpy as np
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.tables import Tables
-from tasks.data.records import Array, Columns, objects
-from tasks.data.tables import RECORD, Values, as_text, cleaned
+from tasks.data.records import Array, Columns, Train, objects
+from tasks.data.tables import CATEGORIES, NUMBERS, SEPARATOR, Values, values_of
 
 FEATURES, COLUMNS = "features", "columns.json"
 MAX_SAMPLE = 200_000  # rows that quantiles are taken of: bounds the memory
 QUANTILES = 257
 MISSING_INDEX, UNSEEN_INDEX = 0, 1
 
-Train = Callable[[], Iterator[Columns]]
+
+@dataclass(frozen=True)
+class Described:
+    """What is noted of some rows.
+
+    Attributes:
+        rows: how many.
+        sample: numbers of some of them, (sampled, numeric) of float64.
+        missing: which numbers are missing in one of them, (numeric,) of bool.
+        seen: the different categories, by column.
+    """
+
+    rows: int
+    sample: Array
+    missing: Array
+    seen: list[set[str]]
+
+
+def described(stride: int, numeric: int, categorical: int, columns: Columns) -> Described:
+    """Note what is needed of some rows, of the numbers those of every row of a stride."""
+    numbers = columns[NUMBERS] if numeric else np.empty((len(columns[CATEGORIES]), 0))
+    seen = [set(values) - {""} for values in categories_in(columns.get(CATEGORIES), categorical)]
+    return Described(len(numbers), numbers[::stride].copy(), np.asarray(np.isnan(numbers).any(axis=0)), seen)
 
 
 def fitted(train: Train, params: Tables, assets: Path) -> dict[str, Any]:
@@ -33,24 +55,18 @@ def fitted(train: Train, params: Tables, assets: Path) -> dict[str, Any]:
         `inputs`; `table`: `numeric` has for each column `name`, `mean`, `std`, `median`, `has_missing` and `quantiles`,
         from the least to the greatest; `categorical` has `name` and `values`; `target` the name.
     """
-    stride = max(1, -(-sum(len(columns[RECORD]) for columns in train()) // MAX_SAMPLE))
-    sample, missing, seen = list[Array](), np.zeros(len(params.numeric), bool), [set[str]() for _ in params.categorical]
-    start = 0
-    for columns in train():
-        numbers, categories = parsed_records(columns[RECORD], params.numeric, params.categorical)
-        missing |= np.isnan(numbers).any(axis=0)
-        sample.append(numbers[-start % stride :: stride])
-        start += len(numbers)
-        for values, column in zip(seen, categories, strict=True):
-            values.update(value for value in column if value is not None)
-    pooled = np.concatenate(sample)
+    stride = max(1, -(-train.rows // MAX_SAMPLE))
+    note = partial(described, stride, len(params.numeric), len(params.categorical))
+    noted = list(train.map(note, *columns_of(params.numeric, params.categorical)))
+    pooled, missing = np.concatenate([each.sample for each in noted]), np.any([each.missing for each in noted], axis=0)
+    seen = [sorted(set().union(*values)) for values in zip(*(each.seen for each in noted), strict=True)]
     table = {
         "numeric": [
             {"name": name, "has_missing": bool(missing[index]), **_described(pooled[:, index], name)}
             for index, name in enumerate(params.numeric)
         ],
         "categorical": [
-            {"name": name, "values": sorted(values)} for name, values in zip(params.categorical, seen, strict=True)
+            {"name": name, "values": values} for name, values in zip(params.categorical, seen, strict=True)
         ],
         "target": params.target,
     }
@@ -70,28 +86,39 @@ class TableEncoder:
             for column in self._categorical
         ]
 
-    def features(self, records: Array) -> Array:
-        """Return (rows, features) of float32 for records, (rows,) of str objects."""
-        names = [[column["name"] for column in columns] for columns in (self._numeric, self._categorical)]
-        numbers, categories = parsed_records(records, *names)
+    def features(self, columns: Columns) -> Array:
+        """Return (rows, features) of float32 for `numbers` and `categories`; see `tables.values_of`."""
+        rows = len(columns[NUMBERS] if self._numeric else columns[CATEGORIES])
+        numbers = columns[NUMBERS] if self._numeric else np.empty((rows, 0))
         absent = np.isnan(numbers)
-        told = absent[:, [column["has_missing"] for column in self._numeric]]
+        told = absent[:, [bool(column["has_missing"]) for column in self._numeric]]
         medians = np.array([column["median"] for column in self._numeric], np.float64)
-        indices = np.array(
-            [
-                [MISSING_INDEX if value is None else index.get(value, UNSEEN_INDEX) for value in column]
-                for index, column in zip(self._index, categories, strict=True)
-            ],
-            np.float64,
-        ).reshape(len(self._categorical), len(records))
-        return np.concatenate([np.where(absent, medians, numbers), told, indices.T], axis=1).astype(np.float32)
+        categories = categories_in(columns.get(CATEGORIES), len(self._categorical))
+        indices = [
+            [index.get(value, UNSEEN_INDEX) if value else MISSING_INDEX for value in column]
+            for index, column in zip(self._index, categories, strict=True)
+        ]
+        parts = [np.where(absent, medians, numbers), told, np.array(indices, np.float64).reshape(-1, rows).T]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def kept(self, columns: Columns) -> Columns:
+        """Return the columns that features are made of."""
+        return {name: columns[name] for name in columns_of(self._numeric, self._categorical)}
 
 
-def parsed_records(records: Array, numeric: list[str], categorical: list[str]) -> tuple[Array, list[list[str | None]]]:
-    """Return numbers, (rows, numeric) of float64 with NaN for missing, and the categories column by column."""
-    rows = [json.loads(text) for text in records.tolist()]
-    numbers = np.array([[row.get(name) for name in numeric] for row in rows], np.float64)
-    return numbers.reshape(len(rows), len(numeric)), [[row.get(name) for row in rows] for name in categorical]
+def columns_of(numeric: list[Any], categorical: list[Any]) -> list[str]:
+    """Return the names of the columns that rows are kept as; see `tables.values_of`."""
+    return [name for name, kept in ((NUMBERS, numeric), (CATEGORIES, categorical)) if kept]
+
+
+def categories_in(texts: Array | None, count: int) -> list[list[str]]:
+    """Return the categories of rows, column by column, from one text for each row."""
+    if texts is None or not count:
+        return []
+    if count == 1:
+        return [texts.tolist()]
+    rows = [text.split(SEPARATOR) for text in texts.tolist()]
+    return [[row[place] for row in rows] for place in range(count)]
 
 
 def parsed(words: list[str], assets: Path) -> Columns:
@@ -112,10 +139,10 @@ def parsed(words: list[str], assets: Path) -> Columns:
             expected=" ".join(f"{name}=..." for name in wanted),
             do="write each column once; a value that is missing as `name=`",
         )
-    try:
-        return {RECORD: objects([as_text(cleaned(values, numeric, categorical))])}
-    except ValueError as error:
-        raise DataError(got=str(error), expected="numbers and categories", do="correct the row") from None
+    kept, wrong = values_of({name: objects([text]) for name, text in values.items()}, numeric, categorical)
+    if wrong:
+        raise DataError(got=wrong[0], expected="numbers and categories", do="correct the row")
+    return kept
 
 
 def _described(values: Array, name: str) -> dict[str, Any]:

@@ -1,21 +1,21 @@
-"""Tables: what may be wrong with a row, and how a good one is kept: its values as a JSON object, by column."""
+"""Tables: what may be wrong with a row, and how a good one is kept: its numbers, and its categories as a text."""
 
-import json
 from collections.abc import Iterable
 
 import numpy as np
 
 from tasks.contracts.section import Section
 from tasks.contracts.tables import Tables
-from tasks.data.records import Array, BadRow, Chunk, objects
+from tasks.data.numbers import MAX_NUMBER, numbers_of
+from tasks.data.records import Array, BadRow, Chunk, Columns, objects
 from tasks.data.schema import Range
+from tasks.data.splits import contents_of, joined_digests
 
-RECORD = "record"
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})  # of numbers; of categories only the empty text
-MAX_NUMBER = float(np.finfo(np.float32).max)
+NUMBERS, CATEGORIES = "numbers", "categories"
+SEPARATOR = "\x1f"  # stands between the categories of a row
+
 
 Values = dict[str, str]
-Record = dict[str, float | str | None]
 
 
 class TableSchema(Section):
@@ -31,42 +31,51 @@ class TableSchema(Section):
     categorical: list[str]
 
 
-def number(text: str) -> float | None:
-    """Return a number as it was written, None where it is missing.
+def category(text: str) -> str:
+    """Return a category as it is kept, the empty text for a missing one."""
+    return text.strip().replace(SEPARATOR, " ")
 
-    Raises:
-        ValueError: it is none, or too large for a float of 32 bits; the text is what to tell people.
+
+def categories_of(columns: list[Array], rows: int) -> Array:
+    """Return the categories of each row as one text, (rows,) of str objects, from texts, (rows,) each."""
+    cleaned = [list(map(category, column.tolist())) for column in columns]
+    return objects([SEPARATOR.join(row) for row in zip(*cleaned, strict=True)] if cleaned else [""] * rows)
+
+
+def values_of(columns: Columns, numeric: list[str], categorical: list[str]) -> tuple[Columns, dict[int, str]]:
+    """Return the columns that rows are kept as, and what is wrong with some of the rows, by row.
+
+    `numbers` is (rows, numeric) of float64, NaN where one is missing; `categories` (rows,) of str objects. Neither is
+    there where there are none of them.
     """
-    stripped = text.strip()
-    if stripped.casefold() in MISSING:
-        return None
-    try:
-        value = float(stripped.replace("_", "?"))  # Python reads 1_000 as a number
-    except ValueError:
-        raise ValueError(f"not a number: {_shown(text)}") from None
-    if not abs(value) <= MAX_NUMBER:
-        raise ValueError(f"out of range of float32: {_shown(text)}")
-    return value
-
-
-def cleaned(values: Values, numeric: Iterable[str], categorical: Iterable[str]) -> Record:
-    """Return the values that a model is fed, None where one is missing.
-
-    Raises:
-        ValueError: a number is none; the text is what to tell people.
-    """
-    kept: Record = {}
+    found, wrong = list[Array](), dict[int, str]()
     for name in numeric:
-        try:
-            kept[name] = number(values[name])
-        except ValueError as error:
-            raise ValueError(f"{error} in {name}") from None
-    return kept | {name: values[name].strip() or None for name in categorical}
+        values, problems = numbers_of(columns[name])
+        found.append(values)
+        wrong = {row: f"{problem} in {name}" for row, problem in problems.items()} | wrong
+    kept: Columns = {}
+    if numeric:
+        kept[NUMBERS] = np.stack(found, axis=1)
+    if categorical:
+        chosen = [columns[name] for name in categorical]
+        kept[CATEGORIES] = categories_of(chosen, len(chosen[0]))
+    return kept, wrong
 
 
-def as_text(record: Record) -> str:
-    """Write a record as a JSON object."""
-    return json.dumps(record, ensure_ascii=False)
+def digests_of(columns: Columns, target: Array) -> Array:
+    """Return a digest of each row with its target, numbers or texts, (rows,) of void."""
+    parts = list[list[bytes]]()
+    numbers = [columns[NUMBERS]] if NUMBERS in columns else []
+    if target.dtype != object:
+        numbers.append(target[:, np.newaxis])
+    if numbers:
+        values = np.concatenate(numbers, axis=1).astype("<f8") + 0.0  # -0.0 is 0.0
+        values[np.isnan(values)] = np.nan  # of one kind
+        parts.append(contents_of(values))
+    for texts in (columns.get(CATEGORIES), target if target.dtype == object else None):
+        if texts is not None:
+            parts.append([text.encode("utf-8") + b"\0" for text in texts.tolist()])
+    return joined_digests(parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True)))
 
 
 def ranges(chunks: Iterable[Chunk], names: list[str]) -> dict[str, Range]:
@@ -77,7 +86,8 @@ def ranges(chunks: Iterable[Chunk], names: list[str]) -> dict[str, Range]:
     low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
     for chunk in chunks:
         for name in names:
-            numbers = readable(chunk.columns[name]) if len(chunk) else np.empty(0)
+            values = numbers_of(chunk.columns[name])[0] if len(chunk) else np.empty(0)
+            numbers = values[~np.isnan(values)]
             if len(numbers):
                 low[name], high[name] = min(low[name], numbers.min()), max(high[name], numbers.max())
     found = {}
@@ -88,50 +98,28 @@ def ranges(chunks: Iterable[Chunk], names: list[str]) -> dict[str, Range]:
     return found
 
 
-def readable(texts: Array) -> Array:
-    """Return the numbers among texts, (numbers,) of float64."""
-    found = list[float]()
-    for text in texts.tolist():
-        try:
-            value = number(text)
-        except ValueError:
-            continue
-        if value is not None:
-            found.append(value)
-    return np.array(found, np.float64)
-
-
-def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, Array, list[BadRow]]:
-    """Return which rows are good, (rows,) of bool, the records of these, (good,) of str objects, and the bad rows.
+def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, Columns, list[BadRow]]:
+    """Return which rows are good, (rows,) of bool, the columns of these, and the bad rows.
 
     A row is bad where one of its values is, or where it has no target; that a target is right is not looked at.
     """
-    keep, records, bad = np.full(len(chunk), True), list[str](), list[BadRow]()
-    for index in range(len(chunk)):
-        values: Values = {name: column[index] for name, column in chunk.columns.items()}
-        try:
-            if not values[params.target].strip():
-                raise ValueError(f"missing target: {params.target}")
-            record = cleaned(values, params.numeric, params.categorical)
-            for name, believed in schema.numeric.items():
-                require_believed(name, record[name], believed)
-        except ValueError as error:
-            keep[index] = False
-            bad.append(BadRow(str(chunk.sources[index]), str(error)))
-            continue
-        records.append(as_text(record))
-    return keep, objects(records), bad
+    if not len(chunk):
+        return np.empty(0, bool), {}, []
+    columns, wrong = values_of(chunk.columns, params.numeric, params.categorical)
+    for name, believed in schema.numeric.items():
+        values = columns[NUMBERS][:, params.numeric.index(name)]
+        wrong = out_of_range(name, values, believed) | wrong
+    no_target = f"missing target: {params.target}"
+    targets = enumerate(chunk.columns[params.target].tolist())
+    wrong |= {row: no_target for row, text in targets if not text.strip()}
+    keep = np.ones(len(chunk), bool)
+    keep[list(wrong)] = False
+    bad = [BadRow(str(chunk.sources[row]), wrong[row]) for row in sorted(wrong)]
+    return keep, {name: values[keep] for name, values in columns.items()}, bad
 
 
-def require_believed(name: str, value: float | str | None, believed: Range) -> None:
-    """Refuse a number outside of what the schema believes.
-
-    Raises:
-        ValueError: it is; the text is what to tell people.
-    """
-    if isinstance(value, float) and not believed.min <= value <= believed.max:
-        raise ValueError(f"out of range: {value:g} in {name}, expected {believed.min:g} to {believed.max:g}")
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "...")
+def out_of_range(name: str, values: Array, believed: Range) -> dict[int, str]:
+    """Say which numbers, (rows,) with NaN for missing, are outside of what the schema believes, by row."""
+    expected = f"in {name}, expected {believed.min:g} to {believed.max:g}"
+    outside = np.flatnonzero((values < believed.min) | (values > believed.max))
+    return {row: f"out of range: {values[row]:g} {expected}" for row in outside.tolist()}

@@ -8,12 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from tasks.contracts import cluster
 from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER, threads_set
 from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
 from tasks.contracts.files import read_json
 from tasks.contracts.training import Fit, Speed, Spread
 from tasks.data.columns import DATASET, Dataset
-from tasks.models import cluster, saving
+from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
 from tasks.models.gang_worker import LOG, REFUSED, Task, work

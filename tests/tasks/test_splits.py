@@ -1,6 +1,7 @@
 """No content stands in two splits, and a row's split hangs on its content alone."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.preprocessing import Split
-from tasks.data import columns, splits
+from tasks.data import columns, copies, splits
 from tasks.data.records import SPLITS, Array
-from tests.tasks import line
+from tests.tasks import line, oracles
 
 ROWS = line.digits(0, 1000)
 IMAGES = line.pixels(ROWS).astype(np.uint8)
@@ -23,14 +24,38 @@ def split(validation: float | str = 0.1, test: float | str = 0.3, seed: int = 0)
     return Split.model_validate({"validation": validation, "test": test, "seed": seed})
 
 
+def assign(digests: Array, strata: Array, given: Array, params: Split, at_once: int = 64) -> Array:
+    """The split of each row, (rows,) of str, found with few rows at a time."""
+    records = np.zeros(len(digests), splits.RANKED)
+    records["rank"], records["row"] = splits.keyed(digests, params.seed), np.arange(len(digests))
+    names, records["stratum"] = np.unique(strata, return_inverse=True)
+    records["given"] = [splits.GIVEN.index(name) for name in given]
+
+    def ranked() -> Iterator[Array]:
+        return (records[start : start + at_once] for start in range(0, len(records), at_once))
+
+    places = np.concatenate(list(splits.assigned(ranked, len(names), params)))
+    found: Array = np.array(SPLITS)[places]
+    return found
+
+
+def first_of_each(digests: Array, given: Array) -> Array:
+    """The row that is kept in place of each row, found by what tells of the copies."""
+    codes = np.array([splits.GIVEN.index(name) for name in given], np.uint8)
+    own = np.arange(len(digests))
+    found = copies.copies(copies.digested(digests, own, np.zeros(len(own), np.int64), codes))
+    own[found["row"]] = found["first"]
+    return own
+
+
 def assigned(rows: Array, given: Array = NOT_GIVEN, params: Split | None = None) -> dict[int, str]:
     """The split of each of these rows, given in this order."""
-    names = splits.assign(DIGESTS[rows], LABELS[rows], given[rows], params or split())
+    names = assign(DIGESTS[rows], LABELS[rows], given[rows], params or split())
     return dict(zip(rows.tolist(), names.tolist(), strict=True))
 
 
 def test_each_class_gives_the_same_fraction_to_each_split() -> None:
-    names = splits.assign(DIGESTS, LABELS, NOT_GIVEN, split())
+    names = assign(DIGESTS, LABELS, NOT_GIVEN, split())
     for label in range(10):
         of_class = names[label == LABELS]
         assert (of_class == "test").sum() == round(0.3 * len(of_class))
@@ -63,13 +88,13 @@ def test_another_seed_gives_another_split() -> None:
 
 def test_given_splits_are_respected() -> None:
     given = np.resize(np.array(["train", "test", "validation", ""]), len(ROWS))
-    names = splits.assign(DIGESTS, LABELS, given, split("given", "given"))
+    names = assign(DIGESTS, LABELS, given, split("given", "given"))
     assert names.tolist() == np.where(given == "", "train", given).tolist()
 
 
 def test_a_validation_split_is_taken_from_the_given_training_rows_only() -> None:
     given = np.where(np.arange(len(ROWS)) < 800, "train", "test")
-    names = splits.assign(DIGESTS, LABELS, given, split(0.1, "given"))
+    names = assign(DIGESTS, LABELS, given, split(0.1, "given"))
     assert ((names == "test") == (given == "test")).all()
     assert (names == "validation").sum() == sum(round(0.1 * np.count_nonzero(label == LABELS)) for label in range(10))
 
@@ -89,7 +114,7 @@ def test_a_fraction_takes_no_notice_of_the_given_split() -> None:
 )  # fmt: skip
 def test_of_copies_that_of_the_test_split_is_kept_then_the_first(given: list[str], kept: int) -> None:
     three = np.concatenate([DIGESTS[:1], DIGESTS[:1], DIGESTS[:1], DIGESTS[1:2]])
-    assert splits.first_of_each(three, np.array([*given, ""])).tolist() == [kept, kept, kept, 3]
+    assert first_of_each(three, np.array([*given, ""])).tolist() == [kept, kept, kept, 3]
 
 
 def test_no_content_stands_in_two_splits_of_a_table_full_of_copies(tmp_path: Path) -> None:
@@ -106,3 +131,21 @@ def test_a_split_without_rows_says_how_to_get_some(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "ready/dataset.json").read_text())["splits"]["test"] == []
     with pytest.raises(DataError, match="no rows in split 'test'"):
         data.column("test", "image")
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("validation", [0.0, 0.13, "given"])
+@pytest.mark.parametrize("test", [0.0, 0.31, 0.8, "given"])
+def test_splits_found_by_counting_are_those_of_sorting(test: float | str, validation: float | str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = random.integers(0, 400, 1000 + seed)
+    strata, given = (
+        random.choice(["a", "b", "c"], len(rows)),
+        random.choice(["", "train", "validation", "test"], len(rows)),
+    )
+    if isinstance(test, float) and isinstance(validation, float) and test + validation >= 1:
+        validation = 0.1
+    params = split(validation, test, seed)
+    expected = oracles.assign(DIGESTS[rows], strata, given, params)
+    assert (assign(DIGESTS[rows], strata, given, params) == expected).all()  # equal contents are equal ranks here
+    assert (first_of_each(DIGESTS[rows], given) == oracles.first_of_each(DIGESTS[rows], given)).all()

@@ -2,7 +2,7 @@
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tasks.contracts.params import Export
 from tasks.contracts.recipes import Recipe
 from tasks.contracts.tables import Tables
 from tasks.data import columns
-from tasks.data.records import Array, Chunk, Columns
+from tasks.data.records import Array, Chunk, Columns, Result
 from tasks.data.table_features import TableEncoder
 from tasks.kinds.regression import answering, rows, scores
 from tasks.kinds.tabular_classification import rows as classified
@@ -25,6 +25,17 @@ HOUSES = ROOT.parent / "shared/data/tabular/housing.csv"
 with_houses = pytest.mark.skipif(not HOUSES.exists(), reason="the shared data are not here")
 NUMBERS, CATEGORY, VALUE = ["latitude", "total_bedrooms"], "ocean_proximity", "median_house_value"
 MAIN = {"numeric": NUMBERS, "categorical": [CATEGORY], "target": VALUE}
+
+
+class InShards:
+    """Training rows in memory."""
+
+    def __init__(self, shards: list[Columns]) -> None:
+        self._shards = shards
+        self.rows = sum(len(next(iter(columns.values()))) for columns in shards)
+
+    def map(self, function: Callable[[Columns], Result], *names: str) -> Iterator[Result]:
+        return (function({name: columns[name] for name in names}) for columns in self._shards)
 
 
 def settings(**roles: Any) -> Tables:
@@ -49,10 +60,8 @@ def prepared(chunk: Chunk, assets: Path) -> tuple[rows.Schema, Columns, dict[str
     schema = rows.observe([chunk], "regression", params)
     good, _ = rows.good_rows(chunk, schema, params)
 
-    def train() -> Iterator[Columns]:
-        yield good.chosen(np.arange(len(good)) < 100, []).columns
-        yield good.chosen(np.arange(len(good)) >= 100, []).columns
-
+    early = np.arange(len(good)) < 100
+    train = InShards([good.chosen(some, []).columns for some in (early, ~early)])
     return schema, good.columns, rows.fitted(train, schema, params, assets)
 
 
@@ -80,7 +89,7 @@ def test_missing_and_unseen_values_have_their_places(tmp_path: Path) -> None:
     seen = facts["table"]["categorical"][0]["values"]
     told = [f"{CATEGORY}={name}" for name in (seen[0], "MARS", "")]
     features = np.concatenate(
-        [encoder.features(rows.parsed([one, "latitude=37.5", "total_bedrooms="], tmp_path)["record"]) for one in told]
+        [encoder.features(rows.parsed([one, "latitude=37.5", "total_bedrooms="], tmp_path)) for one in told]
     )
     np.testing.assert_allclose(features[:, 0], 37.5)
     np.testing.assert_allclose(features[:, 1], described[1]["median"])
@@ -102,7 +111,8 @@ def test_a_row_that_cannot_be_read_is_refused(tmp_path: Path, words: list[str]) 
 def test_only_equal_rows_with_equal_targets_are_copies() -> None:
     params, chunk = settings(**MAIN), houses()
     twice = Chunk(
-        {name: np.concatenate([values, values]) for name, values in chunk.columns.items()}, np.tile(chunk.sources, 2)
+        {name: np.concatenate([values, values]) for name, values in chunk.columns.items()},
+        np.tile(chunk.sources.tolist(), 2),
     )
     twice.columns[VALUE][400] = "100"
     good, _ = rows.good_rows(twice, rows.observe([twice], "regression", params), params)
@@ -194,7 +204,7 @@ def _irises(folder: Path) -> tuple[columns.Dataset, Array]:
     good, bad = rows.good_rows(chunk, schema, params)
     assert not bad
     (folder / "assets").mkdir()
-    facts = rows.fitted(lambda: iter([good.columns]), schema, params, folder / "assets")
+    facts = rows.fitted(InShards([good.columns]), schema, params, folder / "assets")
     encoded = rows.Encoder(folder / "assets").encoded(good.columns)
     splits = {"train": columns.write_split(folder, "train", [encoded]), "validation": [], "test": []}
     return columns.Dataset(folder, {"kind": "regression", **facts, "splits": splits}), good.columns["value"]
@@ -207,7 +217,7 @@ def test_classes_of_a_table_become_numbers(tmp_path: Path) -> None:
     schema = classified.observe([chunk.chosen(np.array([True, True, False]), [])], "tabular_classification", params)
     good, bad = classified.good_rows(chunk, schema, params)
     assert [(row.source, row.reason) for row in bad] == [("t:3", "unknown class: '?'")]
-    classified.fitted(lambda: iter([good.columns]), schema, params, tmp_path)
+    classified.fitted(InShards([good.columns]), schema, params, tmp_path)
     assert classified.Encoder(tmp_path).encoded(good.columns)["label"].tolist() == [1, 0]
 
 

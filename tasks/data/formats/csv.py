@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.contracts.records import Records
+from tasks.contracts.tables import Tables
+from tasks.data import csv_tables
+from tasks.data.cells import Numbered, parts_of, tables
+from tasks.data.line_parts import LinePart
 from tasks.data.records import BadRow, Chunk
-from tasks.data.records_reading import Numbered, files_of, lines_of, refused, tables
+from tasks.data.records_reading import files_of, lines_of, refused
 
 
 def read(folder: Path, params: Records) -> Iterator[Chunk]:
@@ -17,18 +21,33 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
     Raises:
         DataError: there is no file, one is not UTF-8, lacks a column, or has a quote that is never closed.
     """
+    for part in parts(folder, params):
+        yield from chunks(part, params)
+
+
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself; see `tasks.data.line_parts.cut`."""
     for path in files_of(folder, params, (".csv", ".csv.gz")):
-        yield from tables(path, _rows(path), params)
+        yield from parts_of(path, params, _rows, quoted=True)
 
 
-def _rows(path: Path) -> Iterator[Numbered]:
-    reader = csv.reader(lines_of(path), strict=True)
+def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
+    """Yield the rows of a part; see `read`."""
+    fast = csv_tables.read(part, params) if isinstance(params, Tables) else None
+    if fast is None:
+        yield from tables(part, _rows(part, lines_of(part)), params)
+    else:
+        yield fast
+
+
+def _rows(part: LinePart, lines: Iterator[str]) -> Iterator[Numbered]:
+    reader = csv.reader(lines, strict=True)
     while True:
-        first = reader.line_num + 1
+        first = part.first + reader.line_num
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            source = f"{path.name}:{first}"
+            source = f"{part.path.name}:{first}"
             if "field limit" in str(error) or "end of data" in str(error):
                 got = f"a quote that is opened here and not closed within {csv.field_size_limit():,} characters"
                 raise refused(source, got, "every quote closed") from None

@@ -1,7 +1,8 @@
 """A folder of images per class, below a folder per split or not: `[train/]dress/00017.jpg`."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tasks.data.records import SPLITS, Chunk, only_unreadable
 from tasks.kinds.image_classification.settings import Preprocess
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+MAX_IMAGES = 256  # of a part: a tenth of a second of decoding and more
 
 
 def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
@@ -21,6 +23,25 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
     Raises:
         DataError: there is no image in a class folder.
     """
+    for part in parts(folder, params):
+        yield from chunks(part, params)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images of one folder.
+
+    Attributes:
+        folder: that all folders of classes are in.
+        paths: of the images.
+    """
+
+    folder: Path
+    paths: list[Path]
+
+
+def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
+    """Yield what can be read by itself: some images of one folder."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files or any(path.parent == folder for path in files):
         raise DataError(
@@ -28,16 +49,23 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
             expected="a folder per class: dress/1.jpg, or train/dress/1.jpg",
             do="correct ingest.<role>, or preprocess.<role>.format",
         )
-    for parent, in_parent in groupby(files, key=lambda path: path.parent):
-        names = parent.relative_to(folder).parts
-        given = next((split for split in SPLITS if len(names) > 1 and split == names[-2]), None)
-        for path in in_parent:
-            source = path.relative_to(folder).as_posix()
-            try:
-                image = decode(path, params.image_shape[2])
-            except UNREADABLE as error:
-                problem = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
-                yield only_unreadable(source, f"unreadable: {problem}")
-                continue
-            columns = {"image": image[np.newaxis], "label": np.array([names[-1]])}
-            yield Chunk(columns, np.array([source]), given)
+    at_once = min(params.shard_rows, MAX_IMAGES)
+    for _, in_parent in groupby(files, key=lambda path: path.parent):
+        while paths := list(islice(in_parent, at_once)):
+            yield Images(folder, paths)
+
+
+def chunks(part: Images, params: Preprocess) -> Iterator[Chunk]:
+    """Yield the images of a part, one by one; see `read`."""
+    names = part.paths[0].parent.relative_to(part.folder).parts
+    given = next((split for split in SPLITS if len(names) > 1 and split == names[-2]), None)
+    for path in part.paths:
+        source = path.relative_to(part.folder).as_posix()
+        try:
+            image = decode(path, params.image_shape[2])
+        except UNREADABLE as error:
+            problem = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
+            yield only_unreadable(source, f"unreadable: {problem}")
+            continue
+        columns = {"image": image[np.newaxis], "label": np.array([names[-1]])}
+        yield Chunk(columns, np.array([source]), given)

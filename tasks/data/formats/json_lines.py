@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.contracts.records import Records
+from tasks.data.line_parts import LinePart, cut
 from tasks.data.records import BadRow, Chunk
 from tasks.data.records_reading import Cells, chunk, files_of, lines_of, missing_columns
 
@@ -19,23 +20,37 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
     Raises:
         DataError: there is no file, one is not UTF-8, or a column is in none of its first rows.
     """
+    for part in parts(folder, params):
+        yield from chunks(part, params)
+
+
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself: so many lines, or a gzipped file."""
     for path in files_of(folder, params, SUFFIXES):
-        numbered, known = enumerate(lines_of(path), start=1), False
-        while block := list(islice(numbered, params.shard_rows)):
-            rows, unreadable = _parsed(path, block)
-            if rows and not known:
-                _require_columns(path, params, rows)
-                known = True
-            good, numbers = dict[str, Cells]({role: [] for role in params.columns}), list[int]()
-            for number, row in rows:
-                values = [_text(row.get(str(name))) for name in params.columns.values()]
-                if problem := next((value for value in values if isinstance(value, ValueError)), None):
-                    unreadable.append(BadRow(f"{path.name}:{number}", f"unreadable: {problem}"))
-                    continue
-                numbers.append(number)
-                for role, value in zip(params.columns, values, strict=True):
-                    good[role].append(str(value))
-            yield chunk(path, good, numbers, unreadable)
+        if path.suffix == ".gz":
+            yield LinePart(path)
+        else:
+            yield from cut(path, 0, 1, params.shard_rows, quoted=False)
+
+
+def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
+    """Yield the rows of a part; see `read`."""
+    path, numbered, known = part.path, enumerate(lines_of(part), start=part.first), part.start > 0
+    while block := list(islice(numbered, params.shard_rows)):
+        rows, unreadable = _parsed(path, block)
+        if rows and not known:
+            _require_columns(path, params, rows)
+            known = True
+        good, numbers = dict[str, Cells]({role: [] for role in params.columns}), list[int]()
+        for number, row in rows:
+            values = [_text(row.get(str(name))) for name in params.columns.values()]
+            if problem := next((value for value in values if isinstance(value, ValueError)), None):
+                unreadable.append(BadRow(f"{path.name}:{number}", f"unreadable: {problem}"))
+                continue
+            numbers.append(number)
+            for role, value in zip(params.columns, values, strict=True):
+                good[role].append(str(value))
+        yield chunk(path, good, numbers, unreadable)
 
 
 def _parsed(path: Path, block: list[tuple[int, str]]) -> tuple[list[tuple[int, dict[str, Any]]], list[BadRow]]:

@@ -5,8 +5,9 @@ from itertools import islice
 from pathlib import Path
 
 from tasks.contracts.errors import DataError
+from tasks.data.line_parts import MAX_LINE_BYTES
 from tasks.data.records import BadRow, Chunk
-from tasks.data.records_reading import MAX_LINE_BYTES, chunk, refused
+from tasks.data.records_reading import chunk, refused
 from tasks.kinds.text_classification.settings import Lines, Preprocess
 
 
@@ -16,6 +17,12 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
     Raises:
         DataError: no file matches, one has no name for its class, or a line has no end.
     """
+    for path in parts(folder, params):
+        yield from chunks(path, params)
+
+
+def parts(folder: Path, params: Preprocess) -> list[Path]:
+    """Return what can be read by itself: the files."""
     assert params.lines is not None  # the section is refused without
     beside = folder / (params.attributes or "")
     files = sorted(path for path in folder.rglob(params.lines.files) if path.is_file() and path != beside)
@@ -25,11 +32,15 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
             expected="a file for each class",
             do="correct preprocess.<role>.lines.files, or ingest.<role>",
         )
-    for path in files:
-        name = _class_of(path, params.lines)
-        lines = _lines(path)
-        while block := list(islice(lines, params.shard_rows)):
-            yield _chunk(path, block, name, params.lines.encoding)
+    return files
+
+
+def chunks(path: Path, params: Preprocess) -> Iterator[Chunk]:
+    """Yield the lines of a file; see `read`."""
+    assert params.lines is not None
+    name, lines = _class_of(path, params.lines), _lines(path)
+    while block := list(islice(lines, params.shard_rows)):
+        yield _chunk(path, block, name, params.lines.encoding)
 
 
 def _class_of(path: Path, lines: Lines) -> str:

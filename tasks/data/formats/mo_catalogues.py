@@ -31,12 +31,22 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
     Raises:
         DataError: there is no file, or one is no catalogue or damaged.
     """
-    for path in files_of(folder, params, (".mo",)):
-        pairs = _pairs(path)
-        while block := list(islice(pairs, params.shard_rows)):
-            numbers, *sides = ([pair[place] for pair in block] for place in range(3))
-            texts = {role: [str(text) for text in sides[int(place)]] for role, place in params.columns.items()}
-            yield chunk(path, texts, [int(number) for number in numbers], [])
+    for path in parts(folder, params):
+        yield from chunks(path, params)
+
+
+def parts(folder: Path, params: Records) -> list[Path]:
+    """Return what can be read by itself: the files."""
+    return files_of(folder, params, (".mo",))
+
+
+def chunks(path: Path, params: Records) -> Iterator[Chunk]:
+    """Yield the messages of a file; see `read`."""
+    pairs = _pairs(path)
+    while block := list(islice(pairs, params.shard_rows)):
+        numbers, *sides = ([pair[place] for pair in block] for place in range(3))
+        texts = {role: [str(text) for text in sides[int(place)]] for role, place in params.columns.items()}
+        yield chunk(path, texts, [int(number) for number in numbers], [])
 
 
 def _pairs(path: Path) -> Iterator[Pair]:

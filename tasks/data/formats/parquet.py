@@ -1,15 +1,20 @@
 """Parquet files, read a batch of rows at a time; only the columns that have a role."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 from pyarrow import compute, parquet
 
 from tasks.contracts.records import Records
-from tasks.data.records import Chunk
-from tasks.data.records_reading import Cells, chunk, files_of, missing_columns, refused
+from tasks.contracts.tables import Tables
+from tasks.data.numbers import are_believable, texts_of
+from tasks.data.records import Array, Chunk, Places
+from tasks.data.records_reading import files_of, given_by, missing_columns, refused
 
 UNREADABLE = (pyarrow.ArrowException, OSError)
 
@@ -20,29 +25,71 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
     Raises:
         DataError: there is no file, one is damaged, lacks a column, or a column holds lists.
     """
+    for part in parts(folder, params):
+        yield from chunks(part, params)
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A group of rows of a file.
+
+    Attributes:
+        path: of the file.
+        number: of the group, from 0.
+        first: number of its first row in the file, from 1.
+    """
+
+    path: Path
+    number: int
+    first: int
+
+
+def parts(folder: Path, params: Records) -> Iterator[RowGroup]:
+    """Yield what can be read by itself: the groups of rows that a file has."""
     for path in files_of(folder, params, (".parquet",)):
-        try:
-            with parquet.ParquetFile(path) as file:
-                yield from _chunks(path, file, params)
-        except UNREADABLE as error:
-            raise refused(path.name, str(error).splitlines()[0], "a Parquet file") from None
+        first = 1
+        with _opened(path) as file:
+            for number in range(file.num_row_groups):
+                yield RowGroup(path, number, first)
+                first += file.metadata.row_group(number).num_rows
 
 
-def _chunks(path: Path, file: Any, params: Records) -> Iterator[Chunk]:
-    found, wanted = file.schema_arrow.names, params.columns.values()
-    if absent := [name for name in wanted if (name not in found if isinstance(name, str) else name >= len(found))]:
+def chunks(part: RowGroup, params: Records) -> Iterator[Chunk]:
+    """Yield the rows of a group; see `read`."""
+    with _opened(part.path) as file:
+        yield from _chunks(part, file, params)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
+            yield file
+    except UNREADABLE as error:
+        raise refused(path.name, str(error).splitlines()[0], "a Parquet file") from None
+
+
+def _chunks(part: RowGroup, file: Any, params: Records) -> Iterator[Chunk]:
+    path, numeric = part.path, params.numeric if isinstance(params, Tables) else []
+    found, asked = file.schema_arrow.names, params.columns.values()
+    if absent := [name for name in asked if (name not in found if isinstance(name, str) else name >= len(found))]:
         raise missing_columns(path, absent, found)
     names = {role: name if isinstance(name, str) else found[name] for role, name in params.columns.items()}
-    first = 1
-    for batch in file.iter_batches(params.shard_rows, columns=sorted(set(names.values()))):
-        columns = {role: _texts(path, name, batch.column(name)) for role, name in names.items()}
-        yield chunk(path, columns, list(range(first, first + batch.num_rows)), [])
+    first = part.first
+    wanted = sorted(set(names.values()))
+    for batch in file.iter_batches(params.shard_rows, row_groups=[part.number], columns=wanted, use_threads=False):
+        columns = {role: _values(path, name, batch.column(name), role in numeric) for role, name in names.items()}
+        sources = Places(path.name, np.arange(first, first + batch.num_rows))
+        yield Chunk(columns, sources, given_by(path))
         first += batch.num_rows
 
 
-def _texts(path: Path, name: str, values: Any) -> Cells:
-    """Return values as texts: numbers in their shortest form, missing ones empty."""
+def _values(path: Path, name: str, values: Any, as_numbers: bool) -> Array:
+    """Return values as texts; numbers as they are where that is asked for and they read the same as their texts."""
     if pyarrow.types.is_nested(values.type):
         raise refused(path.name, f"column {name!r} of {values.type}", "texts, numbers, dates or truth values")
-    texts: Cells = compute.fill_null(compute.cast(values, pyarrow.string()), "").to_pylist()
-    return texts
+    if as_numbers and (pyarrow.types.is_float64(values.type) or pyarrow.types.is_integer(values.type)):
+        found: Array = compute.cast(values, pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
+        if are_believable(found, int(np.isnan(found).sum())):
+            return found
+    return texts_of(values)

@@ -20,6 +20,12 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
     Raises:
         DataError: there is no CSV file, or one is not gzip or text.
     """
+    for path in parts(folder, params):
+        yield from chunks(path, params)
+
+
+def parts(folder: Path, params: Preprocess) -> list[Path]:
+    """Return what can be read by itself: the files."""
     beside = folder / (params.attributes or "")
     files = sorted(path for path in folder.rglob("*") if path.name.endswith((".csv", ".csv.gz")) and path != beside)
     if not files:
@@ -28,16 +34,20 @@ def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
             expected="a .csv or .csv.gz file",
             do="correct ingest.<role>, or preprocess.<role>.format",
         )
-    for path in files:
-        try:
-            with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-                numbered = enumerate(lines, start=1)
-                while block := list(islice(numbered, params.shard_rows)):
-                    yield _chunk(path.name, block, params.image_shape[2])
-        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-            raise DataError(
-                got=f"{path.name}: {error}", expected="text, or gzipped text", do="get it from its source again"
-            ) from None
+    return files
+
+
+def chunks(path: Path, params: Preprocess) -> Iterator[Chunk]:
+    """Yield the rows of a file; see `read`."""
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+            numbered = enumerate(lines, start=1)
+            while block := list(islice(numbered, params.shard_rows)):
+                yield _chunk(path.name, block, params.image_shape[2])
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(
+            got=f"{path.name}: {error}", expected="text, or gzipped text", do="get it from its source again"
+        ) from None
 
 
 def _chunk(file: str, block: list[tuple[int, str]], channels: int) -> Chunk:

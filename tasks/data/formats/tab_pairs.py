@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.contracts.records import Records
+from tasks.data.cells import parts_of
 from tasks.data.formats import tsv
+from tasks.data.formats.tsv import chunks
+from tasks.data.line_parts import LinePart
 from tasks.data.records import Chunk
-from tasks.data.records_reading import files_of, tables
+from tasks.data.records_reading import files_of
+
+__all__ = ["chunks", "parts", "read"]
 
 
 def read(folder: Path, params: Records) -> Iterator[Chunk]:
@@ -15,6 +20,12 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
     Raises:
         DataError: there is no file, one is not UTF-8, or lacks a column.
     """
+    for part in parts(folder, params):
+        yield from chunks(part, params)
+
+
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself: so many lines."""
     for path in files_of(folder, params, (".txt", ".txt.gz")):
         if not path.name.startswith("_"):
-            yield from tables(path, tsv.rows(path), params)
+            yield from parts_of(path, params, tsv.rows, quoted=False)

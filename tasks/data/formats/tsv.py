@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.contracts.records import Records
+from tasks.data.cells import Numbered, parts_of, tables
+from tasks.data.line_parts import LinePart
 from tasks.data.records import Chunk
-from tasks.data.records_reading import Numbered, files_of, lines_of, tables
+from tasks.data.records_reading import files_of, lines_of
 
 
 def read(folder: Path, params: Records) -> Iterator[Chunk]:
@@ -14,12 +16,23 @@ def read(folder: Path, params: Records) -> Iterator[Chunk]:
     Raises:
         DataError: there is no file, one is not UTF-8, or lacks a column.
     """
+    for part in parts(folder, params):
+        yield from chunks(part, params)
+
+
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself: so many lines."""
     for path in files_of(folder, params, (".tsv", ".tsv.gz")):
-        yield from tables(path, rows(path), params)
+        yield from parts_of(path, params, rows, quoted=False)
 
 
-def rows(path: Path) -> Iterator[Numbered]:
+def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
+    """Yield the rows of a part; see `read`."""
+    yield from tables(part, rows(part, lines_of(part)), params)
+
+
+def rows(part: LinePart, lines: Iterator[str]) -> Iterator[Numbered]:
     """Yield the cells of each line that is not empty, with its number."""
-    for number, line in enumerate(lines_of(path), start=1):
+    for number, line in enumerate(lines, start=part.first):
         if row := line.rstrip("\r\n"):
             yield number, row.split("\t")

@@ -1,6 +1,6 @@
 """Images: what may be wrong with one, and how a good one becomes the uint8 array that the model is fed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.section import Section
 from tasks.data import classes
-from tasks.data.columns import moments
 from tasks.data.images import UNREADABLE, decode
-from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.pixels import Sums, normalisation, sums_of
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Range
-from tasks.data.splits import by_content, content_digests
+from tasks.data.splits import content_digests
 from tasks.kinds.image_classification.settings import Preprocess
 
 STRATA, TARGET = ("label",), "label"
@@ -115,23 +115,26 @@ def strata(columns: Columns) -> Array:
     return columns["label"].astype(np.str_)
 
 
-arranged = by_content(strata)
-
-
-def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
+def fitted(train: Train, schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
     """Measure the training rows.
 
     Raises:
         DataError: a class has none.
     """
-    classes.require_rows((chunk["label"] for chunk in train()), schema.classes)
+    parts = list(train.map(measured, "image", "label"))
+    classes.require_rows((labels for labels, _ in parts), schema.classes)
     classes.write(assets, schema.classes)
     write_json(assets / INPUT, {"shape": list(params.image_shape), "value_max": 255})
     return {
         "classes": schema.classes,
         "inputs": {"image": {"shape": list(params.image_shape), "dtype": "uint8"}},
-        "normalisation": moments(chunk["image"] for chunk in train()),
+        "normalisation": normalisation(sums for _, sums in parts),
     }
+
+
+def measured(columns: Columns) -> tuple[set[str], Sums]:
+    """Return the different class names of some rows, and what their pixels sum up to."""
+    return set(columns["label"].tolist()), sums_of(columns["image"])
 
 
 class Encoder:

@@ -1,7 +1,8 @@
 """Ratings: what may be wrong with a row, and what was known of its user before it, which is what a model is fed."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from tasks.contracts.section import Section
 from tasks.data import classes, histories
 from tasks.data.histories import ITEM, PAST, PAST_RATINGS, RATING, TIME, USER, USER_NUMBER
 from tasks.data.item_index import ItemIndex, parsed, write_items
-from tasks.data.records import Array, BadRow, Chunk, Columns, objects
+from tasks.data.numbers import number
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
 from tasks.data.splits import Arranged, text_digests
-from tasks.data.tables import number
 from tasks.kinds.recommendation.settings import Preprocess
 
 __all__ = [
@@ -104,24 +105,23 @@ def arranged(columns: Columns, digests: Array, given: Array, split: TimeSplit) -
     return Arranged(*histories.past(columns, split.validation, split.test, split.min_ratings, split.history))
 
 
-def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
+def fitted(train: Train, schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
     """Find out which items are known: those that enough training rows rate.
 
     Raises:
         DataError: fewer than two are, or the file of titles cannot be read.
     """
-    counts, total, rows = dict[str, int](), 0.0, 0
-    for columns in train():
-        rows, total = rows + len(columns[RATING]), total + float(columns[RATING].sum(dtype=np.float64))
-        for item in columns[ITEM].tolist():
-            counts[item] = counts.get(item, 0) + 1
+    counts, total = Counter[str](), 0.0
+    for items, ratings in train.map(counted, ITEM, RATING):
+        counts.update(items)
+        total += ratings
     known = sorted((item for item, count in counts.items() if count >= params.min_count), key=classes.place_of)
     if len(known) < MIN_ITEMS:
         raise DataError(
             got=f"{len(known)} items with min_count: {params.min_count} training rows or more, of {len(counts)}",
             expected=f"at least {MIN_ITEMS}", do="lower preprocess.<role>.min_count, or bring more ratings",
         )  # fmt: skip
-    rating = {"min": schema.rating.min, "max": schema.rating.max, "mean": float(np.float32(total / max(rows, 1)))}
+    rating = {"min": schema.rating.min, "max": schema.rating.max, "mean": float(np.float32(total / max(train.rows, 1)))}
     length = params.split.history
     write_items(assets, known, rating, length, params.items)
     return {
@@ -134,6 +134,11 @@ def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Prepr
         "rating": rating,
         "unknown_items": len(counts) - len(known),
     }
+
+
+def counted(columns: Columns) -> tuple[Counter[str], float]:
+    """Return how often each item is rated, and the sum of the ratings."""
+    return Counter(columns[ITEM].tolist()), float(columns[RATING].sum(dtype=np.float64))
 
 
 class Encoder:

@@ -1,6 +1,7 @@
 """Tables with a number as target: what may be wrong with a row, and the target's own scale."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,19 @@ import numpy as np
 from tasks.contracts.errors import DataError
 from tasks.contracts.tables import Tables
 from tasks.data import table_features
-from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.numbers import numbers_of
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Range
-from tasks.data.splits import by_content, text_digests
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
-from tasks.data.tables import RECORD, TableSchema, divided, number, ranges, require_believed
+from tasks.data.tables import (
+    CATEGORIES,
+    NUMBERS,
+    TableSchema,
+    digests_of,
+    divided,
+    out_of_range,
+    ranges,
+)
 
 __all__ = [
     "RAW",
@@ -21,7 +30,6 @@ __all__ = [
     "TARGET",
     "Encoder",
     "Schema",
-    "arranged",
     "contents",
     "fitted",
     "good_rows",
@@ -31,7 +39,7 @@ __all__ = [
 ]
 
 STRATA, TARGET = ("value",), "value"
-RAW: tuple[str, ...] = (RECORD,)
+RAW: tuple[str, ...] = (NUMBERS, CATEGORIES)
 
 
 class Schema(TableSchema):
@@ -58,31 +66,24 @@ def observe(chunks: Iterable[Chunk], kind: str, params: Tables) -> Schema:
 
 
 def good_rows(chunk: Chunk, schema: Schema, params: Tables) -> tuple[Chunk, list[BadRow]]:
-    """Divide a chunk into its good rows, `record` and `value`, and its bad ones."""
-    keep, records, bad = divided(chunk, schema, params)
-    values, fine = list[float](), list[bool]()
-    sources = chunk.sources[keep]
-    for source, text in zip(sources, chunk.columns[params.target][keep] if len(chunk) else (), strict=True):
-        try:
-            value = number(text)
-            if value is None:
-                raise ValueError(f"missing target: {params.target}")
-            require_believed(params.target, value, schema.target)
-        except ValueError as error:
-            fine.append(False)
-            bad.append(BadRow(str(source), str(error)))
-            continue
-        fine.append(True)
-        values.append(value)
-    chosen = np.array(fine, bool)
-    columns: Columns = {RECORD: records[chosen], TARGET: np.array(values, np.float32)}
-    return Chunk(columns, sources[chosen], chunk.given), chunk.unreadable + bad
+    """Divide a chunk into its good rows, `numbers`, `categories` and `value`, and its bad ones."""
+    if not len(chunk):
+        return chunk, chunk.unreadable
+    keep, columns, bad = divided(chunk, schema, params)
+    values, wrong = numbers_of(chunk.columns[params.target][keep])
+    no_target = f"missing target: {params.target}"
+    wrong = dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), no_target) | wrong
+    wrong |= out_of_range(params.target, values, schema.target)
+    sources, fine = chunk.sources[keep], np.ones(len(values), bool)
+    fine[list(wrong)] = False
+    bad += [BadRow(str(sources[row]), wrong[row]) for row in sorted(wrong)]
+    kept = {**{name: each[fine] for name, each in columns.items()}, TARGET: values[fine].astype(np.float32)}
+    return Chunk(kept, sources[fine], chunk.given), chunk.unreadable + bad
 
 
 def contents(chunk: Chunk) -> Array:
     """Return a digest of each row with its target, (rows,) of void: the same row measured twice is no copy."""
-    pairs = zip(chunk.columns[RECORD].tolist(), chunk.columns[TARGET].tolist(), strict=True)
-    return text_digests(f"{text} {value!r}" for text, value in pairs)
+    return digests_of(chunk.columns, chunk.columns[TARGET])
 
 
 def strata(columns: Columns) -> Array:
@@ -90,28 +91,31 @@ def strata(columns: Columns) -> Array:
     return np.zeros(len(columns[TARGET]), np.int8)
 
 
-arranged = by_content(strata)
-
-
-def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:
+def fitted(train: Train, schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:
     """Describe the training rows; see `table_features.fitted`. `target_scale` has the target's mean and std.
 
     Raises:
         DataError: all targets of the training rows are equal.
     """
-    count, total, squares = 0, 0.0, 0.0
-    for columns in train():
-        count, total = count + len(columns[TARGET]), total + float(columns[TARGET].sum(dtype=np.float64))
-    mean = total / max(count, 1)
-    for columns in train():
-        squares += float(np.square(columns[TARGET].astype(np.float64) - mean).sum())
-    std = float(np.float32((squares / max(count, 1)) ** 0.5))
+    mean = sum(train.map(summed, TARGET)) / max(train.rows, 1)
+    squares = sum(train.map(partial(summed_squares, mean), TARGET))
+    std = float(np.float32((squares / max(train.rows, 1)) ** 0.5))
     if not std:
         raise DataError(
-            got=f"{count} training rows with one target", expected="targets that vary", do="bring more rows"
+            got=f"{train.rows} training rows with one target", expected="targets that vary", do="bring more rows"
         )  # fmt: skip
     scale = {"mean": float(np.float32(mean)), "std": std}
     return {**table_features.fitted(train, params, assets), "target_scale": scale}
+
+
+def summed(columns: Columns) -> float:
+    """Return the sum of the targets."""
+    return float(columns[TARGET].sum(dtype=np.float64))
+
+
+def summed_squares(mean: float, columns: Columns) -> float:
+    """Return the sum of the targets' squared distances from a number."""
+    return float(np.square(columns[TARGET].astype(np.float64) - mean).sum())
 
 
 class Encoder:
@@ -121,6 +125,6 @@ class Encoder:
         self._encoder = TableEncoder(assets)
 
     def encoded(self, columns: Columns) -> Columns:
-        """Return `features`, (rows, features) of float32, the records, and `value`, (rows,), where it is known."""
-        rest = {name: columns[name] for name in (RECORD, TARGET) if name in columns}
-        return {FEATURES: self._encoder.features(columns[RECORD]), **rest}
+        """Return `features`, (rows, features) of float32, what they were made of, and `value`, (rows,), if known."""
+        rest = {TARGET: columns[TARGET]} if TARGET in columns else {}
+        return {FEATURES: self._encoder.features(columns), **self._encoder.kept(columns), **rest}

@@ -1,6 +1,6 @@
 """Tables with a class as target: what may be wrong with a row."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,9 @@ import numpy as np
 
 from tasks.contracts.tables import Tables
 from tasks.data import classes, table_features
-from tasks.data.records import Array, BadRow, Chunk, Columns, objects
-from tasks.data.splits import by_content, text_digests
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
 from tasks.data.table_features import FEATURES, TableEncoder, parsed
-from tasks.data.tables import RECORD, TableSchema, divided, ranges
+from tasks.data.tables import CATEGORIES, NUMBERS, TableSchema, digests_of, divided, ranges
 
 __all__ = [
     "RAW",
@@ -19,7 +18,6 @@ __all__ = [
     "TARGET",
     "Encoder",
     "Schema",
-    "arranged",
     "contents",
     "fitted",
     "good_rows",
@@ -29,7 +27,7 @@ __all__ = [
 ]
 
 STRATA, TARGET = ("label",), "label"
-RAW: tuple[str, ...] = (RECORD,)
+RAW: tuple[str, ...] = (NUMBERS, CATEGORIES)
 
 
 class Schema(TableSchema):
@@ -58,21 +56,22 @@ def observe(chunks: Iterable[Chunk], kind: str, params: Tables) -> Schema:
 
 
 def good_rows(chunk: Chunk, schema: Schema, params: Tables) -> tuple[Chunk, list[BadRow]]:
-    """Divide a chunk into its good rows, `record` and `label`, and its bad ones."""
-    keep, records, bad = divided(chunk, schema, params)
-    names = np.array(_class_names(chunk, params), object)[keep]
-    known = np.array([name in schema.classes for name in names], bool)
+    """Divide a chunk into its good rows, `numbers`, `categories` and `label`, and its bad ones."""
+    if not len(chunk):
+        return chunk, chunk.unreadable
+    keep, columns, bad = divided(chunk, schema, params)
+    names = objects(_class_names(chunk, params))[keep]
+    known = np.array([name in schema.classes for name in names.tolist()], bool)
     sources = chunk.sources[keep]
-    for index in np.flatnonzero(~known):
-        bad.append(BadRow(str(sources[index]), f"unknown class: {names[index]!r}"))
-    columns: Columns = {RECORD: records[known], TARGET: objects(names[known].tolist())}
-    return Chunk(columns, sources[known], chunk.given), chunk.unreadable + bad
+    for row in np.flatnonzero(~known).tolist():
+        bad.append(BadRow(str(sources[row]), f"unknown class: {names[row]!r}"))
+    kept = {**{name: each[known] for name, each in columns.items()}, TARGET: names[known]}
+    return Chunk(kept, sources[known], chunk.given), chunk.unreadable + bad
 
 
 def contents(chunk: Chunk) -> Array:
     """Return a digest of each row with its class, (rows,) of void: equal values of two classes are no copies."""
-    pairs = zip(chunk.columns[RECORD].tolist(), chunk.columns[TARGET].tolist(), strict=True)
-    return text_digests(f"{text} {name}" for text, name in pairs)
+    return digests_of(chunk.columns, chunk.columns[TARGET])
 
 
 def strata(columns: Columns) -> Array:
@@ -80,18 +79,20 @@ def strata(columns: Columns) -> Array:
     return columns[TARGET].astype(np.str_)
 
 
-arranged = by_content(strata)
-
-
-def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:
+def fitted(train: Train, schema: Schema, params: Tables, assets: Path) -> dict[str, Any]:
     """Describe the training rows; see `table_features.fitted`.
 
     Raises:
         DataError: a class has none.
     """
-    classes.require_rows((columns[TARGET] for columns in train()), schema.classes)
+    classes.require_rows(train.map(labels_of, TARGET), schema.classes)
     classes.write(assets, schema.classes)
     return {"classes": schema.classes, **table_features.fitted(train, params, assets)}
+
+
+def labels_of(columns: Columns) -> set[str]:
+    """Return the different class names."""
+    return set(columns[TARGET].tolist())
 
 
 class Encoder:
@@ -101,8 +102,8 @@ class Encoder:
         self._encoder, self._classes = TableEncoder(assets), classes.read(assets)
 
     def encoded(self, columns: Columns) -> Columns:
-        """Return `features`, (rows, features) of float32, the records, and `label` as int32 where there are classes."""
-        found = {FEATURES: self._encoder.features(columns[RECORD]), RECORD: columns[RECORD]}
+        """Return `features`, (rows, features) of float32, what they were made of, and `label` as int32, if known."""
+        found = {FEATURES: self._encoder.features(columns), **self._encoder.kept(columns)}
         if TARGET in columns:
             found[TARGET] = classes.numbered(columns[TARGET], self._classes)
         return found

@@ -3,7 +3,7 @@
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from tasks.contracts.params import PackageSource
 from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.data import classes
-from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.sources.package import installed
-from tasks.data.splits import by_content, text_digests
+from tasks.data.splits import text_digests
 from tasks.kinds.text_classification.settings import PackagedTokenizer, Preprocess, Text, TrainedTokenizer
 
 STRATA, TARGET = ("label",), "label"
@@ -93,36 +93,45 @@ def strata(columns: Columns) -> Array:
     return columns["label"].astype(np.str_)
 
 
-arranged = by_content(strata)
-
-
-def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
+def fitted(train: Train, schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
     """Train a tokenizer on the training rows, or take a packaged one.
 
     Raises:
         DataError: a class has no rows; the packaged file is no tokenizer, or its padding is not token 0.
         ParamsError: the package is not installed, or ships no such file.
     """
-    classes.require_rows((chunk["label"] for chunk in train()), schema.classes)
+    classes.require_rows(train.map(labels_of, "label"), schema.classes)
     classes.write(assets, schema.classes)
-    wanted = params.tokenizer
-    texts = (chunk["text"].tolist() for chunk in train())
+    wanted, texts = params.tokenizer, train.map(texts_of, "text")
     tokenizer = taken(wanted) if isinstance(wanted, PackagedTokenizer) else trained(wanted, texts)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    lengths = [len(found) for chunk in train() for found in tokenizer.encode_batch(chunk["text"].tolist())]
+    longer = sum(
+        len(found) > params.max_tokens for some in train.map(texts_of, "text") for found in tokenizer.encode_batch(some)
+    )
     tokenizer.enable_truncation(params.max_tokens)
     tokenizer.enable_padding(length=params.max_tokens, pad_id=0, pad_token=PADDING)
     tokenizer.save(str(assets / TOKENIZER))
     write_json(assets / FACTS, {"text": params.text.model_dump(), "max_tokens": params.max_tokens})
-    size, longer = tokenizer.get_vocab_size(), float(np.mean(np.array(lengths) > params.max_tokens))
-    say(f"preprocess: {size} tokens; {longer:.1%} of the training texts have more than {params.max_tokens} of them")
+    size, share = tokenizer.get_vocab_size(), longer / max(train.rows, 1)
+    say(f"preprocess: {size} tokens; {share:.1%} of the training texts have more than {params.max_tokens} of them")
     return {
         "classes": schema.classes,
         "inputs": {"tokens": {"shape": [params.max_tokens], "dtype": "int32"}},
         "vocabulary": size,
         "encoded_by": sha256(assets / TOKENIZER),
     }
+
+
+def labels_of(columns: Columns) -> set[str]:
+    """Return the different class names."""
+    return set(columns["label"].tolist())
+
+
+def texts_of(columns: Columns) -> list[str]:
+    """Return the texts."""
+    texts: list[str] = columns["text"].tolist()
+    return texts
 
 
 def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:

@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.data import pieces
 from tasks.data.linked_splits import assign_groups, linked
-from tasks.data.records import Array, BadRow, Chunk, Columns
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.splits import Arranged, text_digests
 from tasks.kinds.translation.settings import Preprocess, Sentences, Split
 
@@ -122,19 +123,17 @@ def arranged(columns: Columns, digests: Array, given: Array, split: Split) -> Ar
     return Arranged(assign_groups(digests, groups, fits, given, split))
 
 
-def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
+def fitted(train: Train, schema: Schema, params: Preprocess, assets: Path) -> dict[str, Any]:
     """Train a tokenizer for each language on the training rows."""
     wanted, vocabulary, longer = params.tokenizers, dict[str, int](), dict[str, float]()
     for side in SIDES:
-        texts = (chunk[side].tolist() for chunk in train())
+        texts = train.map(partial(texts_of, side), side)
         lowercase = side == "source" and wanted.lowercase_source
         tokenizer = pieces.trained(texts, wanted.vocabulary, lowercase=lowercase)
         tokenizer.save(str(assets / TOKENIZERS[side]))
-        counts = [len(one) for chunk in train() for one in tokenizer.encode_batch(chunk[side].tolist())]
-        vocabulary[side], longer[side] = (
-            tokenizer.get_vocab_size(),
-            float(np.mean(np.array(counts) >= params.max_tokens)),
-        )
+        counted = (one for texts in train.map(partial(texts_of, side), side) for one in tokenizer.encode_batch(texts))
+        cut = sum(len(one) >= params.max_tokens for one in counted)
+        vocabulary[side], longer[side] = tokenizer.get_vocab_size(), cut / max(train.rows, 1)
     write_json(assets / FACTS, {"sentences": params.sentences.model_dump(), "max_tokens": params.max_tokens})
     told = ", ".join(f"{side} {share:.1%}" for side, share in longer.items())
     say(f"preprocess: {vocabulary} tokens; sentences that are cut off at {params.max_tokens} tokens: {told}")
@@ -144,6 +143,12 @@ def fitted(train: Callable[[], Iterator[Columns]], schema: Schema, params: Prepr
         "pieces": pieces.pieces_of(tokenizer),
         "encoded_by": [sha256(assets / name) for name in TOKENIZERS.values()],
     }
+
+
+def texts_of(side: str, columns: Columns) -> list[str]:
+    """Return the texts of a column."""
+    texts: list[str] = columns[side].tolist()
+    return texts
 
 
 class Encoder:

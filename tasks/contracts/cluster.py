@@ -85,7 +85,7 @@ def _require_answer(address: str) -> None:
         raise TransientError(
             got=f"{ADDRESS}={address}: {error}",
             expected="host:port of the head of a Ray cluster that answers",
-            do=f"start it (`ray start --head`), correct the address, or unset {ADDRESS} to train on this machine",
+            do=f"start it (`ray start --head`), correct the address, or unset {ADDRESS} to work on this machine",
         ) from None
 
 

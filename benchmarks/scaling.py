@@ -1,0 +1,222 @@
+"""How `preprocess` grows: speed, one process beside two, ten times the data, and the memory of all its processes.
+
+`python -m benchmarks.scaling` takes a minute and half a gigabyte of disk; with `--large` the larger of two sizes is 5
+GB of raw data, which takes some twenty minutes and 25 GB of disk. The data are made from seeds.
+"""
+
+import argparse
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts import pool
+from tasks.contracts.files import read_json, remove, sha256_tree, write_json
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.progress import say
+from tasks.contracts.tables import Tables
+from tasks.kinds.image_classification.settings import Preprocess as Images
+
+SHARED: dict[str, Any] = {
+    "split": {"validation": 0.05, "test": 0.1, "seed": 0}, "attributes": None, "max_bad_fraction": 0.01,
+    "shard_rows": 10_000,
+}  # fmt: skip
+NUMBERS = [f"number_{place}" for place in range(10)]
+RANGE = {"min": -1e3, "max": 1e3}
+SECONDS_BETWEEN_LOOKS = 0.02
+AT_ONCE = 100_000
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is made and preprocessed.
+
+    Attributes:
+        kind: of work.
+        params: the section `preprocess.<role>`.
+        schema: what the data promise.
+        write: writes so many rows below a folder.
+        row_bytes: of a row in the raw files, about.
+    """
+
+    kind: str
+    params: Preprocess
+    schema: dict[str, Any]
+    write: Callable[[Path, int], None]
+    row_bytes: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run of `preprocess` in a process of its own, whose imports are left out of the time.
+
+    Attributes:
+        seconds: of wall clock; on a machine that is shared they say little.
+        processor_seconds: of all its processes together.
+        peak_bytes: resident memory of all of them, what they share counted in each.
+    """
+
+    seconds: float
+    processor_seconds: float
+    peak_bytes: int
+
+
+def write_images(folder: Path, rows: int) -> None:
+    """Write images of 28x28 of noise, and labels, as IDX files."""
+    random = np.random.default_rng(0)
+    with (folder / "train-images-idx3-ubyte").open("wb") as file:
+        file.write(struct.pack(">HBB3I", 0, 8, 3, rows, 28, 28))
+        for start in range(0, rows, AT_ONCE):
+            file.write(random.bytes(784 * min(AT_ONCE, rows - start)))
+    labels = random.integers(0, 10, rows, np.uint8)
+    (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">HBB1I", 0, 8, 1, rows) + labels.tobytes())
+
+
+def write_table(folder: Path, rows: int) -> None:
+    """Write ten numbers and a target of six decimals as a CSV file."""
+    import pyarrow
+    from pyarrow import csv
+
+    random = np.random.default_rng(0)
+    names = [*NUMBERS, "target"]
+    schema = pyarrow.schema([(name, pyarrow.float64()) for name in names])
+    with csv.CSVWriter(folder / "rows.csv", schema) as writer:
+        for start in range(0, rows, AT_ONCE):
+            values = np.round(random.normal(size=(min(AT_ONCE, rows - start), len(names))), 6)
+            writer.write_table(pyarrow.table(list(values.T), schema=schema))
+
+
+DATA = {
+    "images of 28x28": Data(
+        "image_classification",
+        Images.model_validate({**SHARED, "format": "idx", "image_shape": (28, 28, 1), "value_max": 255}),
+        {
+            "kind": "image_classification", "dtype": "uint8", "height": {"min": 28, "max": 28},
+            "width": {"min": 28, "max": 28}, "channels": 1, "value": {"min": 0, "max": 255},
+            "classes": [str(label) for label in range(10)],
+        },
+        write_images,
+        785,
+    ),
+    "CSV rows of 10 numbers": Data(
+        "regression",
+        Tables.model_validate(
+            {
+                **SHARED, "format": "csv", "header": True, "columns": {name: name for name in [*NUMBERS, "target"]},
+                "numeric": NUMBERS, "categorical": [], "target": "target",
+            }
+        ),
+        {"kind": "regression", "numeric": dict.fromkeys(NUMBERS, RANGE), "categorical": [], "target": RANGE},
+        write_table,
+        103,
+    ),
+}  # fmt: skip
+
+
+def main(told: Callable[[str], None], bytes_of_large: int = 400_000_000, rounds: int = 3) -> None:
+    """Measure both kinds of data at a tenth of a size and at the size."""
+    with TemporaryDirectory(prefix="trimline-bench-") as name:
+        for title, data in DATA.items():
+            small, large = (int(bytes_of_large / data.row_bytes / part) for part in (10, 1))
+            folder = Path(name) / data.kind
+            for rows in (small, large):
+                made(folder / str(rows), data, rows)
+            found: dict[tuple[int, int], list[Measured]] = {}
+            for _ in range(rounds):
+                for asked in ((small, 1), (small, 2), (large, 1), (large, 2)):
+                    found.setdefault(asked, []).append(measured(title, folder / str(asked[0]), asked[1]))
+            for line in lines(title, small, large, found):
+                told(line)
+            remove(folder)
+
+
+def lines(title: str, small: int, large: int, found: dict[tuple[int, int], list[Measured]]) -> Iterator[str]:
+    """Yield what is told of the measurements, by rows and processes; of several runs the quickest counts."""
+    best = {asked: min(runs, key=lambda run: run.seconds) for asked, runs in found.items()}
+    for (rows, count), run in best.items():
+        yield (
+            f"{title}: {rows:11,} rows, {count} processes: {run.seconds:7.2f} s, {rows / run.seconds:9,.0f} a second, "
+            f"{run.processor_seconds:7.2f} s of processors, peak {run.peak_bytes / 2**20:5,.0f} MiB"
+        )
+    for count in (1, 2):
+        time_, memory = (
+            getattr(best[large, count], each) / getattr(best[small, count], each) for each in ("seconds", "peak_bytes")
+        )
+        grown = f"{large / small:.1f} times the rows: {time_:.2f} times the time, {memory:.2f} times the memory"
+        yield f"{title}, {count} processes, {grown}"
+    for rows in (small, large):
+        efficiency = best[rows, 1].seconds / best[rows, 2].seconds / 2
+        yield f"{title}: {rows:11,} rows: parallel efficiency of 2 processes {efficiency:.0%}"
+
+
+def made(folder: Path, data: Data, rows: int) -> None:
+    """Write raw data as `ingest` would, and their schema."""
+    files = folder / "raw/files"
+    files.mkdir(parents=True)
+    data.write(files, rows)
+    write_json(folder / "raw/manifest.json", {"files": sha256_tree(files)})
+    write_json(folder / "schema.json", data.schema)
+
+
+def measured(title: str, folder: Path, count: int) -> Measured:
+    """Preprocess in a process of its own with so many workers, and look at the memory of all of them."""
+    command = [sys.executable, "-m", "benchmarks.scaling", "--run", title, "--folder", str(folder)]
+    peak = 0
+    with subprocess.Popen(command, env=os.environ | {pool.WORKERS: str(count)}) as process:
+        while process.poll() is None:
+            peak = max(peak, sum(map(_resident, _tree(process.pid))))
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    if process.returncode:
+        raise SystemExit(f"{title}: failed")
+    remove(folder / "ready")
+    seconds, processor_seconds = read_json(folder / "seconds.json")
+    return Measured(seconds, processor_seconds, peak)
+
+
+def run(title: str, folder: Path) -> None:
+    """Preprocess once and write down the seconds."""
+    from tasks.preprocess import preprocess
+
+    data, started, used = DATA[title], time.perf_counter(), sum(os.times()[:4])
+    preprocess(data.params, data.kind, raw=folder / "raw", schema=folder / "schema.json", ready=folder / "ready")
+    write_json(folder / "seconds.json", [time.perf_counter() - started, sum(os.times()[:4]) - used])
+
+
+def _tree(process: int) -> list[int]:
+    """Return a process and all that it started, and that these did."""
+    found = [process]
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        try:
+            found += [each for child in path.read_text().split() for each in _tree(int(child))]
+        except OSError:
+            continue
+    return found
+
+
+def _resident(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
+    parser.add_argument("--large", action="store_true", help="up to 5 GB of raw data, once")
+    parser.add_argument("--run", choices=DATA, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        run(options.run, options.folder)
+    elif options.large:
+        main(say, 5_200_000_000, rounds=1)
+    else:
+        main(say)

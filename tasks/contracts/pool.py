@@ -1,0 +1,154 @@
+"""Pieces of work side by side, their results in the order of the pieces: here, in processes, or over Ray.
+
+Where and in how many processes work is done changes no result, so it is environment and no parameter:
+`TRIMLINE_WORKERS` processes, as many as there are processors where it is not set; the nodes of `RAY_ADDRESS` where that
+is set.
+"""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from tasks.contracts import cluster, environment
+from tasks.contracts.errors import ParamsError, StageError
+
+WORKERS = "TRIMLINE_WORKERS"
+WORTH_BYTES = 64 << 20  # of input: with less, a second process would have little done before the first was ready
+AHEAD = 2  # pieces that wait for each worker
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class Each(Protocol):
+    """Calls a function, one that can be pickled, with each piece; as the built-in `map` does."""
+
+    def __call__(self, function: Callable[[Piece], Result], pieces: Sequence[Piece], /) -> Iterator[Result]:
+        """Yield the results in the order of the pieces; the first error in that order is raised as it is."""
+
+
+@contextmanager
+def opened(input_bytes: int, seen_by_all: Path) -> Iterator[Each]:
+    """Yield what does work side by side; nothing of it is left behind at the end, however that comes.
+
+    Args:
+        input_bytes: that will be worked on.
+        seen_by_all: a file that every node of a cluster has to have, at this path.
+
+    Raises:
+        ParamsError: `TRIMLINE_WORKERS` is no number of processes.
+        StageError: a process was killed.
+    """
+    count = workers(input_bytes)
+    if os.environ.get(cluster.ADDRESS):
+        with _over_ray(seen_by_all) as each:
+            yield each
+    elif count == 1:
+        yield map
+    else:
+        with _in_processes(count) as each:
+            yield each
+
+
+def workers(input_bytes: int) -> int:
+    """Return how many processes to use; a number that is asked for is taken, however little there is to do.
+
+    Raises:
+        ParamsError: it is none.
+    """
+    told = os.environ.get(WORKERS)
+    if told is None:
+        return _processors() if input_bytes >= WORTH_BYTES else 1
+    if not told.isdigit() or not int(told):
+        raise ParamsError(
+            got=f"{WORKERS}={told!r}", expected="a number of processes, from 1", do=f"correct or unset {WORKERS}"
+        )
+    return int(told)
+
+
+def _processors() -> int:
+    """Return how many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _in_processes(count: int) -> Iterator[Each]:
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(count, mp_context=context, initializer=environment.die_with_parent)
+    try:
+        yield partial(_windowed, executor.submit, Future.result, AHEAD * count)
+    except BaseException:
+        for process in (
+            set(multiprocessing.active_children()) - others
+        ):  # a piece may take long, and nobody waits for it
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _over_ray(seen_by_all: Path) -> Iterator[Each]:
+    with cluster.connected(workers=1, processors=1, gpus=0):
+        cluster.require_alike(environment.LOCK_FILE, seen_by_all)
+        import ray
+
+        remote = ray.remote(num_cpus=1)(_at)
+        count = int(os.environ.get(WORKERS) or ray.cluster_resources()["CPU"])
+        yield partial(_windowed, partial(remote.remote, str(Path.cwd())), _got, AHEAD * count)
+
+
+def _at(root: str, function: Callable[[Piece], Result], piece: Piece) -> Result:
+    """Do a piece in the project's folder, on whatever node."""
+    os.chdir(root)
+    return function(piece)
+
+
+def _got(reference: Any) -> Any:
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayError as error:
+        raise _lost(str(error).strip().splitlines()[0]) from None
+
+
+def _windowed(
+    submit: Callable[[Callable[[Piece], Result], Piece], Any],
+    result_of: Callable[[Any], Result],
+    ahead: int,
+    function: Callable[[Piece], Result],
+    pieces: Sequence[Piece],
+    /,
+) -> Iterator[Result]:
+    """Yield results in order; no more than `ahead` pieces are begun before the first of them is taken."""
+    if len(pieces) == 1:
+        yield function(pieces[0])
+        return
+    waiting = deque[Any]()
+    try:
+        for piece in pieces:
+            waiting.append(submit(function, piece))
+            if len(waiting) == ahead:
+                yield result_of(waiting.popleft())
+        while waiting:
+            yield result_of(waiting.popleft())
+    except BrokenProcessPool:
+        raise _lost("a process ended in the middle of its work") from None
+
+
+def _lost(told: str) -> StageError:
+    return StageError(
+        got=f"a worker that was killed: {told}",
+        expected="processes that are left alone, and memory for a shard in each",
+        do=f"look who killed it (`dmesg` tells of a lack of memory); lower {WORKERS} or preprocess.<role>.shard_rows",
+    )

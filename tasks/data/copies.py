@@ -1,0 +1,89 @@
+"""Equal contents among more rows than memory holds: which row is kept, and which are copies of it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from tasks.data.records import Array
+from tasks.data.splits import GIVEN
+
+# A row and what copies are found by; the digest is in two halves, which are compared faster than bytes are.
+DIGESTED = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)
+# A copy, the row that is kept in its place, and whether that has another stratum.
+COPY = np.dtype([("row", "<i8"), ("first", "<i8"), ("another", "?")])
+PREFERENCE = np.array([{"test": 0, "validation": 1}.get(name, 2) for name in GIVEN], np.uint8)
+BUCKET_ROWS = 1 << 17
+MAX_BUCKETS = 256
+
+
+class Buckets:
+    """Records on disk, divided by a number of each, so that those of one number fit into memory."""
+
+    def __init__(self, folder: Path, count: int, dtype: np.dtype[np.void]) -> None:
+        folder.mkdir()
+        self._paths, self._dtype = [folder / f"{number:03d}" for number in range(count)], dtype
+        self._opened = ExitStack()
+        self._files = [self._opened.enter_context(path.open("wb")) for path in self._paths]
+
+    def __enter__(self) -> "Buckets":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def add(self, numbers: Array, records: Array) -> None:
+        """Append each of the records, (records,), to the bucket of its number, (records,) of int."""
+        order = np.argsort(numbers, kind="stable")
+        ends = np.searchsorted(numbers[order], np.arange(len(self)), side="right")
+        for file, chosen in zip(self._files, np.split(order, ends[:-1]), strict=True):
+            if len(chosen):
+                file.write(records[chosen].tobytes())
+
+    def __getitem__(self, number: int) -> Array:
+        self._files[number].flush()
+        return np.fromfile(self._paths[number], self._dtype)
+
+
+def buckets_for(rows: int) -> int:
+    """Return a power of two: how many buckets hold so many rows."""
+    count = 1
+    while count < MAX_BUCKETS and count * BUCKET_ROWS < rows:
+        count *= 2
+    return count
+
+
+def bucket_of(high: Array, count: int) -> Array:
+    """Return the bucket of each digest, by its first bits: (rows,) of int64, for a power of two of buckets."""
+    return (high >> np.uint64(32)).astype(np.int64) * count >> 32
+
+
+def digested(digests: Array, rows: Array, strata: Array, given: Array) -> Array:
+    """Return (rows,) of DIGESTED for digests of 16 bytes, (rows,) of void, and what else stands there."""
+    found = np.zeros(len(rows), DIGESTED)
+    halves = np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)
+    found["high"], found["low"], found["row"], found["stratum"], found["given"] = *halves.T, rows, strata, given
+    return found
+
+
+def copies(rows: Array) -> Array:
+    """Return which of the rows, (rows,) of DIGESTED, are copies of others among them: (copies,) of COPY.
+
+    A row that the source puts into the test split goes before one of the validation split, and that before all others,
+    so that a given test split keeps its rows and the training split loses the copies; then the first goes before.
+    """
+    order = np.argsort(rows["high"])
+    ordered = rows["high"][order]
+    same = ordered[1:] == ordered[:-1]
+    alike = rows[order[np.append(same, False) | np.append(False, same)]] if len(rows) else rows
+    alike = alike[np.lexsort((alike["row"], PREFERENCE[alike["given"]], alike["low"], alike["high"]))]
+    is_first = np.ones(len(alike), bool)
+    is_first[1:] = (alike["high"][1:] != alike["high"][:-1]) | (alike["low"][1:] != alike["low"][:-1])
+    first = alike[np.flatnonzero(is_first)[np.cumsum(is_first) - 1]]
+    found = np.empty(int((~is_first).sum()), COPY)
+    found["row"], found["first"] = alike["row"][~is_first], first["row"][~is_first]
+    found["another"] = (alike["stratum"] != first["stratum"])[~is_first]
+    return found

@@ -1,0 +1,81 @@
+"""The rows of the splits, shard by shard: what is measured on those of the training, and how they are written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tasks.contracts.pool import Each
+from tasks.data import columns
+from tasks.data.dividing import Divided
+from tasks.data.records import SPLITS, Columns, SplitName
+from tasks.data.staging import Staged
+
+Result = TypeVar("Result")
+BESIDE = "beside "  # begins the names of columns that describe rows, as long as these are not written
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Where the rows of the splits are found; a number of a shard counts within its split.
+
+    Attributes:
+        staged: all good rows.
+        divided: which of them each split has.
+        shard_rows: how many a shard has, the last of a split less.
+        described: columns that are no values of the rows, and are written as they are.
+    """
+
+    staged: Staged
+    divided: Divided
+    shard_rows: int
+    described: list[str]
+
+    def of(self, split: SplitName) -> list[tuple[SplitName, int]]:
+        """Name the shards of a split."""
+        return [(split, number) for number in range(-(-self.divided.rows[split] // self.shard_rows))]
+
+    def take(self, shard: tuple[SplitName, int], names: tuple[str, ...] | None = None) -> Columns:
+        """Return all columns of values of a shard, or some, and `row`: which of all good rows each is."""
+        split, number = shard
+        start = number * self.shard_rows
+        rows = self.divided.chosen(split, start, start + self.shard_rows)
+        return {**self.staged.take(rows, names), "row": rows}
+
+
+class TrainingRows:
+    """Those of the training split; see `tasks.data.records.Train`."""
+
+    def __init__(self, each: Each, shards: Shards) -> None:
+        self._each, self._shards = each, shards
+        self.rows = shards.divided.rows["train"]
+
+    def map(self, function: Callable[[Columns], Result], *names: str) -> Iterator[Result]:
+        """Yield what a function returns for the named columns of each shard, in order."""
+        return self._each(partial(_measured, self._shards, function, names), self._shards.of("train"))
+
+
+def _measured(
+    shards: Shards, function: Callable[[Columns], Result], names: tuple[str, ...], shard: tuple[SplitName, int]
+) -> Result:
+    return function(shards.take(shard, names))
+
+
+def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, Any]:
+    """Encode and write all shards below `folder`, where the assets are; return what `dataset.json` says of them."""
+    found: dict[str, Any] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        (folder / split).mkdir()
+    asked = [shard for split in SPLITS for shard in shards.of(split)]
+    for (split, _), told in zip(asked, each(partial(_write, shards, kind, folder), asked), strict=True):
+        found[split].append(told)
+    return found
+
+
+def _write(shards: Shards, kind: str, folder: Path, shard: tuple[SplitName, int]) -> dict[str, Any]:
+    values = shards.take(shard)
+    apart = {"row": values.pop("row"), **{name: values.pop(BESIDE + name) for name in shards.described}}
+    encoder = import_module(f"tasks.kinds.{kind}.rows").Encoder(folder / columns.ASSETS)
+    return columns.write_shard(folder, *shard, {**encoder.encoded(values), **apart})

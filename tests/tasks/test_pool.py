@@ -1,0 +1,95 @@
+"""Pieces of work in several processes: results in order, errors as they are, and nothing left behind."""
+
+import multiprocessing
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tasks.contracts import pool
+from tasks.contracts.errors import DataError, ParamsError, StageError
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(pool.WORKERS, "2")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+def squared(number: int) -> tuple[int, int]:
+    time.sleep(0.01 * (number % 3))
+    return number * number, os.getpid()
+
+
+def refused_from(bound: int, number: int) -> int:
+    if number >= bound:
+        raise DataError(got=f"{number}", expected=f"less than {bound}", do="count again")
+    return number
+
+
+def killed_at(fatal: int, number: int) -> int:
+    if number == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def slow_but_for(quick: int, number: int) -> int:
+    if number == quick:
+        raise ValueError("at once")
+    time.sleep(60)
+    return number
+
+
+@pytest.mark.usefixtures("two")
+def test_results_come_in_the_order_of_the_pieces_from_more_than_one_process(tmp_path: Path) -> None:
+    with pool.opened(0, tmp_path) as each:
+        found = list(each(squared, list(range(30))))
+    assert [square for square, _ in found] == [number * number for number in range(30)]
+    assert len({process for _, process in found} - {os.getpid()}) == 2
+
+
+@pytest.mark.usefixtures("two")
+def test_a_single_piece_is_done_here(tmp_path: Path) -> None:
+    with pool.opened(0, tmp_path) as each:
+        assert list(each(squared, [3])) == [(9, os.getpid())]
+        assert list(each(squared, [])) == []
+
+
+@pytest.mark.usefixtures("two")
+def test_the_first_error_in_the_order_of_the_pieces_arrives_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refusal, pool.opened(0, tmp_path) as each:
+        list(each(partial(refused_from, 7), list(range(20))))
+    assert (refusal.value.got, refusal.value.expected) == ("7", "less than 7")
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("two")
+def test_a_worker_that_is_killed_is_said_and_waited_for_by_nobody(tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="a worker that was killed") as told, pool.opened(0, tmp_path) as each:
+        list(each(partial(killed_at, 5), list(range(20))))
+    assert pool.WORKERS in told.value.do
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.usefixtures("two")
+def test_what_others_are_in_the_middle_of_is_given_up_when_one_fails(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="at once"), pool.opened(0, tmp_path) as each:
+        list(each(partial(slow_but_for, 0), list(range(4))))
+    assert time.monotonic() - started < 30
+    assert not multiprocessing.active_children()
+
+
+def test_as_many_processes_as_are_told_and_one_for_little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(pool.WORKERS, raising=False)
+    assert pool.workers(1000) == 1
+    assert pool.workers(pool.WORTH_BYTES) == len(os.sched_getaffinity(0))
+    monkeypatch.setenv(pool.WORKERS, "3")
+    assert pool.workers(1000) == 3
+    for wrong in ("0", "-1", "many", ""):
+        monkeypatch.setenv(pool.WORKERS, wrong)
+        with pytest.raises(ParamsError, match=pool.WORKERS):
+            pool.workers(1000)
