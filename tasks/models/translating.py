@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-import tensorflow as tf
 from tf_keras import Model, initializers, layers
 
 # Returns the layer of a name: a new one, made by the function, or the one that a model has.
