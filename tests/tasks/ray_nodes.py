@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from tests.tasks.running import end, marked, wait_until
 
 MARK = "TRIMLINE_TEST_NODE"
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid.uuid4().hex + uuid.uuid4().hex}
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,18 @@ class Node:
 
 
 class Cluster:
-    """A head, and the nodes that join it; every node has one processor."""
+    """A head, and the nodes that join it; every node has one processor.
+
+    Attributes:
+        environment: of a stage whose workers run there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._nodes, self._temporary = folder, list[Node](), mkdtemp(prefix="ray-", dir="/tmp")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.2:{free.getsockname()[1]}"
+        self.environment = {"RAY_ADDRESS": self.address, **TOKEN}
         port = self.address.partition(":")[2]
         self.add("--head", f"--port={port}", f"--temp-dir={self._temporary}", "--include-dashboard=false")
 
@@ -64,10 +70,14 @@ class Cluster:
         words += [f"--node-ip-address=127.0.0.{number}", "--object-store-memory=100000000", "--disable-usage-stats"]
         words += ["--min-worker-port=0", "--max-worker-port=0"]  # the default range is one per machine
         log = self._folder / f"node-{number}.log"
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         with log.open("w") as file:
             process = subprocess.Popen(
-                words, stdout=file, stderr=subprocess.STDOUT, env=environment | {MARK: mark}, start_new_session=True
+                words,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=inherited | TOKEN | {MARK: mark},
+                start_new_session=True,
             )
         self._nodes.append(node := Node(mark, process, self.address))
         ready = wait_until(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.graph_rules import yaml
+from tests.graph_rules import ROOT, yaml
 from tests.tasks import line
 from tests.tasks.ray_nodes import cluster
 from tests.tasks.running import lines_of, spread_line, wait_for_an_epoch
@@ -26,6 +26,7 @@ def default_line(folder: Path) -> Path:
     params["train"] |= {"workers": 2}
     params["train"]["fit"] |= {"epochs": EPOCHS, "patience": EPOCHS}
     line.write_params(folder, params)
+    shutil.copytree(ROOT / "schemas", folder / "schemas", dirs_exist_ok=True)
     return line.run_all(folder, ["ingest@base", "preprocess@base"])
 
 
@@ -36,7 +37,7 @@ def test_a_lost_node_costs_one_restart_and_no_byte(tmp_path: Path) -> None:
     folder = default_line(tmp_path / "line")
     with cluster(tmp_path) as nodes:
         second = nodes.join()
-        stage = line.start(folder, line.command("train"), RAY_ADDRESS=nodes.address)
+        stage = line.start(folder, line.command("train"), **nodes.environment)
         said = lines_of(stage)
         wait_for_an_epoch(said, EPOCHS)
         time.sleep(0.5)  # into the next epoch
@@ -82,7 +83,7 @@ def test_nodes_with_other_packages_or_without_the_data_are_named_before_any_work
         nodes.join(python=other_packages(tmp_path / "other"))
         nodes.join(before=hidden(folder / "data/ready/base/train"))
         started = time.monotonic()
-        done = line.run(folder, "train", RAY_ADDRESS=nodes.address)
+        done = line.run(folder, "train", **nodes.environment)
         seconds = time.monotonic() - started
     assert done.returncode == 78, done.stdout
     wrong = [said for said in done.stdout.splitlines() if "127.0.0." in said]
@@ -101,6 +102,6 @@ def test_a_worker_that_alone_refuses_its_data_ends_all_of_them(tmp_path: Path) -
     damaged.write_bytes(shard.read_bytes()[:-1] + b"\xff")
     with cluster(tmp_path) as nodes:
         nodes.join(before=replaced(shard, damaged))
-        done = line.run(folder, "train", RAY_ADDRESS=nodes.address)
+        done = line.run(folder, "train", **nodes.environment)
     assert done.returncode == 65, done.stdout
     assert "image-00000.npy" in done.stdout and "run `dvc repro` again" in done.stdout
