@@ -14,6 +14,8 @@ from tasks.contracts.progress import say
 
 ADDRESS = "RAY_ADDRESS"
 SECONDS_TO_ANSWER = 10
+HTTP2_SETTINGS = b"\x04"  # the type of the frame that a server begins with (RFC 9113)
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + HTTP2_SETTINGS + b"\0" * 5
 # Read when Ray is imported, here and in the processes that it starts. A group of workers that does not start (a node
 # is lost, and with it the processors) is given up after two tries. Metrics, and a process that watches for announced
 # preemptions, would only cost their start.
@@ -92,9 +94,14 @@ def _variables() -> dict[str, str]:
 
 
 def _require_answer(address: str) -> None:
+    """Make sure that gRPC is spoken there: of anything else that listens, Ray would wait for an answer for ever."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+        with socket.create_connection((host, int(port)), SECONDS_TO_ANSWER) as asked:
+            asked.sendall(HTTP2_GREETING)
+            said = asked.recv(9)
+        if said[3:4] != HTTP2_SETTINGS:
+            raise ValueError(f"what listens there is not Ray, it says {said!r}")
     except (OSError, ValueError) as error:
         raise TransientError(
             got=f"{ADDRESS}={address}: {error}",

@@ -135,14 +135,12 @@ def test_an_address_where_nothing_answers_is_said_at_once(tmp_path: Path, monkey
     assert "RAY_ADDRESS=127.0.0.1:1" in said and "ray start --head" in said
 
 
-@pytest.mark.slow
 def test_an_address_where_something_else_listens_is_no_hang(tmp_path: Path) -> None:
-    folder, started = spread_line(tmp_path / "line"), time.monotonic()
+    folder = spread_line(tmp_path / "line")
     with socket.create_server(("127.0.0.1", 0)) as other:
         stage = line.start(folder, line.command("train"), RAY_ADDRESS=f"127.0.0.1:{other.getsockname()[1]}")
-        said, _ = stage.communicate(timeout=120)
-    assert stage.returncode == 75 and "cluster does not answer" in said, said
-    assert time.monotonic() - started < 60
+        said, _ = stage.communicate(timeout=60)
+    assert stage.returncode == 75 and "timed out" in said and "correct the address" in said, said
 
 
 def test_a_batch_that_is_no_multiple_of_the_workers_stops_every_stage(tmp_path: Path) -> None:
