@@ -3,7 +3,7 @@
 `python -m benchmarks.spread [--network small|large] [--batch 128] [--rounds 5]` prints the median and the range of
 ratios of interleaved rounds; about a minute and a half a round. The ceiling is what two trainings that know nothing of
 each other reach together at the same batch per process: they share the machine's memory and caches, and no strategy can
-be faster. `exchange` is what the sum of the gradients alone takes of a step of ours, measured in the same processes.
+be faster.
 """
 
 import argparse
@@ -61,8 +61,8 @@ def data_set(folder: Path, rows: int) -> Dataset:
     return columns.load(folder)
 
 
-def round_of(work: Work) -> dict[str, float]:
-    """Return the examples a second of all processes of a mode together, and what one of them measured beside."""
+def round_of(work: Work) -> float:
+    """Return the examples a second of all processes of a mode together."""
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "benchmarks.spread", "--rank", str(rank), "--work", work.model_dump_json()],
@@ -75,7 +75,7 @@ def round_of(work: Work) -> dict[str, float]:
     if work.mode == "ceiling":  # only the time in which both were at work counts
         begin, end = max(one["begin"] for one in told), min(one["end"] for one in told)
         assert end > begin, "the two trainings did not overlap"
-    return told[0] | {"rate": sum(rates) if work.mode == "ceiling" else min(rates)}
+    return sum(rates) if work.mode == "ceiling" else min(rates)
 
 
 def measured(work: Work, rank: int) -> dict[str, float]:
@@ -122,35 +122,13 @@ def measured(work: Work, rank: int) -> dict[str, float]:
         model = conv_net.build(section, facts)
         fit(model, target, facts, params, None, name=work.mode, callbacks=lambda: [Clock()], place=place)
     else:
-        model = _by_hand(target, facts, section, params, strategy, Clock())
+        _by_hand(target, facts, section, params, strategy, Clock())
     seconds = Clock.times[-1] - Clock.times[0]
     rows = (EPOCHS - 1) * (target.rows("train") // params.batch_size) * params.batch_size
-    found = {"rate": rows / seconds, "begin": Clock.times[0], "end": Clock.times[-1]}
-    return found | ({"exchange_ms": _exchange_ms(strategy, model.count_params())} if shared else {})
+    return {"rate": rows / seconds, "begin": Clock.times[0], "end": Clock.times[-1]}
 
 
-def _exchange_ms(strategy: Any, numbers: int) -> float:
-    """Return how long it takes to sum so many float32 over all processes, with nothing else to do."""
-    import tensorflow as tf
-
-    def one(vector: Any) -> Any:
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, vector)
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def many(vector: Any) -> Any:
-        for _ in tf.range(STEPS_PER_CALL):
-            vector = strategy.run(one, args=(vector,))
-        return vector
-
-    vector = many(tf.ones(numbers))
-    begin = time.perf_counter()
-    for _ in range(10):
-        vector = many(vector)
-    float(vector[0])
-    return 1000 * (time.perf_counter() - begin) / (10 * STEPS_PER_CALL)
-
-
-def _by_hand(target: Dataset, facts: Any, section: Any, params: Fit, strategy: Any, clock: Any) -> Any:
+def _by_hand(target: Dataset, facts: Any, section: Any, params: Fit, strategy: Any, clock: Any) -> None:
     """What most would write: arrays in memory, tf.data, `model.fit`; under the strategy as its tutorial has it."""
     from contextlib import nullcontext
 
@@ -170,7 +148,6 @@ def _by_hand(target: Dataset, facts: Any, section: Any, params: Fit, strategy: A
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     batches = rows.batch(params.batch_size, drop_remainder=True).with_options(options).prefetch(2)
     model.fit(batches, epochs=params.epochs, verbose=0, callbacks=[clock])
-    return model
 
 
 def _free_ports(count: int) -> list[int]:
@@ -188,13 +165,10 @@ def main(network: str, batch: int, rounds: int) -> None:
     with TemporaryDirectory() as folder:
         data_set(Path(folder), NETWORKS[network][1])
         rates: dict[str, list[float]] = {mode: [] for mode in MODES}
-        exchanges: list[float] = []
         for number in range(rounds):
             for mode in MODES:
                 work = Work(mode=mode, network=network, batch=batch, data=Path(folder), ports=_free_ports(2))
-                found = round_of(work)
-                rates[mode].append(found["rate"])
-                exchanges += [found["exchange_ms"]] if mode == "ours" else []
+                rates[mode].append(round_of(work))
             say(f"round {number + 1}: " + ", ".join(f"{mode} {found[-1]:,.0f}" for mode, found in rates.items()))
     say(f"{network}, batch {batch} per process, examples/s, median of {rounds} interleaved rounds:")
     for mode, each in rates.items():
@@ -202,8 +176,6 @@ def main(network: str, batch: int, rounds: int) -> None:
     for one, other in RATIOS:
         ratios = [mine / its for mine, its in zip(rates[one], rates[other], strict=True)]
         say(f"  {one} / {other}: {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}]")
-    step_ms = 2000 * batch / statistics.median(rates["ours"])
-    say(f"  a step of ours {step_ms:.1f} ms; the exchange alone {statistics.median(exchanges):.2f} ms")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def test_nodes_with_other_packages_or_without_the_data_are_named_before_any_work
     assert "127.0.0.3" in wrong[0] and "numpy 1.0.0" in wrong[0]
     assert "127.0.0.4" in wrong[1] and "no data/ready/base/train/image-00000.npy" in wrong[1]
     assert "install requirements.lock on each node" in done.stdout
-    assert seconds < 60
+    assert seconds < 120  # half of it where nothing else runs
 
 
 @needs_mount
