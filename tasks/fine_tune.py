@@ -41,7 +41,7 @@ def fine_tune(
         take_as_it_is(kind, base, data, model, history, comparison)
         return
     _require_scored(kind)
-    from tasks.models import saving, tuning
+    from tasks.models import gang, saving, tuning
     from tasks.models.checkpoint import Checkpoint
 
     target = columns.load(data)
@@ -51,12 +51,14 @@ def fine_tune(
 
     tuned = tuning.untuned(base, facts, params)
     scratch = tuning.reinitialised(tuned)
-    rows = tuning.tune_head(tuned, target, facts, params, checkpoints)
-    head_only = measured(kind, tuned, target, facts)
-    rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
-    rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
+    with gang.kept(params):
+        rows = tuning.tune_head(tuned, target, facts, params, checkpoints)
+        head_only = measured(kind, tuned, target, facts)
+        rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
+        rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
+        curve_points = curve(kind, base, target, params, inputs)
     compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, facts)
-    compared |= {"head_only": head_only, "data_efficiency": curve(kind, base, target, params, inputs)}
+    compared |= {"head_only": head_only, "data_efficiency": curve_points}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, facts, folder)
         write_history(history_file, rows)

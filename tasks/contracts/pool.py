@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tasks.contracts import cluster, environment
+from tasks.contracts import cluster, environment, nodes
 from tasks.contracts.errors import ParamsError, StageError
 
 WORKERS = "TRIMLINE_WORKERS"
@@ -97,7 +97,7 @@ def _in_processes(count: int) -> Iterator[Each]:
 @contextmanager
 def _over_ray(seen_by_all: Path) -> Iterator[Each]:
     with cluster.connected(workers=1, processors=1, gpus=0):
-        cluster.require_alike(environment.LOCK_FILE, seen_by_all)
+        nodes.require_alike(environment.LOCK_FILE, seen_by_all)
         import ray
 
         remote = ray.remote(num_cpus=1)(_at)

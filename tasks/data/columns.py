@@ -198,14 +198,27 @@ def load(folder: Path) -> Dataset:
         DataError: a shard is missing or its bytes are not those that preprocess wrote.
     """
     facts = read_json(folder / DATASET)
-    for shards in facts["splits"].values():
-        for shard in shards:
-            for column in (value for value in shard.values() if isinstance(value, dict)):
-                for file in (column, *([column["ends"]] if "ends" in column else [])):
-                    _require_intact(folder / file["path"], file["sha256"])
+    for path, expected in _sums(facts).items():
+        _require_intact(folder / path, expected)
     for name, expected in facts["assets"].items():
         _require_intact(folder / ASSETS / name, expected)
     return Dataset(folder, facts)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return all shards that a data set has by its own word, without looking at them."""
+    return [folder / path for path in _sums(read_json(folder / DATASET))]
+
+
+def _sums(facts: dict[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 sum of each file of each shard, by its path in the folder."""
+    shards = [shard for split in facts["splits"].values() for shard in split]
+    columns = [value for shard in shards for value in shard.values() if isinstance(value, dict)]
+    return {
+        file["path"]: file["sha256"]
+        for column in columns
+        for file in (column, *([column["ends"]] if "ends" in column else []))
+    }
 
 
 def _require_intact(path: Path, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Gradients summed over parts of a batch, for batches that a device's memory does not hold."""
+"""Training steps over parts of a batch: one after the other, where memory does not hold it, or one per process."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,8 @@ import tensorflow as tf
 def step_of(model: Any, parts: int) -> Callable[[Any], Any]:
     """Return a training step of a model that takes its batch in `parts`; their mean gradient is that of the batch.
 
-    What is normalised over a batch is normalised over a part.
+    What is normalised over a batch is normalised over a part. Of processes that train together, a step exchanges the
+    gradients and nothing else: Keras' own step also reads each metric over all processes, an exchange for each.
     """
 
     def gradients(inputs: Any, targets: Any) -> list[tf.Tensor]:
@@ -22,13 +23,15 @@ def step_of(model: Any, parts: int) -> Callable[[Any], Any]:
 
     def train_step(batch: Any) -> Any:
         each = [gradients(*part_of(batch, number, parts)) for number in range(parts)]
-        mean = [tf.add_n(together) / parts for together in zip(*each, strict=True)]
+        mean = each[0] if parts == 1 else [tf.add_n(together) / parts for together in zip(*each, strict=True)]
         model.optimizer.apply_gradients(zip(mean, model.trainable_variables, strict=True))
-        return model.get_metrics_result()
+        # Keras puts the metrics' values in the place of these at the end of an epoch, and nobody reads them before.
+        return {metric.name: tf.zeros(()) for metric in model.metrics}
 
+    model.distribute_reduction_method = "first"  # the default adds these up over the processes
     return train_step
 
 
 def part_of(batch: Any, number: int, parts: int) -> Any:
     """Return every `parts`th row of a nest of tensors, from row `number` on."""
-    return tf.nest.map_structure(lambda rows: rows[number::parts], batch)
+    return batch if parts == 1 else tf.nest.map_structure(lambda rows: rows[number::parts], batch)

@@ -62,6 +62,8 @@ def fit(
     kind, trained = learning.of(facts), place.own(model)
     with place.scope():
         compile_(trained, kind, params, batches.steps * params.epochs, teacher, bottom_rate, place.speed)
+    if place.parts > 1 or place.size > 1:
+        trained.train_step = step_of(trained, place.parts)
     standing = _resumed(trained, checkpoint)
     written = checkpoint if place.rank == 0 else None
     recorder = _Recorder(standing, written, params, name, kind.WATCHED, early_stopping=early_stopping)
@@ -166,8 +168,6 @@ def compile_(
         model.compile(adam, teacher.loss, metrics=[distilling.accuracy], **options)
     else:
         model.compile(adam, kind.loss(), metrics=kind.metrics(), **options)
-    if speed and speed.accumulate > 1:
-        model.train_step = step_of(model, speed.accumulate)
     model.optimizer.build(model.trainable_variables)
 
 

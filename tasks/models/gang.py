@@ -5,24 +5,37 @@ have done so far is in the run's checkpoint. Nothing of the result depends on wh
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import cluster
+from tasks.contracts import cluster, nodes
 from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER, threads_set
 from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
 from tasks.contracts.files import read_json
 from tasks.contracts.training import Fit, Speed, Spread
-from tasks.data.columns import DATASET, Dataset
+from tasks.data.columns import DATASET, Dataset, files
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
 from tasks.models.gang_worker import LOG, REFUSED, Task, work
 from tasks.models.place import of_this_machine
+from tasks.models.rendezvous import rendezvous
 from tasks.models.saving import Facts
 
 MAX_RESTARTS = 3
 ERRORS = {error.__name__: error for error in (DataError, ParamsError, StageError, TransientError)}
+
+
+@contextmanager
+def kept(spread: Spread) -> Iterator[None]:
+    """Let all runs within have one cluster, where they have several workers."""
+    if spread.workers == 1:
+        yield
+    else:
+        with cluster.connected(spread.workers, threads_set(), spread.speed.gpus_per_worker):
+            yield
 
 
 def fit_spread(
@@ -41,7 +54,7 @@ def fit_spread(
     Raises:
         ParamsError: there are fewer processors than asked for, or a node has other packages or other data.
         StageError: the loss became NaN; or workers were lost more often than MAX_RESTARTS.
-        TransientError: the cluster of RAY_ADDRESS does not answer.
+        TransientError: the cluster does not answer, or broke down.
     """
     if spread.workers == 1:
         place = of_this_machine(spread.speed)
@@ -53,8 +66,8 @@ def fit_spread(
         folder=str(folder), data=str(data.folder.absolute()), checkpoint=str(checkpoint.path.absolute()), name=name,
         fit=params, speed=spread.speed, bottom_rate=bottom_rate, root=str(Path.cwd()),
     )  # fmt: skip
-    with cluster.connected(spread.workers, threads_set(), spread.speed.gpus_per_worker):
-        cluster.require_alike(LOCK_FILE, data.folder / DATASET)
+    with kept(spread):
+        nodes.require_alike(LOCK_FILE, data.folder / DATASET, files(data.folder))
         with cluster.followed(folder / LOG.format(rank=0)):
             _run(task, spread.workers, spread.speed)
     if (folder / REFUSED).is_file():
@@ -72,13 +85,19 @@ def fit_spread(
 
 
 def _run(task: Task, workers: int, speed: Speed) -> None:
+    from ray.exceptions import RayError
     from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-    from ray.train.tensorflow import TensorflowTrainer
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    class Interruptible(DataParallelTrainer):  # type: ignore[misc]
+        def _register_sigint_handler(self, controller: Any) -> None:
+            """Leave Ctrl-C as it is: Ray's own handler ends the process with the status of success."""
 
     threads, gpus = threads_set(), speed.gpus_per_worker
-    trainer = TensorflowTrainer(
+    trainer = Interruptible(
         work,
         train_loop_config=task.model_dump(mode="json"),
+        backend_config=rendezvous(),
         scaling_config=ScalingConfig(
             num_workers=workers,
             use_gpu=gpus > 0,
@@ -99,6 +118,12 @@ def _run(task: Task, workers: int, speed: Speed) -> None:
             got="\n  ".join([f"{task.name}: workers failed {MAX_RESTARTS + 1} times, the last time:", *rows]),
             expected="workers that stay, or come back",
             do="look at the logs, mend the cause, and run the command again: it goes on from the last checkpoint",
+        ) from None
+    except RayError as error:
+        raise TransientError(
+            got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
+            expected="a cluster that stays; the logs of the workers are in " + task.folder,
+            do="run the command again: it goes on from the last checkpoint",
         ) from None
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tasks.contracts.section import Section
 from tasks.contracts.training import Fit, Speed
 
 LOG, REFUSED = "worker-{rank}.log", "refused.json"
+SECONDS_TO_END = 5  # after another's refusal, for those that found the same
 # What another worker's loss does not cause: to start again would end in the same place.
 FAULTS = (AttributeError, ImportError, LookupError, TypeError, ValueError)
 
@@ -50,7 +52,9 @@ def work(told: dict[str, Any]) -> None:
     rank, size = context.get_world_rank(), context.get_world_size()
     folder = Path(task.folder)
     os.chdir(task.root)
-    with logged(folder / LOG.format(rank=rank)):
+    if (folder / REFUSED).is_file():  # by another worker, whose end made Ray start all of them anew
+        return
+    with logged(folder / LOG.format(rank=rank)), leaving_with_others(folder / REFUSED):
         say(f"{task.name}: worker {rank} of {size} is process {os.getpid()} on {socket.gethostname()}")
         try:
             _fit(task, rank, size)
@@ -85,6 +89,24 @@ def _fit(task: Task, rank: int, size: int) -> None:
     place = Place(strategy, rank, size, task.speed)
     data, checkpoint = columns.load(Path(task.data)), Checkpoint.at(Path(task.checkpoint))
     fit(model, data, facts, task.fit, checkpoint, name=task.name, bottom_rate=task.bottom_rate, place=place)
+
+
+@contextlib.contextmanager
+def leaving_with_others(refused: Path) -> Iterator[None]:
+    """End this process soon after another worker has refused, for which it would wait for ever."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(1):
+            if refused.is_file() and not done.wait(SECONDS_TO_END):
+                say("another worker has ended")
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 @contextlib.contextmanager

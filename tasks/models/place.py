@@ -31,6 +31,11 @@ class Place:
     size: int = 1
     speed: Speed | None = None
 
+    @property
+    def parts(self) -> int:
+        """In how many parts a process takes its part of a batch."""
+        return self.speed.accumulate if self.speed else 1
+
     def scope(self) -> AbstractContextManager[Any]:
         """Return the context in which models and optimizers of this place are made."""
         scope: AbstractContextManager[Any] = self.strategy.scope() if self.strategy else nullcontext()
@@ -59,7 +64,9 @@ class Place:
             return rows
         if self.size == 1:
             return self.strategy.experimental_distribute_dataset(rows.with_options(_sharded_by_data()))
-        return self.strategy.distribute_datasets_from_function(lambda _: rows)
+        endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+        # Of an end that may come the processes would ask each other before every step.
+        return self.strategy.distribute_datasets_from_function(lambda _: rows.apply(endless))
 
 
 ALONE = Place()
@@ -100,7 +107,7 @@ class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this; puts `val_loss` and the kind's metrics among the logs."""
-        self.model.set_weights(self.model.get_weights())
+        self._average_statistics()
         total, rows = 0.0, 0
         for metric in self._metrics:
             metric.reset_state()
@@ -109,18 +116,33 @@ class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
             total, rows = total + count * float(tf.reduce_mean(self._loss(targets, answers))), rows + count
             for metric in self._metrics:
                 metric.update_state(targets, answers)
-        total, rows = self._summed(np.array([total, rows], np.float64)).tolist()
-        found = {"val_loss": total / rows}
-        for metric in self._metrics:
-            for variable in metric.variables:
-                variable.assign(tf.cast(self._summed(variable.numpy()), variable.dtype))
-            found[f"val_{metric.name}"] = float(metric.result())
+        variables = [variable for metric in self._metrics for variable in metric.variables]
+        totals, *sums = self._summed([np.array([total, rows]), *(variable.numpy() for variable in variables)])
+        for variable, value in zip(variables, sums, strict=True):
+            variable.assign(tf.cast(value, variable.dtype))
+        found = {f"val_{metric.name}": float(metric.result()) for metric in self._metrics}
         if logs is not None:
-            logs.update(found)
+            logs.update({"val_loss": totals[0] / totals[1], **found})
 
-    def _summed(self, value: Array) -> Array:
-        given = tf.constant(value)
+    def _average_statistics(self) -> None:
+        apart = [
+            variable
+            for variable in self.model.non_trainable_variables
+            if variable.synchronization == tf.VariableSynchronization.ON_READ
+        ]
+        replicas = self._place.strategy.num_replicas_in_sync
+        own = [np.sum(self._place.strategy.experimental_local_results(variable), axis=0) for variable in apart]
+        for variable, total in zip(apart, self._summed(own), strict=True):
+            variable.assign(tf.cast(total / replicas, variable.dtype))
+
+    def _summed(self, values: list[Array]) -> list[Array]:
+        """Return the sums over all processes, of float64, in one exchange."""
+        if not values:
+            return []
+        own = tf.constant(np.concatenate([np.ravel(value).astype(np.float64) for value in values]))
         summed = self._place.strategy.run(
-            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, given)
+            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
         )
-        return np.asarray(summed)
+        ends = np.cumsum([value.size for value in values])
+        parts = np.split(np.asarray(self._place.strategy.experimental_local_results(summed)[0]), ends[:-1])
+        return [part.reshape(value.shape) for part, value in zip(parts, values, strict=True)]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -153,17 +153,18 @@ def command(name: str) -> list[str]:
     return [sys.executable, *text.split()[1:]]
 
 
-def start(folder: Path, words: list[str], **environment: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, words: list[str], stdout: IO[str] | int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        words, cwd=folder, env=os.environ | environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        words, cwd=folder, env=os.environ | environment, text=True, stdout=stdout, stderr=subprocess.STDOUT
+    )
 
 
 def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a stage by its name, or any module with arguments, to its end; what it says is in `stdout`."""
     words = command(name) if " " not in name else [sys.executable, "-m", *name.split()]
-    process = start(folder, words, **environment)
+    process = start(folder, words, subprocess.PIPE, **environment)
     said, _ = process.communicate(timeout=300)
     return subprocess.CompletedProcess(words, process.returncode, said)
 

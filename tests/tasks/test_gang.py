@@ -1,28 +1,26 @@
 """Two processes that train one model by Ray: the same bytes each time, even if one is killed; what is refused."""
 
 import os
-import re
 import signal
-import subprocess
+import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.tasks import line
-
-EPOCHS = 60  # of 15 steps each
-
-
-def spread_line(folder: Path, workers: int = 2, **fit: Any) -> Path:
-    """A line up to its training, which two processes will do."""
-    line.create(folder)
-    params = line.tiny_params()
-    params["train"] |= {"workers": workers, "fit": line.fit(EPOCHS) | fit}
-    line.write_params(folder, params)
-    return line.run_all(folder, ["ingest@base", "preprocess@base"])
+from tests.tasks.running import (
+    EPOCHS,
+    end,
+    lines_of,
+    name_of,
+    pids_of_worker,
+    processes_of,
+    require_none_left,
+    spread_line,
+    wait_for_an_epoch,
+    worker_after,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,46 +31,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert stage.returncode == 0, said
     assert f"epoch {EPOCHS} of {EPOCHS}" in said
     return folder
-
-
-def processes_of(folder: Path) -> list[int]:
-    """The live processes in whose environment the folder is named, as it is in every worker's."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (process / "environ").read_bytes()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        if f"PYTHONPATH={folder}".encode() in environment.split(b"\0"):
-            found.append(int(process.name))
-    return found
-
-
-def require_none_left(folder: Path) -> None:
-    for _ in range(100):
-        if not processes_of(folder):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"still there: {processes_of(folder)}")
-
-
-def lines_of(stage: subprocess.Popen[str]) -> Iterator[str]:
-    assert stage.stdout
-    while said := stage.stdout.readline():
-        yield said
-
-
-def wait_for_an_epoch(said: Iterator[str]) -> None:
-    """Read on until an epoch is over that is not the last; progress is told once a second at most."""
-    found = next((match for each in said if (match := re.search(r"epoch (\d+) of", each))), None)
-    assert found and int(found[1]) < EPOCHS / 2, found
-
-
-def pid_of_worker(folder: Path, rank: int) -> int:
-    """The last one that took the rank."""
-    (log,) = folder.glob(f".trimline/gangs/*/worker-{rank}.log")
-    told = [said for said in log.read_text().splitlines() if "is process" in said]
-    return int(told[-1].split("is process ")[1].split()[0])
 
 
 def test_two_workers_learn_and_leave_nothing_behind(undisturbed: Path) -> None:
@@ -92,8 +50,7 @@ def test_a_lost_worker_costs_a_restart_and_no_byte(number: int, undisturbed: Pat
     stage = line.start(folder, line.command("train"))
     said = lines_of(stage)
     wait_for_an_epoch(said)
-    lost = pid_of_worker(folder, rank=1)
-    os.kill(lost, number)
+    os.kill(pids_of_worker(folder, rank=1)[-1], number)
     rest = "".join(said)
     assert stage.wait(timeout=400) == 0, rest
     assert rest.count("is process") == 1 and "epoch 1 of" not in rest  # one restart, from the checkpoint
@@ -102,17 +59,64 @@ def test_a_lost_worker_costs_a_restart_and_no_byte(number: int, undisturbed: Pat
 
 
 @pytest.mark.slow
-def test_a_killed_stage_leaves_no_process_and_goes_on_to_the_same_bytes(undisturbed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_ended_stage_leaves_no_process_and_goes_on_to_the_same_bytes(
+    number: int, undisturbed: Path, tmp_path: Path
+) -> None:
     folder = spread_line(tmp_path / "line")
     stage = line.start(folder, line.command("train"))
     wait_for_an_epoch(lines_of(stage))
-    stage.kill()
-    stage.wait()
+    assert processes_of(folder)
+    stage.send_signal(number)
+    assert stage.wait(timeout=60) != 0
     require_none_left(folder)
     again = line.start(folder, line.command("train"))
     said, _ = again.communicate(timeout=400)
     assert again.returncode == 0 and "epoch 1 of" not in said, said
     assert line.tree(folder / "models/base") == line.tree(undisturbed / "models/base")
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_lost_again_and_again_ends_the_stage_which_names_it_and_its_log(tmp_path: Path) -> None:
+    folder = spread_line(tmp_path / "line")
+    with (tmp_path / "said").open("w") as file:
+        stage = line.start(folder, line.command("train"), stdout=file)
+        for lost in range(4):
+            end([worker_after(folder, 1, lost)])
+        assert stage.wait(timeout=120) == 1
+    said = (tmp_path / "said").read_text()
+    (log,) = folder.glob(".trimline/gangs/*/worker-1.log")
+    assert "workers failed 4 times" in said and "worker 1: " in said and f"its log: {log}" in said, said
+    require_none_left(folder)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_all_workers_at_once(tmp_path: Path) -> None:
+    folder = spread_line(tmp_path / "line", learning_rate=1e30)
+    stage = line.start(folder, line.command("train"))
+    said, _ = stage.communicate(timeout=120)
+    assert stage.returncode == 1 and "lower the learning rate" in said, said
+    assert said.count("is process") == 1
+    require_none_left(folder)
+
+
+@pytest.mark.slow
+def test_fine_tuning_has_one_cluster_for_its_three_runs(tmp_path: Path) -> None:
+    folder = line.create(tmp_path / "line")
+    params = line.tiny_params()
+    params["fine_tune"] |= {"workers": 2}
+    line.write_params(folder, params)
+    line.run_all(folder, [*line.FILES[:4], "train"])
+    clusters: set[int] = set()
+    with (tmp_path / "said").open("w") as file:
+        stage = line.start(folder, line.command("fine_tune"), stdout=file)
+        while stage.poll() is None:
+            clusters |= {pid for pid in processes_of(folder) if name_of(pid) == "raylet"}
+            time.sleep(0.5)
+    said = (tmp_path / "said").read_text()
+    assert stage.returncode == 0 and said.count("worker 0 of 2 is process") == 3, said
+    assert len(clusters) == 1
+    require_none_left(folder)
 
 
 def test_more_workers_than_processors_are_refused(tmp_path: Path) -> None:
@@ -129,6 +133,14 @@ def test_an_address_where_nothing_answers_is_said_at_once(tmp_path: Path, monkey
     said, _ = stage.communicate(timeout=60)
     assert stage.returncode == 75, said
     assert "RAY_ADDRESS=127.0.0.1:1" in said and "ray start --head" in said
+
+
+def test_an_address_where_something_else_listens_is_no_hang(tmp_path: Path) -> None:
+    folder = spread_line(tmp_path / "line")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        stage = line.start(folder, line.command("train"), RAY_ADDRESS=f"127.0.0.1:{other.getsockname()[1]}")
+        said, _ = stage.communicate(timeout=60)
+    assert stage.returncode == 75 and "timed out" in said and "correct the address" in said, said
 
 
 def test_a_batch_that_is_no_multiple_of_the_workers_stops_every_stage(tmp_path: Path) -> None:
