@@ -147,15 +147,16 @@ def parsed(words: list[str], assets: Path) -> Columns:
 
 def _described(values: Array, name: str) -> dict[str, Any]:
     known = values[~np.isnan(values)]
+    ordered = np.sort(known)  # quantiles of ordered numbers are found several times as fast
     if not len(known):
         raise DataError(
             got=f"no number in the column {name} of the training rows", expected="some",
             do="take it out of preprocess.<role>.numeric and columns",
         )  # fmt: skip
-    quantiles = np.unique(np.quantile(known, np.linspace(0, 1, QUANTILES)).astype(np.float32))
+    quantiles = np.unique(np.quantile(ordered, np.linspace(0, 1, QUANTILES)).astype(np.float32))
     return {
         "mean": float(np.float32(known.mean())),
         "std": float(np.float32(known.std())),
-        "median": float(np.median(known)),
+        "median": float(np.median(ordered)),
         "quantiles": [float(value) for value in quantiles],
     }

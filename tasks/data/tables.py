@@ -110,8 +110,8 @@ def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, C
         values = columns[NUMBERS][:, params.numeric.index(name)]
         wrong = out_of_range(name, values, believed) | wrong
     no_target = f"missing target: {params.target}"
-    targets = enumerate(chunk.columns[params.target].tolist())
-    wrong |= {row: no_target for row, text in targets if not text.strip()}
+    targets = map(str.strip, chunk.columns[params.target].tolist())
+    wrong |= {row: no_target for row, text in enumerate(targets) if not text}
     keep = np.ones(len(chunk), bool)
     keep[list(wrong)] = False
     bad = [BadRow(str(chunk.sources[row]), wrong[row]) for row in sorted(wrong)]
