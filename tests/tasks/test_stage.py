@@ -96,7 +96,7 @@ def test_a_failure_is_said_in_one_screen_and_the_traceback_only_on_request(folde
 
 
 def test_a_fault_of_the_program_is_told_as_one_with_the_way_to_report_it(folder: Path) -> None:
-    (folder / "tasks/data/sources/path.py").write_text("def locate(source):\n    return 1 // 0\n")
+    (folder / "tasks/data/sources/path.py").write_text("def locate(source, scratch):\n    return 1 // 0\n")
     done = line.run(folder, "ingest@target")
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stdout and "TRIMLINE_TRACEBACK=1" in done.stdout
