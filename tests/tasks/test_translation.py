@@ -318,7 +318,7 @@ def test_both_signatures_are_profiled(evaluated: Path, data: Dataset, tmp_path: 
     params = Profile(warm_up_runs=1, runs=3)
     profile(params, "translation", tflite=file, float32=file, data=data.folder, report=tmp_path / "profile.json")
     found = files.read_json(tmp_path / "profile.json")
-    assert found["operators"]["all"]["GATHER"] == 2 and found["operators"]["all"]["SOFTMAX"] == 3
+    assert found["operators"]["all"]["GATHER"] == 2 and found["operators"]["all"]["SOFTMAX"] == 2
     assert found["memory"]["tensor_bytes"] > file.stat().st_size * 0.9
     allowed = yaml("presets/devices/phone_cpu_translation.yaml")
     assert set(found["operators"]["all"]) <= set(allowed["operators"]) and set(found["written_types"]) <= set(
