@@ -83,7 +83,8 @@ def watched(folder: Path, run: Run, moment: float, random: np.random.Generator) 
         seen: set[tuple[int, str]] = set()
         while stage.poll() is None:
             seconds = time.monotonic() - started
-            seen |= {(pid, began(pid)) for pid in (*descendants(stage.pid), *marked(MARK, mark))}
+            now = {(pid, began(pid)) for pid in (*descendants(stage.pid), *marked(MARK, mark))}
+            seen |= {(pid, start) for pid, start in now if start}
             if seconds > moment:
                 run.victim, run.epochs = kill_one(stage, mark, random), epochs_kept(folder)
                 moment = float("inf")
