@@ -13,6 +13,7 @@ from tasks.contracts.params import PathSource
 from tasks.contracts.preprocessing import Split
 from tasks.data import schema as schemas
 from tasks.data.formats import idx
+from tasks.data.reading import rows_of
 from tasks.ingest import ingest
 from tasks.kinds.image_classification.rows import observe
 from tasks.kinds.image_classification.settings import Preprocess
@@ -40,7 +41,7 @@ def main(say: Callable[[str], None]) -> None:
         folder = Path(name)
         raw, schema = folder / "raw", folder / "target.json"
         ingest(PathSource(source="path", tracked=str(SOURCE)), raw=raw)
-        schemas.write(schema, observe(idx.read(raw / "files", params), "image_classification", params))
+        schemas.write(schema, observe(rows_of(idx, raw / "files", params), "image_classification", params))
         whole, reading, plain = [], [], []
         for _ in range(RUNS):
             whole.append(
@@ -48,7 +49,7 @@ def main(say: Callable[[str], None]) -> None:
                     lambda: preprocess(params, "image_classification", raw=raw, schema=schema, ready=folder / "ready")
                 )
             )
-            reading.append(_seconds(lambda: list(chain(idx.read(raw / "files", params)))))
+            reading.append(_seconds(lambda: list(chain(rows_of(idx, raw / "files", params)))))
             plain.append(_seconds(lambda: _plain(raw, params, folder / "plain.npy")))
     images = 70_000
     total, read = statistics.median(whole), statistics.median(reading)
@@ -64,4 +65,4 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _plain(raw: Path, params: Preprocess, target: Path) -> None:
-    np.save(target, np.concatenate([chunk.columns["image"] for chunk in idx.read(raw / "files", params)]))
+    np.save(target, np.concatenate([chunk.columns["image"] for chunk in rows_of(idx, raw / "files", params)]))

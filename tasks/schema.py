@@ -10,6 +10,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.data import schema as schemas
+from tasks.data.reading import rows_of
 from tasks.preprocess import require_intact
 
 
@@ -32,7 +33,7 @@ def schema(role: str, replace: bool) -> None:
     params = line.preprocess[role]  # type: ignore[index]
     reader = import_module(f"tasks.data.formats.{params.format}")
     observed = import_module(f"tasks.kinds.{line.kind}.rows").observe(
-        reader.read(raw / "files", params), line.kind, params
+        rows_of(reader, raw / "files", params), line.kind, params
     )
     schemas.write(path, observed)
     say(f"{path}: written; read it, then `git add {path}`")

@@ -10,7 +10,7 @@ import numpy as np
 from tasks.contracts.records import Records
 from tasks.data.line_parts import LinePart, cut
 from tasks.data.records import BadRow, Chunk
-from tasks.data.records_reading import Cells, chunk, lines_of, missing_columns, refused
+from tasks.data.records_reading import Cells, chunk, lines_of, refused, require_columns
 
 Numbered = tuple[int, Cells | BadRow]  # a row with the number of its first line
 Rows = Callable[[LinePart, Iterator[str]], Iterator[Numbered]]
@@ -108,8 +108,7 @@ def places_of(path: Path, params: Records, columns: tuple[str, ...] | int) -> li
     names = columns if isinstance(columns, tuple) else ()
     width = columns if isinstance(columns, int) else len(columns)
     wanted = params.columns.values()
-    if absent := [place for place in wanted if (place not in names if isinstance(place, str) else place >= width)]:
-        raise missing_columns(path, absent, names or range(width))
+    require_columns(path, params, names, width)
     if twice := sorted({place for place in wanted if names.count(str(place)) > 1}, key=str):
         raise refused(f"{path.name}:1", f"two columns of the name {twice[0]!r}", "different names")
     return [names.index(place) if isinstance(place, str) else place for place in wanted]

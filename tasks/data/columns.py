@@ -133,6 +133,11 @@ class Dataset:
         """The names of the columns that describe the rows and are no input of the model."""
         return list(self.facts["attributes"])
 
+    @property
+    def files(self) -> list[Path]:
+        """The files of all shards."""
+        return [self.folder / path for path in _sums(self.facts)]
+
     def rows(self, split: SplitName) -> int:
         """Return the number of rows of a split."""
         return sum(shard["rows"] for shard in self.facts["splits"][split])
@@ -203,11 +208,6 @@ def load(folder: Path) -> Dataset:
     for name, expected in facts["assets"].items():
         _require_intact(folder / ASSETS / name, expected)
     return Dataset(folder, facts)
-
-
-def files(folder: Path) -> list[Path]:
-    """Return all shards that a data set has by its own word, without looking at them."""
-    return [folder / path for path in _sums(read_json(folder / DATASET))]
 
 
 def _sums(facts: dict[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -74,6 +74,17 @@ def given_by(path: Path) -> SplitName | None:
 def refused(where: str, got: str, expected: str) -> DataError:
     """Return the error of a file that cannot be read on."""
     return DataError(got=f"{where}: {got}", expected=expected, do="mend the file, or preprocess.<role>, and run again")
+
+
+def require_columns(path: Path, params: Records, names: Sequence[str], width: int) -> None:
+    """Make sure that a file has the columns of all roles, by its names or, without these, by their number.
+
+    Raises:
+        DataError: one is not there.
+    """
+    wanted = params.columns.values()
+    if absent := [place for place in wanted if (place not in names if isinstance(place, str) else place >= width)]:
+        raise missing_columns(path, absent, names or range(width))
 
 
 def missing_columns(path: Path, wanted: Iterable[object], found: Iterable[object]) -> DataError:

@@ -15,7 +15,7 @@ from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER, threads_set
 from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
 from tasks.contracts.files import read_json
 from tasks.contracts.training import Fit, Speed, Spread
-from tasks.data.columns import DATASET, Dataset, files
+from tasks.data.columns import DATASET, Dataset
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
@@ -67,7 +67,7 @@ def fit_spread(
         fit=params, speed=spread.speed, bottom_rate=bottom_rate, root=str(Path.cwd()),
     )  # fmt: skip
     with kept(spread):
-        nodes.require_alike(LOCK_FILE, data.folder / DATASET, files(data.folder))
+        nodes.require_alike(LOCK_FILE, data.folder / DATASET, data.files)
         with cluster.followed(folder / LOG.format(rank=0)):
             _run(task, spread.workers, spread.speed)
     if (folder / REFUSED).is_file():

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.contracts.errors import DataError
 from tasks.data.formats import mo_catalogues
+from tasks.data.reading import rows_of
 from tests.tasks import translations
 
 
@@ -29,7 +30,7 @@ def catalogue(pairs: dict[str, str], order: str = "<", charset: str = "UTF-8") -
 
 def read(path: Path) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
-    for chunk in mo_catalogues.read(path.parent, translations.section(format="mo_catalogues", shard_rows=2)):
+    for chunk in rows_of(mo_catalogues, path.parent, translations.section(format="mo_catalogues", shard_rows=2)):
         sides = (chunk.sources, chunk.columns["source"], chunk.columns["target"])
         found += zip(*(side.tolist() for side in sides), strict=True)
     return found

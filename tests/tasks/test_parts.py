@@ -18,6 +18,7 @@ from tasks.data.cells import tables
 from tasks.data.formats import csv, json_lines, tsv
 from tasks.data.formats import parquet as parquet_format
 from tasks.data.line_parts import LinePart
+from tasks.data.reading import rows_of
 from tasks.data.records import Array, BadRow, Chunk
 from tasks.data.records_reading import lines_of
 from tasks.kinds.regression import rows
@@ -115,7 +116,7 @@ def test_the_quick_way_to_read_a_table_gives_what_the_slow_one_does(seed: int, t
 
 def test_numbers_that_are_all_fine_are_read_as_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("one,two,word,goal\n1,NA,a,5\n\n2.5,7,b,6")
-    (chunk,) = csv.read(tmp_path, table_settings())
+    (chunk,) = rows_of(csv, tmp_path, table_settings())
     assert chunk.columns["one"].dtype == np.float64 and chunk.columns["one"].tolist() == [1, 2.5]
     assert np.isnan(chunk.columns["two"][0]) and chunk.columns["goal"].tolist() == ["5", "6"]
     assert chunk.sources.tolist() == ["a.csv:2", "a.csv:4"]
@@ -201,7 +202,7 @@ def test_parquet_numbers_are_those_that_their_texts_would_be(tmp_path: Path) -> 
         texts = pyarrow.compute.fill_null(table.column("one").cast(pyarrow.string()), "").to_pylist()
         lines = [f"{text},1,{word},1.5" for text, word in zip(texts, "abcdefg", strict=True)]
         (folder / "a.csv").write_text("\n".join(["one,two,word,goal", *lines]))
-        quick = cleaned(list(parquet_format.read(folder, params)), params)
+        quick = cleaned(list(rows_of(parquet_format, folder, params)), params)
         slow = cleaned(slowly(LinePart(folder / "a.csv"), params), params)
         assert quick[0] == slow[0], name
         assert [row.reason for row in quick[2]] == [row.reason for row in slow[2]], name

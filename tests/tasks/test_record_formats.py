@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.records import Records
+from tasks.data.reading import rows_of
 from tasks.data.records import Chunk
 
 TEXT = 'age,comment\n41,"a, ""b""\nc"\n,\n52,plain\n'
@@ -33,7 +34,7 @@ def settings(columns: dict[str, Any], *, header: bool = True, shard_rows: int = 
 
 def read(folder: Path, form: str = "csv", **options: Any) -> list[Chunk]:
     params = settings(options.pop("columns", NAMES), form=form, **options)
-    return list(import_module(f"tasks.data.formats.{form}").read(folder, params))
+    return list(rows_of(import_module(f"tasks.data.formats.{form}"), folder, params))
 
 
 def rows(chunks: list[Chunk]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ import pytest
 
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.data.formats import lines_by_class, tsv
+from tasks.data.reading import rows_of
 from tasks.data.records import Chunk, objects
 from tasks.kinds.text_classification import rows
 from tasks.kinds.text_classification.settings import Text
@@ -125,7 +126,7 @@ def test_a_packaged_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_messages_are_read_from_columns_without_names(tmp_path: Path) -> None:
     folder = texts.written(tmp_path, texts.messages(0, 3))
-    (read,) = tsv.read(folder, texts.section())
+    (read,) = rows_of(tsv, folder, texts.section())
     assert read.columns["label"].tolist() == ["ham", "ham", "spam"]
 
 
@@ -138,7 +139,7 @@ def test_a_file_per_class_gives_its_name_to_each_of_its_lines(tmp_path: Path) ->
     if not texts.POLARITY.is_file():
         pytest.skip(f"no {texts.POLARITY}: the shared data are not here")
     zipfile.ZipFile(texts.POLARITY).extractall(tmp_path)
-    chunks = list(lines_by_class.read(tmp_path, texts.section(**polarity(), shard_rows=5000)))
+    chunks = list(rows_of(lines_by_class, tmp_path, texts.section(**polarity(), shard_rows=5000)))
     assert [(set(chunk.columns["label"].tolist()), len(chunk)) for chunk in chunks] == [
         ({"neg"}, 5000), ({"neg"}, 331), ({"pos"}, 5000), ({"pos"}, 331)
     ]  # fmt: skip
@@ -147,10 +148,10 @@ def test_a_file_per_class_gives_its_name_to_each_of_its_lines(tmp_path: Path) ->
 
 def test_a_line_in_another_encoding_is_unreadable_and_the_others_are_not(tmp_path: Path) -> None:
     (tmp_path / "rt-polarity.pos").write_bytes("fine\ncaf\xe9 society\n".encode("latin-1"))
-    (read,) = lines_by_class.read(tmp_path, texts.section(**polarity(encoding="utf-8")))
+    (read,) = rows_of(lines_by_class, tmp_path, texts.section(**polarity(encoding="utf-8")))
     assert [row.source for row in read.unreadable] == ["rt-polarity.pos:2"]
     assert read.columns["text"].tolist() == ["fine\n"]
-    (read,) = lines_by_class.read(tmp_path, texts.section(**polarity()))
+    (read,) = rows_of(lines_by_class, tmp_path, texts.section(**polarity()))
     assert read.columns["text"].tolist()[1] == "café society\n"
 
 
@@ -158,10 +159,10 @@ def test_the_class_may_be_the_stem_and_a_pattern_without_files_is_refused(tmp_pa
     texts.written(tmp_path, ["win now"], "spam.txt")
     texts.written(tmp_path, ["see you"], "ham.txt")
     by_stem = polarity(files="*.txt", class_name="stem")
-    names = [chunk.columns["label"][0] for chunk in lines_by_class.read(tmp_path, texts.section(**by_stem))]
+    names = [chunk.columns["label"][0] for chunk in rows_of(lines_by_class, tmp_path, texts.section(**by_stem))]
     assert names == ["ham", "spam"]
     with pytest.raises(DataError, match="a file for each class"):
-        list(lines_by_class.read(tmp_path, texts.section(**polarity())))
+        list(rows_of(lines_by_class, tmp_path, texts.section(**polarity())))
 
 
 @pytest.mark.parametrize("changes", [{"columns": {"text": 0}}, {"columns": {}}, {"format": "lines_by_class"}])

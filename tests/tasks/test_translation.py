@@ -18,6 +18,7 @@ from tasks.data import pieces
 from tasks.data.columns import Dataset
 from tasks.data.formats import tab_pairs
 from tasks.data.linked_splits import assign_groups, linked
+from tasks.data.reading import rows_of
 from tasks.data.records import SPLITS, Array, Chunk, objects
 from tasks.data.splits import text_digests
 from tasks.device.translating import Translator
@@ -102,11 +103,11 @@ def test_bad_pairs_are_named_with_their_row_and_the_reason() -> None:
 def test_lines_of_one_column_are_unreadable_and_those_of_another_encoding_refused(tmp_path: Path) -> None:
     translations.written(tmp_path, ["Go.\tVa !", "Run!", "Hi.\tSalut !", "Wait.\tAttends !"])
     translations.written(tmp_path, ["About these pairs"], "_about.txt")
-    (read,) = tab_pairs.read(tmp_path, translations.section())
+    (read,) = rows_of(tab_pairs, tmp_path, translations.section())
     assert [(row.source, row.reason) for row in read.unreadable] == [("fra.txt:2", "ragged: 1 cells, expected 2")]
     (tmp_path / "fra.txt").write_bytes("Go.\tVa !\nCoffee.\tCaf\xe9.\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"fra\.txt:2: the byte 0xe9"):
-        list(tab_pairs.read(tmp_path, translations.section()))
+        list(rows_of(tab_pairs, tmp_path, translations.section()))
 
 
 def test_pairs_without_a_known_character_are_refused() -> None:

@@ -15,24 +15,22 @@ from tasks.data.records import BadRow, Chunk
 from tasks.data.records_reading import files_of, lines_of, refused
 
 
-def read(folder: Path, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of every file; one with another number of cells, or with a quote inside a cell, is unreadable.
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself; see `tasks.data.line_parts.cut`.
 
     Raises:
-        DataError: there is no file, one is not UTF-8, lacks a column, or has a quote that is never closed.
+        DataError: there is no file, or a header cannot be read.
     """
-    for part in parts(folder, params):
-        yield from chunks(part, params)
-
-
-def parts(folder: Path, params: Records) -> Iterator[LinePart]:
-    """Yield what can be read by itself; see `tasks.data.line_parts.cut`."""
     for path in files_of(folder, params, (".csv", ".csv.gz")):
         yield from parts_of(path, params, _rows, quoted=True)
 
 
 def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of a part; see `read`."""
+    """Yield the rows of a part; one with another number of cells, or with a quote inside a cell, is unreadable.
+
+    Raises:
+        DataError: the part is not UTF-8, lacks a column, or has a quote that is never closed.
+    """
     fast = csv_tables.read(part, params) if isinstance(params, Tables) else None
     if fast is None:
         yield from tables(part, _rows(part, lines_of(part)), params)

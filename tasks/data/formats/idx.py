@@ -21,16 +21,6 @@ from tasks.data.records import Array, Chunk, Places, SplitName
 UNSIGNED_BYTE = 8
 
 
-def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the rows of every pair of image and label files; `t10k` and `test` files are the given test split.
-
-    Raises:
-        DataError: a file is damaged, or an image file has no label file of the same length.
-    """
-    for part in parts(folder, params):
-        yield from chunks(part, params)
-
-
 @dataclass(frozen=True)
 class Images:
     """Some images of a file.
@@ -47,7 +37,11 @@ class Images:
 
 
 def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
-    """Yield what can be read by itself: so many images, or a gzipped file."""
+    """Yield what can be read by itself: so many images, or a gzipped file.
+
+    Raises:
+        DataError: a file is damaged, or an image file has no label file of the same length.
+    """
     image_files = sorted(path for path in folder.rglob("*-images-idx3-ubyte*"))
     if not image_files:
         raise DataError(
@@ -68,7 +62,11 @@ def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
 
 
 def chunks(part: Images, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the images of a part; see `read`."""
+    """Yield the images of a part; `t10k` and `test` files are the given test split.
+
+    Raises:
+        DataError: a file is damaged.
+    """
     name = part.path.name.split("-")[0]
     given: SplitName = "test" if name in {"t10k", "test"} else "validation" if name == "validation" else "train"
     images, labels = (

@@ -17,16 +17,6 @@ IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".we
 MAX_IMAGES = 256  # of a part: a tenth of a second of decoding and more
 
 
-def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the images of every class folder, decoded to `params.image_shape`'s channels.
-
-    Raises:
-        DataError: there is no image in a class folder.
-    """
-    for part in parts(folder, params):
-        yield from chunks(part, params)
-
-
 @dataclass(frozen=True)
 class Images:
     """Some images of one folder.
@@ -41,7 +31,11 @@ class Images:
 
 
 def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
-    """Yield what can be read by itself: some images of one folder."""
+    """Yield what can be read by itself: some images of one folder.
+
+    Raises:
+        DataError: there is no image in a class folder.
+    """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files or any(path.parent == folder for path in files):
         raise DataError(
@@ -56,7 +50,7 @@ def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
 
 
 def chunks(part: Images, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the images of a part, one by one; see `read`."""
+    """Yield the images of a part, one by one, decoded to `params.image_shape`'s channels."""
     names = part.paths[0].parent.relative_to(part.folder).parts
     given = next((split for split in SPLITS if len(names) > 1 and split == names[-2]), None)
     for path in part.paths:

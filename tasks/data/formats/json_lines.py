@@ -14,18 +14,12 @@ from tasks.data.records_reading import Cells, chunk, files_of, lines_of, missing
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
-def read(folder: Path, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of every file, a key that a row lacks as a missing value; a broken line is unreadable.
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself: so many lines, or a gzipped file.
 
     Raises:
-        DataError: there is no file, one is not UTF-8, or a column is in none of its first rows.
+        DataError: there is no file.
     """
-    for part in parts(folder, params):
-        yield from chunks(part, params)
-
-
-def parts(folder: Path, params: Records) -> Iterator[LinePart]:
-    """Yield what can be read by itself: so many lines, or a gzipped file."""
     for path in files_of(folder, params, SUFFIXES):
         if path.suffix == ".gz":
             yield LinePart(path)
@@ -34,7 +28,11 @@ def parts(folder: Path, params: Records) -> Iterator[LinePart]:
 
 
 def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of a part; see `read`."""
+    """Yield the rows of a part, a key that a row lacks as a missing value; a broken line is unreadable.
+
+    Raises:
+        DataError: the part is not UTF-8, or a column is in none of its first rows.
+    """
     path, numbered, known = part.path, enumerate(lines_of(part), start=part.first), part.start > 0
     while block := list(islice(numbered, params.shard_rows)):
         rows, unreadable = _parsed(path, block)

@@ -11,18 +11,12 @@ from tasks.data.records_reading import chunk, refused
 from tasks.kinds.text_classification.settings import Lines, Preprocess
 
 
-def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the lines of every file that `params.lines.files` matches; one in another encoding is unreadable.
+def parts(folder: Path, params: Preprocess) -> list[Path]:
+    """Return what can be read by itself: the files.
 
     Raises:
-        DataError: no file matches, one has no name for its class, or a line has no end.
+        DataError: no file matches `params.lines.files`.
     """
-    for path in parts(folder, params):
-        yield from chunks(path, params)
-
-
-def parts(folder: Path, params: Preprocess) -> list[Path]:
-    """Return what can be read by itself: the files."""
     assert params.lines is not None  # the section is refused without
     beside = folder / (params.attributes or "")
     files = sorted(path for path in folder.rglob(params.lines.files) if path.is_file() and path != beside)
@@ -36,7 +30,11 @@ def parts(folder: Path, params: Preprocess) -> list[Path]:
 
 
 def chunks(path: Path, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the lines of a file; see `read`."""
+    """Yield the lines of a file; one in another encoding is unreadable.
+
+    Raises:
+        DataError: the file has no name for its class, or a line has no end.
+    """
     assert params.lines is not None
     name, lines = _class_of(path, params.lines), _lines(path)
     while block := list(islice(lines, params.shard_rows)):

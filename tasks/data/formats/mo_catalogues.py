@@ -22,26 +22,24 @@ ACCELERATOR = re.compile(r"(?<!\w)[~_](?=\w)")
 Pair = tuple[int, str, str]
 
 
-def read(folder: Path, params: Records) -> Iterator[Chunk]:
-    """Yield the translated messages of every catalogue; a message's number in it, from 1, stands for its line.
+def parts(folder: Path, params: Records) -> list[Path]:
+    """Return what can be read by itself: the files.
+
+    Raises:
+        DataError: there is no file.
+    """
+    return files_of(folder, params, (".mo",))
+
+
+def chunks(path: Path, params: Records) -> Iterator[Chunk]:
+    """Yield the translated messages of a file; a message's number in it, from 1, stands for its line.
 
     Contexts and accelerators are left out, of plurals the first form is taken. In `columns` 0 is the message, 1 its
     translation.
 
     Raises:
-        DataError: there is no file, or one is no catalogue or damaged.
+        DataError: the file is no catalogue, or damaged.
     """
-    for path in parts(folder, params):
-        yield from chunks(path, params)
-
-
-def parts(folder: Path, params: Records) -> list[Path]:
-    """Return what can be read by itself: the files."""
-    return files_of(folder, params, (".mo",))
-
-
-def chunks(path: Path, params: Records) -> Iterator[Chunk]:
-    """Yield the messages of a file; see `read`."""
     pairs = _pairs(path)
     while block := list(islice(pairs, params.shard_rows)):
         numbers, *sides = ([pair[place] for pair in block] for place in range(3))

@@ -14,19 +14,9 @@ from tasks.contracts.records import Records
 from tasks.contracts.tables import Tables
 from tasks.data.numbers import are_believable, texts_of
 from tasks.data.records import Array, Chunk, Places
-from tasks.data.records_reading import files_of, given_by, missing_columns, refused
+from tasks.data.records_reading import files_of, given_by, refused, require_columns
 
 UNREADABLE = (pyarrow.ArrowException, OSError)
-
-
-def read(folder: Path, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of every file; a row's number, from 1, stands for its line.
-
-    Raises:
-        DataError: there is no file, one is damaged, lacks a column, or a column holds lists.
-    """
-    for part in parts(folder, params):
-        yield from chunks(part, params)
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,11 @@ class RowGroup:
 
 
 def parts(folder: Path, params: Records) -> Iterator[RowGroup]:
-    """Yield what can be read by itself: the groups of rows that a file has."""
+    """Yield what can be read by itself: the groups of rows that a file has.
+
+    Raises:
+        DataError: there is no file, or one is damaged.
+    """
     for path in files_of(folder, params, (".parquet",)):
         first = 1
         with _opened(path) as file:
@@ -55,7 +49,11 @@ def parts(folder: Path, params: Records) -> Iterator[RowGroup]:
 
 
 def chunks(part: RowGroup, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of a group; see `read`."""
+    """Yield the rows of a group; a row's number in the file, from 1, stands for its line.
+
+    Raises:
+        DataError: the file lacks a column, or a column holds lists.
+    """
     with _opened(part.path) as file:
         yield from _chunks(part, file, params)
 
@@ -71,9 +69,8 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _chunks(part: RowGroup, file: Any, params: Records) -> Iterator[Chunk]:
     path, numeric = part.path, params.numeric if isinstance(params, Tables) else []
-    found, asked = file.schema_arrow.names, params.columns.values()
-    if absent := [name for name in asked if (name not in found if isinstance(name, str) else name >= len(found))]:
-        raise missing_columns(path, absent, found)
+    found = file.schema_arrow.names
+    require_columns(path, params, found, len(found))
     names = {role: name if isinstance(name, str) else found[name] for role, name in params.columns.items()}
     first = part.first
     wanted = sorted(set(names.values()))

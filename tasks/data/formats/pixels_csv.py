@@ -14,18 +14,12 @@ from tasks.data.records import BadRow, Chunk
 from tasks.kinds.image_classification.settings import Preprocess
 
 
-def read(folder: Path, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the rows of every CSV file; a row that is not square, or has a cell that is no number, is unreadable.
+def parts(folder: Path, params: Preprocess) -> list[Path]:
+    """Return what can be read by itself: the files.
 
     Raises:
-        DataError: there is no CSV file, or one is not gzip or text.
+        DataError: there is no CSV file.
     """
-    for path in parts(folder, params):
-        yield from chunks(path, params)
-
-
-def parts(folder: Path, params: Preprocess) -> list[Path]:
-    """Return what can be read by itself: the files."""
     beside = folder / (params.attributes or "")
     files = sorted(path for path in folder.rglob("*") if path.name.endswith((".csv", ".csv.gz")) and path != beside)
     if not files:
@@ -38,7 +32,11 @@ def parts(folder: Path, params: Preprocess) -> list[Path]:
 
 
 def chunks(path: Path, params: Preprocess) -> Iterator[Chunk]:
-    """Yield the rows of a file; see `read`."""
+    """Yield the rows of a file; one that is not square, or has a cell that is no number, is unreadable.
+
+    Raises:
+        DataError: the file is not gzip or text.
+    """
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
             numbered = enumerate(lines, start=1)

@@ -10,24 +10,22 @@ from tasks.data.records import Chunk
 from tasks.data.records_reading import files_of, lines_of
 
 
-def read(folder: Path, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of every file; one with another number of cells is unreadable.
+def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+    """Yield what can be read by itself: so many lines.
 
     Raises:
-        DataError: there is no file, one is not UTF-8, or lacks a column.
+        DataError: there is no file, or a header cannot be read.
     """
-    for part in parts(folder, params):
-        yield from chunks(part, params)
-
-
-def parts(folder: Path, params: Records) -> Iterator[LinePart]:
-    """Yield what can be read by itself: so many lines."""
     for path in files_of(folder, params, (".tsv", ".tsv.gz")):
         yield from parts_of(path, params, rows, quoted=False)
 
 
 def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
-    """Yield the rows of a part; see `read`."""
+    """Yield the rows of a part; one with another number of cells is unreadable.
+
+    Raises:
+        DataError: the part is not UTF-8, or lacks a column.
+    """
     yield from tables(part, rows(part, lines_of(part)), params)
 
 
