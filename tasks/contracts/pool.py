@@ -83,6 +83,8 @@ def _in_processes(count: int) -> Iterator[Each]:
     context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(count, mp_context=context, initializer=environment.die_with_parent)
     try:
+        for _ in range(count):
+            executor.submit(int)  # so that the processes start now, and not when there is work for them
         yield partial(_windowed, executor.submit, Future.result, AHEAD * count)
     except BaseException:
         for process in (

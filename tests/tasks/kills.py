@@ -26,7 +26,7 @@ from tests.tasks import line
 from tests.tasks.running import descendants, end, marked, name_of, spread_line
 
 MARK = "TRIMLINE_TEST_RUN"
-LONGEST_S = 300
+LONGEST_S, LONGEST_LINGER_S = 300, 90
 VICTIMS = ("worker", "worker", "stage", "raylet", "gcs_server", "any")
 
 
@@ -41,7 +41,8 @@ class Run:
         statuses: of the stage, and of the stage run again.
         hung: a stage did not end within LONGEST_S.
         equal: the model has the bytes of an undisturbed run.
-        orphans: what was left 20 s after the end, by name.
+        lingered_s: seconds from the end of a stage to that of its last process: Ray's agents seek a lost GCS first.
+        orphans: what was left LONGEST_LINGER_S after the end, by name.
     """
 
     victim: str = ""
@@ -50,6 +51,7 @@ class Run:
     statuses: list[int] = field(default_factory=list)
     hung: bool = False
     equal: bool = False
+    lingered_s: float = 0.0
     orphans: list[str] = field(default_factory=list)
 
     @property
@@ -93,7 +95,9 @@ def watched(folder: Path, run: Run, moment: float, random: np.random.Generator) 
                 stage.kill()
             time.sleep(0.25)
     run.statuses.append(stage.returncode)
+    ended = time.monotonic()
     run.orphans += left({process for process in seen if process[0] != stage.pid}, mark)
+    run.lingered_s = max(run.lingered_s, round(time.monotonic() - ended, 1))
 
 
 def kill_one(stage: subprocess.Popen[str], mark: str, random: np.random.Generator) -> str:
@@ -107,8 +111,9 @@ def kill_one(stage: subprocess.Popen[str], mark: str, random: np.random.Generato
 
 
 def left(processes: set[tuple[int, str]], mark: str) -> list[str]:
-    """Return the names of those that are still there after 20 s, and end them."""
-    for _ in range(100):
+    """Return the names of those that are still there after LONGEST_LINGER_S, and end them."""
+    latest = time.monotonic() + LONGEST_LINGER_S
+    while time.monotonic() < latest:
         alive = sorted({pid for pid, start in processes if began(pid) == start} | set(marked(MARK, mark)))
         if not alive:
             return []
@@ -146,7 +151,7 @@ def main(count: int, seed: int) -> int:
             )
             again = f", statuses {run.statuses}" if len(run.statuses) > 1 else ""
             bad = "" if run.good else f" NOT AS IT SHOULD BE: {run}"
-            say(f"run {number} of {count}: {told}{again}{bad}")
+            say(f"run {number} of {count}: {told}{again}, the last process gone after {run.lingered_s} s{bad}")
             found.append(run)
     good = sum(run.good for run in found[1:])
     say(f"{good} of {count} runs ended with equal bytes, no orphan and no hang")
