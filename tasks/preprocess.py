@@ -52,7 +52,7 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         told = Cleaning(kind, params, promised, staged.folder)
         with Quarantine(folder / "quarantine.csv") as quarantine:
             _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
-            kept = without_copies(staged, quarantine.add)
+            kept = without_copies(each, staged, quarantine.add)
         quarantine.require_few(kept.rows, params.max_bad_fraction)
         shards = _divide(params, module, raw, staged, kept)
         facts = _fitted(each, told, raw, folder / columns.ASSETS, shards)

@@ -21,7 +21,9 @@ from tasks.contracts.errors import ParamsError, StageError
 
 WORKERS = "TRIMLINE_WORKERS"
 WORTH_BYTES = 64 << 20  # of input: with less, a second process would have little done before the first was ready
-AHEAD = 2  # pieces that wait for each worker
+AHEAD = 2  # groups of pieces that wait for each worker
+TOGETHER = 8  # pieces of a group at most; to send many small ones one by one takes longer than to do them
+ROUNDS = 8  # groups for each worker at least, so that none waits long for another at the end
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -85,7 +87,7 @@ def _in_processes(count: int) -> Iterator[Each]:
     try:
         for _ in range(count):
             executor.submit(int)  # so that the processes start now, and not when there is work for them
-        yield partial(_windowed, executor.submit, Future.result, AHEAD * count)
+        yield partial(_windowed, executor.submit, Future.result, count)
     except BaseException:
         for process in (
             set(multiprocessing.active_children()) - others
@@ -104,13 +106,13 @@ def _over_ray(seen_by_all: Path) -> Iterator[Each]:
 
         remote = ray.remote(num_cpus=1)(_at)
         count = int(os.environ.get(WORKERS) or ray.cluster_resources()["CPU"])
-        yield partial(_windowed, partial(remote.remote, str(Path.cwd())), _got, AHEAD * count)
+        yield partial(_windowed, partial(remote.remote, str(Path.cwd())), _got, count)
 
 
-def _at(root: str, function: Callable[[Piece], Result], piece: Piece) -> Result:
-    """Do a piece in the project's folder, on whatever node."""
+def _at(root: str, do: Callable[..., list[Result]], *told: Any) -> list[Result]:
+    """Do some pieces in the project's folder, on whatever node."""
     os.chdir(root)
-    return function(piece)
+    return do(*told)
 
 
 def _got(reference: Any) -> Any:
@@ -125,27 +127,32 @@ def _got(reference: Any) -> Any:
 
 
 def _windowed(
-    submit: Callable[[Callable[[Piece], Result], Piece], Any],
-    result_of: Callable[[Any], Result],
-    ahead: int,
+    submit: Callable[..., Any],
+    result_of: Callable[[Any], list[Result]],
+    workers: int,
     function: Callable[[Piece], Result],
     pieces: Sequence[Piece],
     /,
 ) -> Iterator[Result]:
-    """Yield results in order; no more than `ahead` pieces are begun before the first of them is taken."""
+    """Yield results in order; no more than `AHEAD` groups a worker are begun before the first of them is taken."""
     if len(pieces) == 1:
         yield function(pieces[0])
         return
+    size = min(TOGETHER, max(1, len(pieces) // (ROUNDS * workers)))
     waiting = deque[Any]()
     try:
-        for piece in pieces:
-            waiting.append(submit(function, piece))
-            if len(waiting) == ahead:
-                yield result_of(waiting.popleft())
+        for start in range(0, len(pieces), size):
+            waiting.append(submit(_done, function, pieces[start : start + size]))
+            if len(waiting) == AHEAD * workers:
+                yield from result_of(waiting.popleft())
         while waiting:
-            yield result_of(waiting.popleft())
+            yield from result_of(waiting.popleft())
     except BrokenProcessPool:
         raise _lost("a process ended in the middle of its work") from None
+
+
+def _done(function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+    return [function(piece) for piece in pieces]
 
 
 def _lost(told: str) -> StageError:

@@ -1,6 +1,7 @@
 """Equal contents among more rows than memory holds: which row is kept, and which are copies of it."""
 
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +38,20 @@ class Buckets:
 
     def add(self, numbers: Array, records: Array) -> None:
         """Append each of the records, (records,), to the bucket of its number, (records,) of int."""
-        order = np.argsort(numbers, kind="stable")
-        ends = np.searchsorted(numbers[order], np.arange(len(self)), side="right")
-        for file, chosen in zip(self._files, np.split(order, ends[:-1]), strict=True):
-            if len(chosen):
-                file.write(records[chosen].tobytes())
+        numbers = numbers.astype(np.uint8)  # that numpy sorts fifteen times faster
+        ordered = records.take(np.argsort(numbers, kind="stable"))
+        ends = np.bincount(numbers, minlength=len(self)).cumsum().tolist()
+        for file, (start, stop) in zip(self._files, pairwise([0, *ends]), strict=True):
+            if start < stop:
+                file.write(ordered[start:stop].data)
 
     def __getitem__(self, number: int) -> Array:
+        return np.fromfile(self.written(number), self._dtype)
+
+    def written(self, number: int) -> Path:
+        """Return the file of a bucket, with all that was added so far."""
         self._files[number].flush()
-        return np.fromfile(self._paths[number], self._dtype)
+        return self._paths[number]
 
 
 def buckets_for(rows: int) -> int:
@@ -67,6 +73,11 @@ def digested(digests: Array, rows: Array, strata: Array, given: Array) -> Array:
     halves = np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)
     found["high"], found["low"], found["row"], found["stratum"], found["given"] = *halves.T, rows, strata, given
     return found
+
+
+def copies_in(path: Path) -> Array:
+    """Return the copies among the rows of a file of DIGESTED; see `copies`."""
+    return copies(np.fromfile(path, DIGESTED))
 
 
 def copies(rows: Array) -> Array:

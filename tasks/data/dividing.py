@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.contracts.pool import Each
 from tasks.contracts.preprocessing import Split
 from tasks.data import copies, splits
 from tasks.data.cleaning import sources_of
@@ -38,7 +39,7 @@ class Kept:
         return _in_turn(self.path, RANKED, AT_ONCE)
 
 
-def without_copies(staged: Staged, noted: Callable[[BadRow], None]) -> Kept:
+def without_copies(each: Each, staged: Staged, noted: Callable[[BadRow], None]) -> Kept:
     """Leave out the copies of rows, and note each of them, in the order of the rows."""
     strata, path, kept = _Strata(), staged.folder / KEPT_FILE, 0
     with (
@@ -46,8 +47,7 @@ def without_copies(staged: Staged, noted: Callable[[BadRow], None]) -> Kept:
         Buckets(staged.folder / "copies", copies.buckets_for(staged.rows), COPY) as found,
         path.open("wb") as file,
     ):
-        for number in range(len(digested)):
-            pairs = copies.copies(digested[number])
+        for pairs in each(copies.copies_in, [digested.written(number) for number in range(len(digested))]):
             found.add(pairs["row"] * len(found) // max(staged.rows, 1), pairs)
         pairs, taken = np.empty(0, COPY), 0
         for number in range(len(staged)):

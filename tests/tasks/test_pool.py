@@ -20,7 +20,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def squared(number: int) -> tuple[int, int]:
-    time.sleep(0.01 * (number % 3))
+    time.sleep(0.002 * (number % 3))
     return number * number, os.getpid()
 
 
@@ -44,10 +44,11 @@ def slow_but_for(quick: int, number: int) -> int:
 
 
 @pytest.mark.usefixtures("two")
-def test_results_come_in_the_order_of_the_pieces_from_more_than_one_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [30, 333])  # one by one; several together, and fewer at the end
+def test_results_come_in_the_order_of_the_pieces_from_more_than_one_process(count: int, tmp_path: Path) -> None:
     with pool.opened(0, tmp_path) as each:
-        found = list(each(squared, list(range(30))))
-    assert [square for square, _ in found] == [number * number for number in range(30)]
+        found = list(each(squared, list(range(count))))
+    assert [square for square, _ in found] == [number * number for number in range(count)]
     assert len({process for _, process in found} - {os.getpid()}) == 2
 
 
@@ -59,9 +60,10 @@ def test_a_single_piece_is_done_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("two")
-def test_the_first_error_in_the_order_of_the_pieces_arrives_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [20, 333])
+def test_the_first_error_in_the_order_of_the_pieces_arrives_as_it_is(count: int, tmp_path: Path) -> None:
     with pytest.raises(DataError) as refusal, pool.opened(0, tmp_path) as each:
-        list(each(partial(refused_from, 7), list(range(20))))
+        list(each(partial(refused_from, 7), list(range(count))))
     assert (refusal.value.got, refusal.value.expected) == ("7", "less than 7")
     assert not multiprocessing.active_children()
 
