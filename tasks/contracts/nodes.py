@@ -29,7 +29,7 @@ def require_alike(lock: Path, listed: Path, files: Sequence[Path] = ()) -> None:
 
     nodes = {
         f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:8]})": node["NodeID"]
-        for node in ray.nodes()
+        for node in sorted(ray.nodes(), key=lambda node: str(node["NodeManagerAddress"]))
         if node["Alive"]
     }
     asked = [_asked(number, lock, listed, files) for number in nodes.values()]

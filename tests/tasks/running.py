@@ -57,13 +57,13 @@ def descendants(pid: int) -> list[int]:
 def name_of(pid: int) -> str:
     """What a process is, in a word or two."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ").split()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").strip("\0 ").split("\0")
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    if not words:
+    if not words[0]:
         return ""
     if words[0].startswith("ray::"):
-        return "worker" if "RayTrainWorker" in words[0] else words[0]
+        return "worker" if "RayTrainWorker" in words[0] else words[0].split()[0]
     files = [Path(word).name for word in words if word.endswith(".py")]
     return files[-1] if files else Path(words[0]).name
 

@@ -63,6 +63,8 @@ def test_a_lost_worker_costs_a_restart_and_no_byte(number: int, undisturbed: Pat
 def test_an_ended_stage_leaves_no_process_and_goes_on_to_the_same_bytes(
     number: int, undisturbed: Path, tmp_path: Path
 ) -> None:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("what a shell starts in the background ignores this signal")
     folder = spread_line(tmp_path / "line")
     stage = line.start(folder, line.command("train"))
     wait_for_an_epoch(lines_of(stage))
@@ -92,7 +94,7 @@ def test_a_worker_that_is_lost_again_and_again_ends_the_stage_which_names_it_and
 
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_workers_at_once(tmp_path: Path) -> None:
-    folder = spread_line(tmp_path / "line", learning_rate=1e30)
+    folder = spread_line(tmp_path / "line", learning_rate=1e38)  # no sum of such weights is a number
     stage = line.start(folder, line.command("train"))
     said, _ = stage.communicate(timeout=120)
     assert stage.returncode == 1 and "lower the learning rate" in said, said
