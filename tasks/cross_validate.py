@@ -14,10 +14,11 @@ from tasks.contracts.params import Compute, CrossValidate, FineTune
 from tasks.contracts.progress import Progress, say
 from tasks.contracts.side_by_side import FreshProcesses
 from tasks.contracts.training import Base, Trained
-from tasks.cross_validation.folds import Parts, divided, require_stopping, rows_in
+from tasks.cross_validation.folds import divided, require_stopping, rows_in
 from tasks.cross_validation.measuring import PRELOADED, FoldTask, Outcome, forget, measure
 from tasks.cross_validation.summary import told, write_table
 from tasks.data import columns
+from tasks.data.parted import Parts
 
 
 def cross_validate(

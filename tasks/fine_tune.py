@@ -56,7 +56,7 @@ def fine_tune(
         head_only = measured(kind, tuned, target, facts)
         rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
         rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
-        curve_points = curve(kind, base, target, params, inputs)
+    curve_points = curve(kind, base, target, params, inputs)
     compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, facts)
     compared |= {"head_only": head_only, "data_efficiency": curve_points}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
@@ -78,10 +78,7 @@ def curve(
     if params.data_efficiency is None:
         return None
 
-    def score(network: Any, part: columns.Dataset, facts: Any) -> float:
-        return float(measured(kind, network, part, facts)[scores_of(kind).PRIMARY])
-
-    return data_efficiency.measure(base, target, params, params.data_efficiency, inputs, score)
+    return data_efficiency.measure(kind, base, target, params, params.data_efficiency, inputs)
 
 
 def forget(checkpoints: Mapping[str, Any]) -> None:
@@ -125,14 +122,9 @@ def compare(kind: str, models: dict[str, Any], target: columns.Dataset, facts: A
 
 def measured(kind: str, network: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
     """Measure a network on the test split of the target."""
-    from tasks.models.batches import whole
-    from tasks.models.fitting import outputs
+    from tasks.models.scoring import headline
 
-    truth, scores = target.column("test", target.target).all(), scores_of(kind)
-    return {
-        scores.PRIMARY: scores.headline(truth, outputs(network, whole(target, "test", facts), facts)),
-        "rows": len(truth),
-    }
+    return {scores_of(kind).PRIMARY: headline(kind, network, target, facts), "rows": target.rows("test")}
 
 
 def _is_scored(kind: str) -> bool:

@@ -1,10 +1,10 @@
 """Work side by side, each piece in a fresh process: what a process did before cannot change a result's bytes."""
 
 import multiprocessing
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
-
-from tasks.contracts import environment
 
 
 class FreshProcesses(ProcessPoolExecutor):
@@ -17,7 +17,17 @@ class FreshProcesses(ProcessPoolExecutor):
         """
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(preloaded)
-        super().__init__(count, mp_context=context, initializer=environment.die_with_parent, max_tasks_per_child=1)
+        super().__init__(count, mp_context=context, initializer=_end_with_the_stage, max_tasks_per_child=1)
 
     def __exit__(self, *_: object) -> None:
         self.shutdown(cancel_futures=True)
+
+
+def _end_with_the_stage() -> None:
+    """End this process when the stage is killed; its own parent, the server that it was forked from, waits for it."""
+    threading.Thread(target=_follow, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _follow(stage: Any) -> None:
+    stage.join()
+    os._exit(1)

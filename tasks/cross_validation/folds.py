@@ -4,18 +4,17 @@ Rows of equal content cannot be in two folds: preprocess has removed the copies 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tasks.contracts.errors import DataError, ParamsError
-from tasks.data.columns import Chosen, Column, Dataset
+from tasks.data.columns import Column, Dataset
+from tasks.data.parted import Parted, Parts
 from tasks.data.pixels import normalisation, sums_of
 from tasks.data.records import Array, SplitName
 from tasks.data.splits import content_digests
-
-Parts = dict[SplitName, Array]
 
 CHUNK_ROWS = 10_000
 
@@ -136,24 +135,9 @@ def _chunks(images: Column) -> Iterator[Array]:
         yield images.take(np.arange(start, min(start + CHUNK_ROWS, len(images))))
 
 
-@dataclass(frozen=True)
-class Fold(Dataset):
-    """A data set with a fold's parts in the place of its splits, made by `opened`."""
-
-    parts: Parts
-
-    def rows(self, split: SplitName) -> int:
-        """Return the number of rows of a part."""
-        return len(self.parts[split])
-
-    def column(self, split: SplitName, name: str) -> Column:
-        """Open a column of a part."""
-        return Chosen(self.pooled(name), self.parts[split])
-
-
-def opened(data: Dataset, parts: Parts) -> Fold:
+def opened(data: Dataset, parts: Parts) -> Parted:
     """Return a fold as a data set; images are normalised as its own training rows ask, as preprocess does it."""
-    fold = Fold(data.folder, data.facts, parts)
+    fold = Parted(data.folder, data.facts, parts)
     if "normalisation" not in data.facts:
         return fold
     facts: dict[str, Any] = {

@@ -13,8 +13,9 @@ from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.contracts.training import Trained
-from tasks.cross_validation.folds import Parts, opened
+from tasks.cross_validation.folds import opened
 from tasks.data import columns
+from tasks.data.parted import Parts
 from tasks.data.records import Array
 
 NAME = "cross_validate"
@@ -71,7 +72,8 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
     from tasks.models import saving, tuning
     from tasks.models.batches import whole
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import fit, outputs
+    from tasks.models.fitting import outputs
+    from tasks.models.gang import fit_spread
     from tasks.models.seeding import seed
 
     name, inputs = f"{NAME}-{task.number}", [data / columns.DATASET, base / saving.FACTS]
@@ -89,7 +91,9 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
         network = import_module(f"tasks.models.architectures.{task.train.architecture}").build(task.train, facts)
         checkpoints = {"train": Checkpoint(f"{name}-train", task, inputs)}
         said = f"fold {task.number}, train"
-        epochs = len(fit(network, fold, facts, task.train.fit, checkpoints["train"], name=said))
+        epochs = len(
+            fit_spread(network, fold, facts, task.train.fit, checkpoints["train"], name=said, spread=task.train)
+        )
     elif task.fine_tune is None:
         network, facts = tuning.as_it_is(base, target)
         epochs = 0

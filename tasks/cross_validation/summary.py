@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.cross_validation.folds import Parts
+from tasks.data.parted import Parts
 
 Values = dict[str, float | None]
 

@@ -1,52 +1,38 @@
 """The data-efficiency curve: the pretrained start against the same network from scratch, on ever more of the rows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tasks.contracts.environment import STATE_FOLDER
 from tasks.contracts.params import DataEfficiency, FineTune
-from tasks.data.columns import Chosen, Column, Dataset
-from tasks.data.records import Array, SplitName
-from tasks.models import tuning
+from tasks.contracts.side_by_side import FreshProcesses
+from tasks.data.columns import Dataset
+from tasks.data.parted import Parted
+from tasks.data.records import SPLITS, Array
+from tasks.models import gang, tuning
 from tasks.models.checkpoint import Checkpoint, Standing
-from tasks.models.saving import Facts
+from tasks.models.scoring import headline
 
 NAME = "data_efficiency"
-Measure = Callable[[Any, Dataset, Facts], float]
-
-
-@dataclass(frozen=True)
-class Part(Dataset):
-    """A data set with some of its training rows; validation and test stay as they are."""
-
-    kept: Array
-
-    def rows(self, split: SplitName) -> int:
-        """Return the number of rows of a split."""
-        return len(self.kept) if split == "train" else super().rows(split)
-
-    def column(self, split: SplitName, name: str) -> Column:
-        """Open a column of a split."""
-        column = super().column(split, name)
-        return Chosen(column, self.kept) if split == "train" else column
+PRELOADED = ["tasks.models.data_efficiency"]
 
 
 def measure(
-    base: Path, target: Dataset, params: FineTune, asked: DataEfficiency, inputs: list[Path], score: Measure
+    kind: str, base: Path, target: Dataset, params: FineTune, asked: DataEfficiency, inputs: list[Path]
 ) -> list[dict[str, float]]:
     """Train both at each fraction and seed; points that a killed run has measured are not measured again.
 
+    Each point has a process of its own: what TensorFlow keeps of a network that was trained is free with its end.
+
     Args:
+        kind: of work.
         base: folder of the base model.
         target: its test split is measured on.
         params: of the training; the seeds of all its runs are replaced.
         asked: fractions and seeds.
         inputs: what the result depends on beside them.
-        score: measures a network on the test split.
 
     Returns:
         For each fraction and seed: `rows` that were trained on, `epochs` of either training, and what `pretrained` and
@@ -59,28 +45,39 @@ def measure(
     finished = Checkpoint(NAME, params, inputs)
     points = (finished.read() or Standing()).history
     known = {(point["fraction"], point["seed"]) for point in points}
-    for fraction in asked.fractions:
-        for seed in asked.seeds:
+    with FreshProcesses(1, PRELOADED) as processes:
+        for fraction, seed in product(asked.fractions, asked.seeds):
             if (fraction, seed) not in known:
-                part = Part(target.folder, target.facts, nested(target, fraction, seed))
-                points.append({"fraction": fraction, "seed": seed, **_point(base, part, params, seed, inputs, score)})
+                part = reduced(target, nested(target, fraction, seed))
+                found = processes.submit(_point, kind, base, part, params, seed, inputs).result()
+                points.append({"fraction": fraction, "seed": seed, **found})
                 finished.write(Standing(history=points))
     return points
 
 
-def _point(base: Path, part: Part, params: FineTune, seed: int, inputs: list[Path], score: Measure) -> dict[str, float]:
-    prefix = f"{NAME}-{len(part.kept)}-{seed}-"
+def reduced(data: Dataset, rows: Array) -> Parted:
+    """Return a data set with some of its training rows; validation and test stay as they are."""
+    ends = np.cumsum([data.rows(split) for split in SPLITS])
+    _, *others = np.split(np.arange(ends[-1]), ends[:-1])
+    return Parted(data.folder, data.facts, dict(zip(SPLITS, [rows, *others], strict=True)))
+
+
+def _point(kind: str, base: Path, part: Parted, params: FineTune, seed: int, inputs: list[Path]) -> dict[str, float]:
+    rows = part.rows("train")
+    prefix = f"{NAME}-{rows}-{seed}-"
     checkpoints = {run: Checkpoint(f"{prefix}{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
     seeded, facts = tuning.with_seed(params, seed), tuning.adapted(base, part)
     tuned = tuning.untuned(base, facts, seeded)
     scratch = tuning.reinitialised(tuned)
-    told = f"{len(part.kept)} rows, seed {seed}, "
-    epochs = len(tuning.tune(tuned, part, facts, seeded, checkpoints, told))
-    tuning.from_scratch(scratch, part, facts, seeded, epochs, checkpoints[tuning.FROM_SCRATCH], told)
-    scores = {"pretrained": score(tuned, part, facts), "from_scratch": score(scratch, part, facts)}
+    told = f"{rows} rows, seed {seed}, "
+    with gang.kept(params):
+        epochs = len(tuning.tune(tuned, part, facts, seeded, checkpoints, told))
+        tuning.from_scratch(scratch, part, facts, seeded, epochs, checkpoints[tuning.FROM_SCRATCH], told)
+    networks = {"pretrained": tuned, tuning.FROM_SCRATCH: scratch}
+    scores = {name: headline(kind, network, part, facts) for name, network in networks.items()}
     for checkpoint in checkpoints.values():
         checkpoint.remove()
-    return {"rows": len(part.kept), "epochs": epochs, **scores}
+    return {"rows": rows, "epochs": epochs, **scores}
 
 
 def nested(data: Dataset, fraction: float, seed: int) -> Array:

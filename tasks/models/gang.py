@@ -15,11 +15,13 @@ from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER, threads_set
 from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
 from tasks.contracts.files import read_json
 from tasks.contracts.training import Fit, Speed, Spread
+from tasks.data import parted
 from tasks.data.columns import DATASET, Dataset
+from tasks.data.parted import Parted
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
-from tasks.models.gang_worker import LOG, REFUSED, Task, work
+from tasks.models.gang_worker import LOG, PARTS, REFUSED, Task, work
 from tasks.models.place import of_this_machine
 from tasks.models.rendezvous import rendezvous
 from tasks.models.saving import Facts
@@ -62,6 +64,8 @@ def fit_spread(
     folder = STATE_FOLDER.absolute() / "gangs" / checkpoint.path.stem
     shutil.rmtree(folder, ignore_errors=True)
     saving.save(model, facts, folder / "model")
+    if isinstance(data, Parted):
+        parted.write(data.parts, folder / PARTS)
     task = Task(
         folder=str(folder), data=str(data.folder.absolute()), checkpoint=str(checkpoint.path.absolute()), name=name,
         fit=params, speed=spread.speed, bottom_rate=bottom_rate, root=str(Path.cwd()),

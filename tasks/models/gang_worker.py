@@ -17,6 +17,7 @@ from tasks.contracts.section import Section
 from tasks.contracts.training import Fit, Speed
 
 LOG, REFUSED = "worker-{rank}.log", "refused.json"
+PARTS = "parts.npz"  # the rows of each split, where they are not those of the data set
 SECONDS_TO_END = 5  # after another's refusal, for those that found the same
 # What another worker's loss does not cause: to start again would end in the same place.
 FAULTS = (AttributeError, ImportError, LookupError, TypeError, ValueError)
@@ -76,7 +77,7 @@ def _fault(error: Exception, log: Path) -> StageError:
 def _fit(task: Task, rank: int, size: int) -> None:
     import tensorflow as tf
 
-    from tasks.data import columns
+    from tasks.data import columns, parted
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import fit
@@ -85,9 +86,10 @@ def _fit(task: Task, rank: int, size: int) -> None:
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     seed(task.fit.seed)
-    model, facts = saving.load(Path(task.folder) / "model")
+    folder, checkpoint = Path(task.folder), Checkpoint.at(Path(task.checkpoint))
+    model, facts = saving.load(folder / "model")
     place = Place(strategy, rank, size, task.speed)
-    data, checkpoint = columns.load(Path(task.data)), Checkpoint.at(Path(task.checkpoint))
+    data = parted.read(columns.load(Path(task.data)), folder / PARTS)
     fit(model, data, facts, task.fit, checkpoint, name=task.name, bottom_rate=task.bottom_rate, place=place)
 
 

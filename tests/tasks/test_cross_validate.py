@@ -16,9 +16,10 @@ from sklearn import metrics
 from tasks.contracts import params_file
 from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
 from tasks.contracts.files import read_json, sha256, write_json
-from tasks.cross_validation.folds import Parts, divided, opened, require_stopping, rows_in
+from tasks.cross_validation.folds import divided, opened, require_stopping, rows_in
 from tasks.cross_validation.summary import together
 from tasks.data import columns
+from tasks.data.parted import Parts
 from tasks.data.records import SPLITS, Array
 from tests.tasks import line
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -118,6 +119,41 @@ def test_fine_tuning_has_one_cluster_for_its_three_runs(tmp_path: Path) -> None:
     said = (tmp_path / "said").read_text()
     assert stage.returncode == 0 and said.count("worker 0 of 2 is process") == 3, said
     assert len(clusters) == 1
+    require_none_left(folder)
+
+
+PART = """
+from pathlib import Path
+import numpy as np
+from tasks.contracts import environment, params_file
+from tasks.contracts.progress import say
+from tasks.data import columns
+from tasks.data.parted import Parted
+environment.set_threads(1, onednn=True)
+from tasks.models import saving
+from tasks.models.architectures import conv_net
+from tasks.models.checkpoint import Checkpoint
+from tasks.models.gang import fit_spread
+
+if __name__ == "__main__":
+    params, data = params_file.load().train, columns.load(Path("data/ready/base"))
+    some = np.arange(data.rows("train") + data.rows("validation"))
+    part = Parted(data.folder, data.facts, {"train": some[-80:], "validation": some[:40], "test": some[:0]})
+    network, checkpoint = conv_net.build(params, saving.facts_of(data)), Checkpoint("part", params, [])
+    fit = params.fit.model_copy(update={"epochs": 3})
+    fit_spread(network, part, saving.facts_of(data), fit, checkpoint, name="part", spread=params)
+    say(f"steps: {int(checkpoint.read().optimizer[0])}")
+"""
+
+
+@pytest.mark.slow
+def test_workers_train_on_the_rows_of_a_part_alone(tmp_path: Path) -> None:
+    """Else a fold would be measured on rows that it was trained on."""
+    folder = spread_line(tmp_path / "line")
+    (folder / "part.py").write_text(PART)
+    stage = line.start(folder, [sys.executable, "part.py"])
+    said, _ = stage.communicate(timeout=200)
+    assert stage.returncode == 0 and "steps: 15" in said, said  # 3 epochs of 80 rows, 16 at once
     require_none_left(folder)
 
 

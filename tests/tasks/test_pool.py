@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,9 @@ import pytest
 
 from tasks.contracts import pool
 from tasks.contracts.errors import DataError, ParamsError, StageError
+from tasks.contracts.progress import say
+from tests.graph_rules import ROOT
+from tests.tasks.running import wait_until
 
 
 @pytest.fixture
@@ -95,3 +100,26 @@ def test_as_many_processes_as_are_told_and_one_for_little_work(monkeypatch: pyte
         monkeypatch.setenv(pool.WORKERS, wrong)
         with pytest.raises(ParamsError, match=pool.WORKERS):
             pool.workers(1000)
+
+
+def test_a_fresh_process_ends_with_the_one_that_asked_for_it(tmp_path: Path) -> None:
+    script = (
+        "from tasks.contracts.side_by_side import FreshProcesses\n"
+        "from tests.tasks.test_pool import told_and_asleep\n"
+        "if __name__ == '__main__':\n"
+        "    with FreshProcesses(1, []) as processes:\n"
+        "        processes.submit(told_and_asleep).result()\n"
+    )
+    (tmp_path / "asking.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(tmp_path / "asking.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as asking:
+        assert asking.stdout
+        pid = int(asking.stdout.readline())
+        asking.kill()
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "the end of the fresh process")
+
+
+def told_and_asleep() -> None:
+    say(str(os.getpid()))
+    time.sleep(60)
