@@ -10,10 +10,9 @@ from tf_keras import Model, layers, models
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.params import FineTune
 from tasks.data.columns import Dataset
-from tasks.models import saving
+from tasks.models import gang, saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History
-from tasks.models.gang import fit_spread
 from tasks.models.graded import has_kernel
 from tasks.models.saving import Facts
 from tasks.models.seeding import seed
@@ -80,8 +79,9 @@ def tune(
         ParamsError: `frozen` names no layer of the network.
         StageError: the loss became NaN or infinite.
     """
-    rows = tune_head(network, data, facts, params, checkpoints, prefix)
-    return rows + tune_layers(network, data, facts, params, checkpoints, prefix)
+    with gang.kept(params):
+        rows = tune_head(network, data, facts, params, checkpoints, prefix)
+        return rows + tune_layers(network, data, facts, params, checkpoints, prefix)
 
 
 def tune_head(
@@ -89,7 +89,7 @@ def tune_head(
 ) -> History:
     """Train the head alone; see `tune`."""
     set_trainable(network, network.layers[-1:], freeze_batch_norm=True)
-    return fit_spread(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head", spread=params)
+    return gang.fit_spread(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head", spread=params)
 
 
 def tune_layers(
@@ -107,7 +107,7 @@ def tune_layers(
     for run, (trained, fitted) in runs.items():
         kept = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
         set_trainable(network, kept, freeze_batch_norm=params.freeze_batch_norm)
-        rows += fit_spread(
+        rows += gang.fit_spread(
             network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", spread=params,
             bottom_rate=params.bottom_rate,
         )  # fmt: skip
@@ -131,7 +131,7 @@ def from_scratch(
         update={"epochs": epochs, "patience": epochs, "learning_rate": params.from_scratch_learning_rate}
     )
     name = f"{prefix}{FROM_SCRATCH}"
-    return fit_spread(network, data, facts, equal_steps, checkpoint, name=name, spread=params)
+    return gang.fit_spread(network, data, facts, equal_steps, checkpoint, name=name, spread=params)
 
 
 def last(network: Any, count: int) -> list[Any]:

@@ -38,7 +38,7 @@ class Run:
         victim: the name of the process that was killed, empty where none was.
         moment_s: seconds after the run's start.
         epochs: that the checkpoint held just before.
-        statuses: of the stage, and of the stage run again.
+        statuses: of the stage, each time that it was run.
         hung: a stage did not end within LONGEST_S.
         equal: the model has the bytes of an undisturbed run.
         lingered_s: seconds from the end of a stage to that of its last process: Ray's agents seek a lost GCS first.
@@ -69,11 +69,11 @@ def runs(count: int, seed: int, folder: Path) -> Iterator[Run]:
     yield whole
     for number in range(count):
         random, run = np.random.default_rng([seed, number]), Run()
-        while not run.victim:  # over before its moment: the machine has become quicker
-            run = Run(moment_s=round(float(random.uniform(2, seconds)), 1))
-            started = time.monotonic()
+        while not run.victim and not any(run.statuses):
+            run.moment_s, started = round(float(random.uniform(2, seconds)), 1), time.monotonic()
             watched(folder, run, run.moment_s, random)
-            seconds = min(seconds, time.monotonic() - started) if not run.victim else seconds
+            if not run.victim:  # over before its moment: the machine has become quicker
+                seconds = min(seconds, time.monotonic() - started)
         if run.statuses[-1] != 0:
             watched(folder, run, float("inf"), random)
         run.equal = line.tree(folder / "models/base") == bytes_
