@@ -1,9 +1,9 @@
-"""Where the time of two processes that train one model goes: a step without an exchange, with one, and one alone.
+"""Where the time of two processes that train one model goes: a step without an exchange, and with one of each way.
 
 `python -m benchmarks.exchange [--network small|large] [--rounds 8]` prints milliseconds a step, of the clock and of a
 processor. The same two processes take in turn steps that know nothing of each other and steps that sum their
-gradients, on one batch in memory, so that neither data nor metrics count; what a step with an exchange takes beyond
-the other's time of a processor is spent waiting, for the network and for the slower of the two.
+gradients, by TensorFlow's ring and through memory, on one batch in memory, so that neither data nor metrics count; what
+a step takes beyond its time of a processor is spent waiting, for the exchange and for the slower of the two.
 """
 
 import argparse
@@ -24,67 +24,81 @@ from tasks.contracts.progress import say
 STEPS, BATCH = STEPS_PER_CALL, 128
 
 
-def measured(network: str, folder: Path, rounds: int) -> dict[str, Any]:
+def measured(rank: int, network: str, folder: Path, rounds: int) -> dict[str, Any]:
     """Return the milliseconds of each round's steps by what they do, of the clock and of processors."""
     import tensorflow as tf
 
+    from tasks.models.neighbour import Neighbour
+    from tasks.models.place import Place
+
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    local, parameters = _steps(None, network, folder)
-    reduce = tf.distribute.ReduceOp.SUM
-    numbers = tf.ones([parameters])
+    alone, ring, memory = (_model(place, network, folder) for place in (None, strategy, strategy))
+    neighbour = Neighbour.of(Place(strategy, rank, 2), memory.trainable_variables)
+    ways = {
+        "alone": _steps(alone, folder), "ring": _steps(ring, folder, strategy),
+        "memory": _steps(memory, folder, strategy, neighbour),
+    }  # fmt: skip
 
     @tf.function  # type: ignore[untyped-decorator]
-    def exchange() -> Any:
-        def several() -> Any:
-            sums = numbers
-            for _ in range(STEPS):  # unrolled: the strategy cannot exchange within a loop of the graph
-                sums = tf.distribute.get_replica_context().all_reduce(reduce, sums) / 2
-            return sums
+    def begin() -> Any:
+        return strategy.run(
+            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.zeros([]))
+        )
 
-        return strategy.run(several)
-
-    ways: dict[str, Callable[[], Any]] = {
-        "alone": local, "together": _steps(strategy, network, folder)[0], "exchange": exchange,
-    }  # fmt: skip
     for run in ways.values():
         run()  # traced
     clock: dict[str, list[float]] = {name: [] for name in ways}
     processor: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, run in ways.items():
-            exchange()  # both begin at once
+            begin()  # at once
             began, used = time.perf_counter(), time.process_time()
             run()
             clock[name].append(1000 * (time.perf_counter() - began) / STEPS)
             processor[name].append(1000 * (time.process_time() - used) / STEPS)
-    return {"parameters": parameters, "clock": clock, "processor": processor}
+    return {
+        "parameters": sum(variable.shape.num_elements() for variable in alone.trainable_variables),
+        "clock": clock,
+        "processor": processor,
+    }
 
 
-def _steps(strategy: Any, network: str, folder: Path) -> tuple[Callable[[], Any], int]:
-    """Return what takes STEPS steps of a new model, under the strategy if there is one, and the model's size."""
+def _model(strategy: Any, network: str, folder: Path) -> Any:
     from contextlib import nullcontext
 
-    import tensorflow as tf
     import tf_keras
 
     from tasks.data import columns
     from tasks.models import saving
     from tasks.models.architectures import conv_net
 
+    with strategy.scope() if strategy else nullcontext():
+        model = conv_net.build(section_of(network, BATCH, workers=1), saving.facts_of(columns.load(folder)))
+        model.optimizer = tf_keras.optimizers.Adam(1e-3)
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _steps(model: Any, folder: Path, strategy: Any = None, neighbour: Any = None) -> Callable[[], None]:
+    """Return what takes STEPS steps of a model, under the strategy if there is one."""
+    import tensorflow as tf
+    import tf_keras
+
+    from tasks.data import columns
+
     data = columns.load(folder)
     images = tf.cast(data.column("train", "image").all()[:BATCH], tf.float32) / 255
     labels = data.column("train", "label").all()[:BATCH]
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
-    with strategy.scope() if strategy else nullcontext():
-        model = conv_net.build(section_of(network, BATCH, workers=1), saving.facts_of(data))
-        adam = tf_keras.optimizers.Adam(1e-3)
-        adam.build(model.trainable_variables)
 
     def step() -> None:
         with tf.GradientTape() as tape:
             found = tf.reduce_mean(loss(labels, model(images, training=True)))
         gradients = tape.gradient(found, model.trainable_variables)
-        adam.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        if neighbour:
+            gradients = neighbour.summed(gradients)
+        pairs = zip(gradients, model.trainable_variables, strict=True)
+        model.optimizer.apply_gradients(pairs, skip_gradients_aggregation=neighbour is not None)
 
     @tf.function  # type: ignore[untyped-decorator]
     def steps() -> None:
@@ -94,7 +108,8 @@ def _steps(strategy: Any, network: str, folder: Path) -> tuple[Callable[[], Any]
             else:
                 step()
 
-    return steps, sum(int(tf.size(variable)) for variable in model.trainable_variables)
+    run: Callable[[], None] = steps
+    return run
 
 
 def main(network: str, rounds: int) -> None:
@@ -116,8 +131,9 @@ def main(network: str, rounds: int) -> None:
         say(
             f"  {name:9} {statistics.median(each):6.1f}   {min(each):.1f} to {max(each):.1f}, of a processor {used:.1f}"
         )
-    ratios = [one / both for one, both in zip(found["clock"]["alone"], found["clock"]["together"], strict=True)]
-    say(f"  alone / together: {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}]")
+    for name in ("ring", "memory"):
+        ratios = [one / both for one, both in zip(found["clock"]["alone"], found["clock"][name], strict=True)]
+        say(f"  alone / {name}: {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}]")
 
 
 if __name__ == "__main__":
@@ -132,4 +148,4 @@ if __name__ == "__main__":
         work = json.loads(options.work)
         environment.set_threads(threads=1, onednn=True)
         in_one_cluster(work["ports"], work["rank"])
-        say(json.dumps(measured(work["network"], Path(work["folder"]), work["rounds"])))
+        say(json.dumps(measured(work["rank"], work["network"], Path(work["folder"]), work["rounds"])))

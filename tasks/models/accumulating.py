@@ -5,12 +5,16 @@ from typing import Any
 
 import tensorflow as tf
 
+from tasks.models.neighbour import Neighbour
 
-def step_of(model: Any, parts: int) -> Callable[[Any], Any]:
+
+def step_of(model: Any, parts: int, neighbour: Neighbour | None = None) -> Callable[[Any], Any]:
     """Return a training step of a model that takes its batch in `parts`; their mean gradient is that of the batch.
 
     What is normalised over a batch is normalised over a part. Of processes that train together, a step exchanges the
-    gradients and nothing else: Keras' own step also reads each metric over all processes, an exchange for each.
+    gradients and nothing else: Keras' own step also reads each metric over all processes, an exchange for each. The
+    `neighbour` sums them, if there is one and no gradient is that of some rows of a table (an embedding's), else the
+    strategy does.
     """
 
     def gradients(inputs: Any, targets: Any) -> list[tf.Tensor]:
@@ -24,7 +28,11 @@ def step_of(model: Any, parts: int) -> Callable[[Any], Any]:
     def train_step(batch: Any) -> Any:
         each = [gradients(*part_of(batch, number, parts)) for number in range(parts)]
         mean = each[0] if parts == 1 else [tf.add_n(together) / parts for together in zip(*each, strict=True)]
-        model.optimizer.apply_gradients(zip(mean, model.trainable_variables, strict=True))
+        summed = neighbour is not None and all(isinstance(gradient, tf.Tensor) for gradient in mean)
+        if neighbour and summed:
+            mean = neighbour.summed(mean)
+        pairs = zip(mean, model.trainable_variables, strict=True)
+        model.optimizer.apply_gradients(pairs, skip_gradients_aggregation=summed)
         # Keras puts the metrics' values in the place of these at the end of an epoch, and nobody reads them before.
         return {metric.name: tf.zeros(()) for metric in model.metrics}
 

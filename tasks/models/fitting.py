@@ -18,6 +18,7 @@ from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
 from tasks.models.distilling import Teacher
 from tasks.models.graded import Graded, factors
+from tasks.models.neighbour import Neighbour
 from tasks.models.place import ALONE, Place, Validating
 from tasks.models.randomness import Reseeded
 from tasks.models.saving import Facts
@@ -63,7 +64,7 @@ def fit(
     with place.scope():
         compile_(trained, kind, params, batches.steps * params.epochs, teacher, bottom_rate, place.speed)
     if place.parts > 1 or place.size > 1:
-        trained.train_step = step_of(trained, place.parts)
+        trained.train_step = step_of(trained, place.parts, Neighbour.of(place, trained.trainable_variables))
     standing = _resumed(trained, checkpoint)
     written = checkpoint if place.rank == 0 else None
     recorder = _Recorder(standing, written, params, name, kind.WATCHED, early_stopping=early_stopping)

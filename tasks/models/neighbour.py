@@ -1,0 +1,120 @@
+"""Sums of the gradients of two processes of one host, through memory that both see.
+
+TensorFlow's ring sends them through the network, by threads that wake each other: milliseconds of a step. Here each
+process writes its own into memory, says so by one byte, and adds the other's. The sum of two numbers does not depend
+on their order, so it has the bytes of the ring; of three it does, and more processes than two have the ring.
+"""
+
+import math
+import mmap
+import os
+import socket
+import struct
+import sys
+import time
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+from tasks.data.records import Array
+from tasks.models.place import Place
+
+SECONDS_TO_MEET = 60
+TURNS = 2  # a step's memory is written again two steps later: the other has read it when it has written the next
+
+
+class Neighbour:
+    """The other one of two processes of a host.
+
+    Args:
+        name: of where they meet, of this run alone.
+        rank: 0 or 1, of this process.
+        shapes: of the float32 arrays that are summed at once.
+
+    Raises:
+        OSError: the other does not come within SECONDS_TO_MEET.
+    """
+
+    def __init__(self, name: str, rank: int, shapes: list[Any]) -> None:
+        met = _met if rank == 0 else _meeting
+        self._socket = met(f"\0{name}")  # Linux keeps such a name until its process ends, and on no disk
+        sizes = [math.prod(shape) for shape in shapes]
+        if rank == 0:
+            file = os.memfd_create("gradients")
+            os.ftruncate(file, TURNS * 2 * sum(sizes) * 4)
+            socket.send_fds(self._socket, [b"."], [file])
+        else:
+            (file,) = socket.recv_fds(self._socket, 1, 1)[1]
+        shared = np.frombuffer(mmap.mmap(file, 0), np.float32).reshape(TURNS, 2, sum(sizes))
+        os.close(file)
+
+        def arrays(numbers: Array) -> list[Array]:
+            parts = np.split(numbers, np.cumsum(sizes)[:-1])
+            return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+        self._own = [arrays(turn[rank]) for turn in shared]
+        self._other = [arrays(turn[1 - rank]) for turn in shared]
+        self._turn = 0
+
+    @classmethod
+    def of(cls, place: Place, variables: list[Any]) -> Self | None:
+        """Return the other process of `place`, for the gradients of these variables; None where the ring is to sum.
+
+        Both processes call this, and are told alike.
+        """
+        compiled = place.speed is not None and (place.speed.xla or place.speed.gpus_per_worker > 0)
+        if sys.platform != "linux" or place.size != 2 or compiled:
+            return None
+        addresses = place.strategy.cluster_resolver.cluster_spec().as_dict()["worker"]
+        if len({address.rpartition(":")[0] for address in addresses}) > 1:
+            return None
+        return cls(f"trimline-{addresses[0]}", place.rank, [tuple(variable.shape) for variable in variables])
+
+    def sum(self, *own: Array) -> list[Array]:
+        """Return own arrays of float32 plus the other's; both processes call this equally often.
+
+        Raises:
+            ConnectionError: the other has ended.
+        """
+        for memory, array in zip(self._own[self._turn], own, strict=True):
+            memory[...] = array
+        self._socket.sendall(b".")
+        if not self._socket.recv(1):
+            raise ConnectionError("the other worker has ended")
+        total = [array + other for array, other in zip(own, self._other[self._turn], strict=True)]
+        self._turn = (self._turn + 1) % TURNS
+        return total
+
+    def summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Return the sums of both processes' gradients, as tensors of a graph."""
+        totals = tf.numpy_function(self.sum, gradients, [tf.float32] * len(gradients))
+        return [tf.ensure_shape(total, own.shape) for total, own in zip(totals, self._own[0], strict=True)]
+
+
+def _met(name: str) -> socket.socket:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(name)
+        listening.listen()
+        listening.settimeout(SECONDS_TO_MEET)
+        while not _is_own(found := listening.accept()[0]):
+            found.close()
+    found.settimeout(None)
+    return found
+
+
+def _meeting(name: str) -> socket.socket:
+    found, end = socket.socket(socket.AF_UNIX), time.monotonic() + SECONDS_TO_MEET
+    while found.connect_ex(name):
+        if time.monotonic() > end:
+            raise TimeoutError(f"no other worker came in {SECONDS_TO_MEET} s")
+        time.sleep(0.05)
+    if not _is_own(found):
+        raise ConnectionError("another user's process has this worker's name")
+    return found
+
+
+def _is_own(found: socket.socket) -> bool:
+    """Whether the process at the other end is of this user: a name without a file is open to all of a host."""
+    _, user, _ = struct.unpack("3i", found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return bool(user == os.getuid())

@@ -1,0 +1,106 @@
+"""Two processes of a host that sum their gradients through memory: the bytes of TensorFlow's ring, and a clear end."""
+
+import json
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.training import free_ports
+
+SHAPES = [(3, 5), (7,), ()]
+
+
+def met(shapes: list[Any]) -> list[Any]:
+    from tasks.models.neighbour import Neighbour
+
+    name = f"trimline-test-{uuid.uuid4()}"
+    with ThreadPoolExecutor() as both:
+        return list(both.map(lambda rank: Neighbour(name, rank, shapes), range(2)))
+
+
+def test_both_have_the_sum_of_each_turn() -> None:
+    random = np.random.default_rng(0)
+    turns = [[[random.normal(size=shape).astype(np.float32) for shape in SHAPES] for _ in range(50)] for _ in range(2)]
+    with ThreadPoolExecutor() as both:
+        found = list(both.map(lambda each, own: [each.sum(*arrays) for arrays in own], met(SHAPES), turns))
+    expected = [[one + other for one, other in zip(*pair, strict=True)] for pair in zip(*turns, strict=True)]
+    for mine in found:
+        for turn, sums in zip(mine, expected, strict=True):
+            assert all(np.array_equal(got, right) for got, right in zip(turn, sums, strict=True))
+
+
+def test_the_end_of_the_other_is_no_hang() -> None:
+    one, other = met(SHAPES)
+    del other
+    with pytest.raises(ConnectionError):
+        one.sum(*[np.zeros(shape, np.float32) for shape in SHAPES])
+
+
+def test_nobody_to_meet_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.models import neighbour
+
+    monkeypatch.setattr(neighbour, "SECONDS_TO_MEET", 0.2)
+    for rank in range(2):
+        with pytest.raises(TimeoutError):
+            neighbour.Neighbour(f"trimline-test-{uuid.uuid4()}", rank, SHAPES)
+
+
+STEPS = """
+import hashlib, json, sys
+from benchmarks.training import in_one_cluster
+from tasks.contracts import environment
+environment.set_threads(1, onednn=True)
+ports, rank = json.loads(sys.argv[1]), int(sys.argv[2])
+in_one_cluster(ports, rank)
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from tasks.models.accumulating import step_of
+from tasks.models.neighbour import Neighbour
+from tasks.models.place import Place
+from tasks.models.seeding import seed
+
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+place = Place(strategy, rank, 2)
+random = np.random.default_rng(rank)
+rows, labels = random.normal(size=(120, 6)).astype(np.float32), random.integers(0, 3, 120)
+
+def looked_up(numbers):
+    return tf_keras.layers.Flatten()(tf_keras.layers.Embedding(99, 4)(tf.cast(tf.abs(numbers) * 9, tf.int32)))
+
+told = {}
+for name, taken in (("whole", lambda numbers: numbers), ("rows", looked_up)):
+    for summed in ("memory", "ring"):
+        seed(0)
+        with strategy.scope():
+            numbers = tf_keras.layers.Input((6,))
+            hidden = tf_keras.layers.BatchNormalization()(tf_keras.layers.Dense(40, "relu")(taken(numbers)))
+            model = tf_keras.Model(numbers, tf_keras.layers.Dense(3)(hidden))
+            loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile(tf_keras.optimizers.Adam(0.01), loss, steps_per_execution=2)
+        neighbour = Neighbour.of(place, model.trainable_variables) if summed == "memory" else None
+        assert (neighbour is None) == (summed == "ring")
+        model.train_step = step_of(model, 1, neighbour)
+        batches = tf.data.Dataset.from_tensor_slices((rows, labels)).repeat().batch(10)
+        batches = batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+        model.fit(strategy.distribute_datasets_from_function(lambda _: batches), epochs=2, steps_per_epoch=6, verbose=0)
+        weights = b"".join(variable.numpy().tobytes() for variable in model.trainable_variables)
+        told[f"{name} {summed}"] = hashlib.sha256(weights).hexdigest()
+print(json.dumps(told))
+"""
+
+
+def test_the_weights_are_those_of_the_ring() -> None:
+    ports = json.dumps(free_ports(2))
+    both = [
+        subprocess.Popen([sys.executable, "-c", STEPS, ports, str(rank)], stdout=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
+    one, other = [json.loads(process.communicate(timeout=200)[0].splitlines()[-1]) for process in both]
+    assert one == other
+    assert one["whole memory"] == one["whole ring"] != one["rows memory"] == one["rows ring"]
