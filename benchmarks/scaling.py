@@ -6,12 +6,13 @@ GB of raw data, which takes some twenty minutes and 25 GB of disk. The data are 
 
 import argparse
 import os
+import statistics
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,7 +67,7 @@ class Measured:
 
     seconds: float
     processor_seconds: float
-    peak_bytes: int
+    peak_bytes: float
 
 
 def write_images(folder: Path, rows: int) -> None:
@@ -131,29 +132,33 @@ def main(told: Callable[[str], None], bytes_of_large: int = 400_000_000, rounds:
                 made(folder / str(rows), data, rows)
             found: dict[tuple[int, int], list[Measured]] = {}
             for _ in range(rounds):
-                for asked in ((small, 1), (small, 2), (large, 1), (large, 2)):
-                    found.setdefault(asked, []).append(measured(title, folder / str(asked[0]), asked[1]))
+                for rows in (small, large, small):  # before and after: the processors' speed changes within minutes
+                    for count in (1, 2):
+                        found.setdefault((rows, count), []).append(measured(title, folder / str(rows), count))
             for line in lines(title, small, large, found):
                 told(line)
             remove(folder)
 
 
 def lines(title: str, small: int, large: int, found: dict[tuple[int, int], list[Measured]]) -> Iterator[str]:
-    """Yield what is told of the measurements, by rows and processes; of several runs the quickest counts."""
-    best = {asked: min(runs, key=lambda run: run.seconds) for asked, runs in found.items()}
-    for (rows, count), run in best.items():
+    """Yield what is told of the measurements, by rows and processes, medians of the runs."""
+    middle = {
+        asked: Measured(*map(statistics.median, zip(*map(astuple, runs), strict=True))) for asked, runs in found.items()
+    }
+    for (rows, count), run in middle.items():
         yield (
             f"{title}: {rows:11,} rows, {count} processes: {run.seconds:7.2f} s, {rows / run.seconds:9,.0f} a second, "
             f"{run.processor_seconds:7.2f} s of processors, peak {run.peak_bytes / 2**20:5,.0f} MiB"
         )
     for count in (1, 2):
         time_, memory = (
-            getattr(best[large, count], each) / getattr(best[small, count], each) for each in ("seconds", "peak_bytes")
+            getattr(middle[large, count], each) / getattr(middle[small, count], each)
+            for each in ("seconds", "peak_bytes")
         )
         grown = f"{large / small:.1f} times the rows: {time_:.2f} times the time, {memory:.2f} times the memory"
         yield f"{title}, {count} processes, {grown}"
     for rows in (small, large):
-        efficiency = best[rows, 1].seconds / best[rows, 2].seconds / 2
+        efficiency = middle[rows, 1].seconds / middle[rows, 2].seconds / 2
         yield f"{title}: {rows:11,} rows: parallel efficiency of 2 processes {efficiency:.0%}"
 
 

@@ -144,13 +144,30 @@ class _Strata:
 
 def _by_digest(staged: Staged, strata: _Strata) -> Buckets:
     buckets = Buckets(staged.folder / "digests", copies.buckets_for(staged.rows), DIGESTED)
+    for records in _together(_digested(staged, strata)):
+        buckets.add(copies.bucket_of(records["high"], len(buckets)), records)
+    return buckets
+
+
+def _digested(staged: Staged, strata: _Strata) -> Iterator[Array]:
     for number in range(len(staged)):
         block, start = Block(staged.path(number)), staged.start(number)
         given = np.asarray(block[GIVEN])
         rows = np.arange(start, start + len(given))
-        records = copies.digested(np.asarray(block[DIGEST]), rows, strata.of(block), given)
-        buckets.add(copies.bucket_of(records["high"], len(buckets)), records)
-    return buckets
+        yield copies.digested(np.asarray(block[DIGEST]), rows, strata.of(block), given)
+
+
+def _together(each: Iterator[Array]) -> Iterator[Array]:
+    """Join arrays to some of at least AT_ONCE records, for what costs as much for few as for many."""
+    waiting, count = list[Array](), 0
+    for records in each:
+        waiting.append(records)
+        count += len(records)
+        if count >= AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def _ranked(block: Block, start: int, strata: _Strata) -> Array:

@@ -1,5 +1,6 @@
 """Rows between cleaning and writing: blocks of them on disk, a file each, so that memory does not grow with them."""
 
+import mmap
 import pickle
 from collections.abc import Iterator
 from functools import cached_property
@@ -49,7 +50,8 @@ class Block:
     """The rows of one file, read through a memory map."""
 
     def __init__(self, path: Path) -> None:
-        self._content = np.asarray(np.memmap(path, np.uint8, mode="r"))  # a view of it is made faster
+        with path.open("rb") as file:  # np.memmap does the same in four times the time
+            self._content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
         length = int.from_bytes(self._content[-8:].tobytes(), "little")
         self._places = pickle.loads(self._content[-8 - length : -8].tobytes())
 
