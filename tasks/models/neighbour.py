@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ from tasks.data.records import Array
 from tasks.models.place import Place
 
 SECONDS_TO_MEET = 60
+SECONDS_STOPPED = 10  # after which the other counts as lost; one that is slow is waited for
 TURNS = 2  # a step's memory is written again two steps later: the other has read it when it has written the next
 
 
@@ -39,13 +41,18 @@ class Neighbour:
     def __init__(self, name: str, rank: int, shapes: list[Any]) -> None:
         met = _met if rank == 0 else _meeting
         self._socket = met(f"\0{name}")  # Linux keeps such a name until its process ends, and on no disk
+        self._socket.settimeout(SECONDS_TO_MEET)
         sizes = [math.prod(shape) for shape in shapes]
         if rank == 0:
             file = os.memfd_create("gradients")
             os.ftruncate(file, TURNS * 2 * sum(sizes) * 4)
             socket.send_fds(self._socket, [b"."], [file])
         else:
-            (file,) = socket.recv_fds(self._socket, 1, 1)[1]
+            _, files, *_ = socket.recv_fds(self._socket, 1, 1)
+            if not files:
+                raise ConnectionError("the other worker has ended")
+            file = files[0]
+        self._socket.settimeout(1)
         shared = np.frombuffer(mmap.mmap(file, 0), np.float32).reshape(TURNS, 2, sum(sizes))
         os.close(file)
 
@@ -75,16 +82,26 @@ class Neighbour:
         """Return own arrays of float32 plus the other's; both processes call this equally often.
 
         Raises:
-            ConnectionError: the other has ended.
+            ConnectionError: the other has ended, or was stopped.
         """
         for memory, array in zip(self._own[self._turn], own, strict=True):
             memory[...] = array
         self._socket.sendall(b".")
-        if not self._socket.recv(1):
-            raise ConnectionError("the other worker has ended")
+        self._hear()
         total = [array + other for array, other in zip(own, self._other[self._turn], strict=True)]
         self._turn = (self._turn + 1) % TURNS
         return total
+
+    def _hear(self) -> None:
+        stopped = 0
+        while stopped < SECONDS_STOPPED:
+            try:
+                if self._socket.recv(1):
+                    return
+                raise ConnectionError("the other worker has ended")
+            except TimeoutError:
+                stopped = stopped + 1 if _is_stopped(self._socket) else 0
+        raise ConnectionError(f"the other worker has been stopped for {SECONDS_STOPPED} s")
 
     def summed(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Return the sums of both processes' gradients, as tensors of a graph."""
@@ -99,7 +116,6 @@ def _met(name: str) -> socket.socket:
         listening.settimeout(SECONDS_TO_MEET)
         while not _is_own(found := listening.accept()[0]):
             found.close()
-    found.settimeout(None)
     return found
 
 
@@ -114,7 +130,19 @@ def _meeting(name: str) -> socket.socket:
     return found
 
 
+def _credentials(found: socket.socket) -> tuple[int, int, int]:
+    """Return the process at the other end, its user and its group; the process is 0 where it is not to be seen."""
+    told = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    process, user, group = struct.unpack("3i", told)
+    return process, user, group
+
+
 def _is_own(found: socket.socket) -> bool:
-    """Whether the process at the other end is of this user: a name without a file is open to all of a host."""
-    _, user, _ = struct.unpack("3i", found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return bool(user == os.getuid())
+    """Whether the other end is of this user: a name without a file is open to all of a host."""
+    return _credentials(found)[1] == os.getuid()
+
+
+def _is_stopped(found: socket.socket) -> bool:
+    """Whether the process at the other end was stopped by a signal or a debugger."""
+    stat = Path(f"/proc/{_credentials(found)[0]}/stat")
+    return stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] in "Tt"

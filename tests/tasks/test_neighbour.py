@@ -41,6 +41,28 @@ def test_the_end_of_the_other_is_no_hang() -> None:
         one.sum(*[np.zeros(shape, np.float32) for shape in SHAPES])
 
 
+STOPPED = """
+import os, signal, sys
+from tasks.models.neighbour import Neighbour
+other = Neighbour(sys.argv[1], 1, [(2,)])
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_one_that_is_stopped_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.models import neighbour
+
+    monkeypatch.setattr(neighbour, "SECONDS_STOPPED", 2)
+    name = f"trimline-test-{uuid.uuid4()}"
+    other = subprocess.Popen([sys.executable, "-c", STOPPED, name])
+    try:
+        with pytest.raises(ConnectionError, match="stopped for 2 s"):
+            neighbour.Neighbour(name, 0, [(2,)]).sum(np.zeros(2, np.float32))
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_nobody_to_meet_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.models import neighbour
 
