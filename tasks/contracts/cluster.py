@@ -18,10 +18,12 @@ HTTP2_SETTINGS = b"\x04"  # the type of the frame that a server begins with (RFC
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + HTTP2_SETTINGS + b"\0" * 5
 # Read when Ray is imported, here and in the processes that it starts. A group of workers that does not start (a node
 # is lost, and with it the processors) is given up after two tries. Metrics, and a process that watches for announced
-# preemptions, would only cost their start.
+# preemptions, would only cost their start. For workers that are started before they are asked for, Ray would wait for
+# ever if one of them is killed.
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_agent_register_timeout_ms": "120000",
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "30",
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "60",

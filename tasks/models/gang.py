@@ -89,8 +89,28 @@ def fit_spread(
 
 
 def _run(task: Task, workers: int, speed: Speed) -> None:
-    from ray.exceptions import RayError
-    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.exceptions import RayActorError, RayError
+    from ray.train import TrainingFailedError
+
+    for left in reversed(range(MAX_RESTARTS + 1)):
+        try:
+            _trainer(task, workers, speed).fit()
+            return
+        except TrainingFailedError as error:
+            # Of a worker that is lost between its start and its work, Ray says so as of a fault of its own, and ends.
+            if left and isinstance(getattr(error, "controller_failure", None), RayActorError):
+                continue
+            raise _failed(task, error) from None
+        except RayError as error:
+            raise TransientError(
+                got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
+                expected="a cluster that stays; the logs of the workers are in " + task.folder,
+                do="run the command again: it goes on from the last checkpoint",
+            ) from None
+
+
+def _trainer(task: Task, workers: int, speed: Speed) -> Any:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     class Interruptible(DataParallelTrainer):  # type: ignore[misc]
@@ -98,7 +118,7 @@ def _run(task: Task, workers: int, speed: Speed) -> None:
             """Leave Ctrl-C as it is: Ray's own handler ends the process with the status of success."""
 
     threads, gpus = threads_set(), speed.gpus_per_worker
-    trainer = Interruptible(
+    return Interruptible(
         work,
         train_loop_config=task.model_dump(mode="json"),
         backend_config=rendezvous(),
@@ -113,22 +133,18 @@ def _run(task: Task, workers: int, speed: Speed) -> None:
             failure_config=FailureConfig(max_failures=MAX_RESTARTS, controller_failure_limit=1),
         ),
     )
-    try:
-        trainer.fit()
-    except TrainingFailedError as error:
-        why = cluster.failures(error) or {0: str(error).strip().splitlines()[-1]}
-        rows = [f"worker {rank}: {told}; its log: {task.folder}/{LOG.format(rank=rank)}" for rank, told in why.items()]
-        raise StageError(
-            got="\n  ".join([f"{task.name}: workers failed {MAX_RESTARTS + 1} times, the last time:", *rows]),
-            expected="workers that stay, or come back",
-            do="look at the logs, mend the cause, and run the command again: it goes on from the last checkpoint",
-        ) from None
-    except RayError as error:
-        raise TransientError(
-            got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
-            expected="a cluster that stays; the logs of the workers are in " + task.folder,
-            do="run the command again: it goes on from the last checkpoint",
-        ) from None
+
+
+def _failed(task: Task, error: Exception) -> StageError:
+    failures = cluster.failures(error)
+    told = f"workers failed {MAX_RESTARTS + 1} times, the last time:" if failures else "the workers do not start:"
+    why = failures or {0: str(error).strip().splitlines()[-1]}
+    rows = [f"worker {rank}: {each}; its log: {task.folder}/{LOG.format(rank=rank)}" for rank, each in why.items()]
+    return StageError(
+        got="\n  ".join([f"{task.name}: {told}", *rows]),
+        expected="workers that stay, or come back",
+        do="look at the logs, mend the cause, and run the command again: it goes on from the last checkpoint",
+    )
 
 
 def _raised(told: dict[str, str]) -> TrimlineError:

@@ -12,6 +12,7 @@ import pytest
 from tests.tasks import line
 from tests.tasks.running import (
     EPOCHS,
+    descendants,
     end,
     lines_of,
     name_of,
@@ -20,6 +21,7 @@ from tests.tasks.running import (
     require_none_left,
     spread_line,
     wait_for_an_epoch,
+    wait_until,
     worker_after,
 )
 
@@ -77,6 +79,18 @@ def test_an_ended_stage_leaves_no_process_and_goes_on_to_the_same_bytes(
     said, _ = again.communicate(timeout=400)
     assert again.returncode == 0 and "epoch 1 of" not in said, said
     assert line.tree(folder / "models/base") == line.tree(undisturbed / "models/base")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["default_worker.py", "worker"])  # a worker is the first before it is the second
+def test_a_worker_that_is_lost_while_it_starts_costs_no_byte(name: str, undisturbed: Path, tmp_path: Path) -> None:
+    folder = spread_line(tmp_path / "line")
+    with (tmp_path / "said").open("w") as file:
+        stage = line.start(folder, line.command("train"), stdout=file)
+        end([wait_until(lambda: [pid for pid in descendants(stage.pid) if name_of(pid) == name], 60, name)[0]])
+        assert stage.wait(timeout=120) == 0, (tmp_path / "said").read_text()
+    assert line.tree(folder / "models/base") == line.tree(undisturbed / "models/base")
+    require_none_left(folder)
 
 
 @pytest.mark.slow
