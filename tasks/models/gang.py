@@ -21,7 +21,7 @@ from tasks.data.parted import Parted
 from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
-from tasks.models.gang_worker import LOG, PARTS, REFUSED, Task, work
+from tasks.models.gang_worker import LOG, PARTS, REFUSED, Task
 from tasks.models.place import of_this_machine
 from tasks.models.rendezvous import rendezvous
 from tasks.models.saving import Facts
@@ -89,37 +89,23 @@ def fit_spread(
 
 
 def _run(task: Task, workers: int, speed: Speed) -> None:
-    from ray.exceptions import RayActorError, RayError
-    from ray.train import TrainingFailedError
-
-    for left in reversed(range(MAX_RESTARTS + 1)):
-        try:
-            _trainer(task, workers, speed).fit()
-            return
-        except TrainingFailedError as error:
-            # Of a worker that is lost between its start and its work, Ray says so as of a fault of its own, and ends.
-            if left and isinstance(getattr(error, "controller_failure", None), RayActorError):
-                continue
-            raise _failed(task, error) from None
-        except RayError as error:
-            raise TransientError(
-                got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
-                expected="a cluster that stays; the logs of the workers are in " + task.folder,
-                do="run the command again: it goes on from the last checkpoint",
-            ) from None
-
-
-def _trainer(task: Task, workers: int, speed: Speed) -> Any:
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.exceptions import RayError
+    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     class Interruptible(DataParallelTrainer):  # type: ignore[misc]
         def _register_sigint_handler(self, controller: Any) -> None:
             """Leave Ctrl-C as it is: Ray's own handler ends the process with the status of success."""
 
+    def begin(told: dict[str, Any]) -> None:
+        """Travels itself, and imports when it runs: a worker that is lost while it is sent is no restart for Ray."""
+        from tasks.models.gang_worker import work
+
+        work(told)
+
     threads, gpus = threads_set(), speed.gpus_per_worker
-    return Interruptible(
-        work,
+    trainer = Interruptible(
+        begin,
         train_loop_config=task.model_dump(mode="json"),
         backend_config=rendezvous(),
         scaling_config=ScalingConfig(
@@ -133,6 +119,16 @@ def _trainer(task: Task, workers: int, speed: Speed) -> Any:
             failure_config=FailureConfig(max_failures=MAX_RESTARTS, controller_failure_limit=1),
         ),
     )
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        raise _failed(task, error) from None
+    except RayError as error:
+        raise TransientError(
+            got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
+            expected="a cluster that stays; the logs of the workers are in " + task.folder,
+            do="run the command again: it goes on from the last checkpoint",
+        ) from None
 
 
 def _failed(task: Task, error: Exception) -> StageError:

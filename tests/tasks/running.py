@@ -76,8 +76,8 @@ def wait_until(true: Callable[[], Any], seconds: float, told: str) -> Any:
     return found
 
 
-def require_none_left(folder: Path) -> None:
-    wait_until(lambda: not processes_of(folder), 20, "the end of all processes")
+def require_none_left(folder: Path, seconds: float = 20) -> None:
+    wait_until(lambda: not processes_of(folder), seconds, "the end of all processes")
 
 
 def end(pids: list[int]) -> None:
