@@ -21,6 +21,7 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@rm -f $(VENV)/.installed-*
+	@mkdir -p "$(PREFECT_HOME)"
 	@touch $@
 
 run: $(INSTALLED)
