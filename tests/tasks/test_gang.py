@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.tasks import line
+from tests.tasks.kills import LONGEST_LINGER_S
 from tests.tasks.running import (
     EPOCHS,
     descendants,
@@ -74,7 +75,8 @@ def test_an_ended_stage_leaves_no_process_and_goes_on_to_the_same_bytes(
     assert processes_of(folder)
     stage.send_signal(number)
     assert stage.wait(timeout=60) != 0
-    require_none_left(folder, 90)  # where Ray's GCS ends first, its agents look for it for a minute
+    # Where Ray's GCS ends first, its agents look for it for a minute; a stage that can, ends them itself.
+    require_none_left(folder, LONGEST_LINGER_S if number == signal.SIGKILL else 20)
     again = line.start(folder, line.command("train"))
     said, _ = again.communicate(timeout=400)
     assert again.returncode == 0 and "epoch 1 of" not in said, said
