@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -10,14 +10,15 @@ from typing import Any
 
 from tasks.contracts import pool, stage
 from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, remove, replacing, sha256, sha256_tree, write_json
+from tasks.contracts.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
 from tasks.contracts.pool import Each, Piece, Result
 from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.progress import Progress
 from tasks.data import attributes, columns, dividing
 from tasks.data import schema as schemas
 from tasks.data.cleaning import BAD, Cleaning, clean, sources_of
-from tasks.data.dividing import Kept, divided, without_copies
+from tasks.data.dividing import divided
+from tasks.data.kept import Kept, without_copies
 from tasks.data.quarantine import Quarantine
 from tasks.data.records import Columns, objects
 from tasks.data.shards import BESIDE, Shards, TrainingRows, written
@@ -36,8 +37,6 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
     """
     input_bytes = sum(path.stat().st_size for path in (raw / "files").rglob("*") if path.is_file())
     with ExitStack() as artifact, pool.opened(input_bytes, raw / "manifest.json") as each:
-        require_intact(raw, each)
-        _require_beside(raw / "files", params.shipped)
         module = import_module(f"tasks.kinds.{kind}.rows")
         promised = schemas.load(schema, module.Schema)
         if promised.kind != kind:
@@ -51,10 +50,12 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         staged.folder.mkdir(parents=True)
         told = Cleaning(kind, params, promised, staged.folder)
         with Quarantine(folder / "quarantine.csv") as quarantine:
-            _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
-            kept = without_copies(each, staged, quarantine.add)
+            with intact(raw, each):
+                _require_beside(raw / "files", params.shipped)
+                _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
+            kept = without_copies(each, staged, quarantine.take)
         quarantine.require_few(kept.rows, params.max_bad_fraction)
-        shards = _divide(params, module, raw, staged, kept)
+        shards = _divide(each, params, module, raw, staged, kept)
         facts = _fitted(each, told, raw, folder / columns.ASSETS, shards)
         facts |= {"splits": written(_followed(each, progress, "shards written"), shards, kind, folder)}
         remove(staged.folder)
@@ -64,13 +65,25 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
     progress.advance(f"preprocess: {kept.rows} rows kept, {quarantine.counts.total()} in {ready}/quarantine.csv", HALF)
 
 
-def require_intact(raw: Path, each: Each = map) -> None:
-    """Compare the raw files with the manifest that ingest wrote.
+@contextmanager
+def intact(raw: Path, each: Each = map) -> Iterator[None]:
+    """Compare the raw files with the manifest that ingest wrote, while they are read.
 
     Raises:
-        DataError: a file was changed, added or removed since.
+        DataError: a file was changed, added or removed since. That goes before an error that followed from it.
     """
-    expected, got = read_json(raw / "manifest.json")["files"], sha256_tree(raw / "files", each)
+    files = visible_files(raw / "files")
+    sums = each(sha256, list(files.values()))
+    try:
+        yield
+    except Exception:
+        _require_alike(raw, dict(zip(files, sums, strict=True)))
+        raise
+    _require_alike(raw, dict(zip(files, sums, strict=True)))
+
+
+def _require_alike(raw: Path, got: dict[str, str]) -> None:
+    expected = read_json(raw / "manifest.json")["files"]
     if expected != got:
         wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
         raise DataError(
@@ -103,7 +116,7 @@ def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Qu
         raise DataError(got=f"no row in {raw}", expected="at least one", do="correct ingest.<role>")
 
 
-def _divide(params: Preprocess, module: Any, raw: Path, staged: Staged, kept: Kept) -> Shards:
+def _divide(each: Each, params: Preprocess, module: Any, raw: Path, staged: Staged, kept: Kept) -> Shards:
     """Divide the rows that are kept, and join to them the columns that describe them."""
     described: Columns = {}
     if params.attributes:
@@ -114,7 +127,7 @@ def _divide(params: Preprocess, module: Any, raw: Path, staged: Staged, kept: Ke
     if hasattr(module, "arranged"):
         codes = dividing.arranged(module, staged, kept, params.split, described)
     else:
-        codes = dividing.by_content(staged, kept, params.split, described)
+        codes = dividing.by_content(each, staged, kept, params.split, described)
     return Shards(staged, divided(kept, codes), params.shard_rows, names)
 
 

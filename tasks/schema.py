@@ -11,7 +11,7 @@ from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.data import schema as schemas
 from tasks.data.reading import rows_of
-from tasks.preprocess import require_intact
+from tasks.preprocess import intact
 
 
 def schema(role: str, replace: bool) -> None:
@@ -29,12 +29,11 @@ def schema(role: str, replace: bool) -> None:
         )  # fmt: skip
     if not raw.is_dir():
         raise DataError(got=f"no {raw}", expected="raw data", do=f"run `dvc repro ingest@{role}` first")
-    require_intact(raw)
     params = line.preprocess[role]  # type: ignore[index]
     reader = import_module(f"tasks.data.formats.{params.format}")
-    observed = import_module(f"tasks.kinds.{line.kind}.rows").observe(
-        rows_of(reader, raw / "files", params), line.kind, params
-    )
+    with intact(raw):
+        rows = rows_of(reader, raw / "files", params)
+        observed = import_module(f"tasks.kinds.{line.kind}.rows").observe(rows, line.kind, params)
     schemas.write(path, observed)
     say(f"{path}: written; read it, then `git add {path}`")
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
@@ -64,18 +64,16 @@ def is_hidden(path: PurePath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def sha256_tree(
-    folder: Path, each: Callable[[Callable[[Path], str], list[Path]], Iterable[str]] = map
-) -> dict[str, str]:
-    """Return the SHA-256 of every file under `folder` that is not hidden, by its path relative to it, sorted.
-
-    `each` computes them; see `tasks.contracts.pool`.
-    """
+def visible_files(folder: Path) -> dict[str, Path]:
+    """Return every file under `folder` that is not hidden, by its path relative to it, sorted."""
     files = (path for path in folder.rglob("*") if path.is_file())
     relative = {path.relative_to(folder): path for path in files}
-    visible = sorted((name.as_posix(), path) for name, path in relative.items() if not is_hidden(name))
-    sums = each(sha256, [path for _, path in visible])
-    return dict(zip((name for name, _ in visible), sums, strict=True))
+    return dict(sorted((name.as_posix(), path) for name, path in relative.items() if not is_hidden(name)))
+
+
+def sha256_tree(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of `visible_files`."""
+    return {name: sha256(path) for name, path in visible_files(folder).items()}
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -30,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Each(Protocol):
-    """Calls a function, one that can be pickled, with each piece; as the built-in `map` does."""
+    """Calls a function, one that can be pickled, with each piece; as `map` does, or ahead of whom takes the results."""
 
     def __call__(self, function: Callable[[Piece], Result], pieces: Sequence[Piece], /) -> Iterator[Result]:
         """Yield the results in the order of the pieces; the first error in that order is raised as it is."""
@@ -134,19 +135,30 @@ def _windowed(
     pieces: Sequence[Piece],
     /,
 ) -> Iterator[Result]:
-    """Yield results in order; no more than `AHEAD` groups a worker are begun before the first of them is taken."""
-    if len(pieces) == 1:
-        yield function(pieces[0])
-        return
+    """Begin with the pieces, and return an iterator of the results in their order.
+
+    No more than `AHEAD` groups a worker are begun before the first of them is taken.
+    """
     size = min(TOGETHER, max(1, len(pieces) // (ROUNDS * workers)))
-    waiting = deque[Any]()
-    try:
-        for start in range(0, len(pieces), size):
-            waiting.append(submit(_done, function, pieces[start : start + size]))
-            if len(waiting) == AHEAD * workers:
-                yield from result_of(waiting.popleft())
+    groups = (pieces[start : start + size] for start in range(0, len(pieces), size))
+    begun = (submit(_done, function, group) for group in groups)
+    with _noticed():
+        waiting = deque(islice(begun, AHEAD * workers))
+
+    def results() -> Iterator[Result]:
         while waiting:
-            yield from result_of(waiting.popleft())
+            with _noticed():
+                found = result_of(waiting.popleft())
+                waiting.extend(islice(begun, 1))
+            yield from found
+
+    return results()
+
+
+@contextmanager
+def _noticed() -> Iterator[None]:
+    try:
+        yield
     except BrokenProcessPool:
         raise _lost("a process ended in the middle of its work") from None
 

@@ -78,14 +78,14 @@ def clean(told: Cleaning, numbered: tuple[int, Any]) -> Cleaned:
         path = told.folder / block_name(number, len(blocks))
         write_block(path, _columns(chunks, module, told.params))
         blocks.append(sum(map(len, chunks)))
-    with (told.folder / BAD.format(part=number)).open("w", newline="", encoding="utf-8") as file:
+    return left_out(told.folder / BAD.format(part=number), blocks, bad)
+
+
+def left_out(path: Path, blocks: list[int], bad: list[BadRow]) -> Cleaned:
+    """Write the rows that are left out into a file, and tell of them and of the blocks of the others."""
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows((row.source, row.reason) for row in bad)
-    return Cleaned(blocks, Counter(map(kind_of, bad)), bad[:SHOWN])
-
-
-def kind_of(row: BadRow) -> str:
-    """Return what a reason is counted under."""
-    return row.reason.split(":")[0]
+    return Cleaned(blocks, Counter(row.reason.split(":")[0] for row in bad), bad[:SHOWN])
 
 
 def sources_of(block: Block) -> list[str]:

@@ -1,7 +1,6 @@
 """Equal contents among more rows than memory holds: which row is kept, and which are copies of it."""
 
-from contextlib import ExitStack
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,40 +17,41 @@ BUCKET_ROWS = 1 << 17
 MAX_BUCKETS = 256
 
 
+@dataclass(frozen=True)
 class Buckets:
-    """Records on disk, divided by a number of each, so that those of one number fit into memory."""
+    """Records on disk, divided by a number of each, so that those of one number fit into memory.
 
-    def __init__(self, folder: Path, count: int, dtype: np.dtype[np.void]) -> None:
-        folder.mkdir()
-        self._paths, self._dtype = [folder / f"{number:03d}" for number in range(count)], dtype
-        self._opened = ExitStack()
-        self._files = [self._opened.enter_context(path.open("wb")) for path in self._paths]
+    Many processes may add at once, each to a file of its own.
 
-    def __enter__(self) -> "Buckets":
-        return self
+    Attributes:
+        folder: that the files are in; it is there.
+        count: of the numbers.
+        dtype: of a record.
+    """
 
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
+    folder: Path
+    count: int
+    dtype: np.dtype[np.void]
 
-    def __len__(self) -> int:
-        return len(self._paths)
+    def add(self, file: int, numbers: Array, records: Array) -> None:
+        """Write records, (records,), into the file of a number, each for the bucket of its own, (records,) of int."""
+        numbers = numbers.astype(np.uint8 if self.count <= 1 << 8 else np.uint16)  # that numpy sorts much faster
+        ends = np.bincount(numbers, minlength=self.count).cumsum()
+        with (self.folder / f"{file:05d}").open("wb") as written:
+            written.write(np.append(0, ends).astype("<i8").data)
+            written.write(records.take(np.argsort(numbers, kind="stable")).data)
 
-    def add(self, numbers: Array, records: Array) -> None:
-        """Append each of the records, (records,), to the bucket of its number, (records,) of int."""
-        numbers = numbers.astype(np.uint8)  # that numpy sorts fifteen times faster
-        ordered = records.take(np.argsort(numbers, kind="stable"))
-        ends = np.bincount(numbers, minlength=len(self)).cumsum().tolist()
-        for file, (start, stop) in zip(self._files, pairwise([0, *ends]), strict=True):
-            if start < stop:
-                file.write(ordered[start:stop].data)
+    def of(self, number: int) -> Array:
+        """Return the records of a bucket, in the order of the files."""
+        parts = [self._within(path, number) for path in sorted(self.folder.iterdir())]
+        return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
-    def __getitem__(self, number: int) -> Array:
-        return np.fromfile(self.written(number), self._dtype)
-
-    def written(self, number: int) -> Path:
-        """Return the file of a bucket, with all that was added so far."""
-        self._files[number].flush()
-        return self._paths[number]
+    def _within(self, path: Path, number: int) -> Array:
+        with path.open("rb") as file:
+            file.seek(8 * number)
+            start, stop = np.frombuffer(file.read(16), "<i8").tolist()
+            file.seek(8 * (self.count + 1) + start * self.dtype.itemsize)
+            return np.frombuffer(file.read((stop - start) * self.dtype.itemsize), self.dtype)
 
 
 def buckets_for(rows: int) -> int:
@@ -73,11 +73,6 @@ def digested(digests: Array, rows: Array, strata: Array, given: Array) -> Array:
     halves = np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)
     found["high"], found["low"], found["row"], found["stratum"], found["given"] = *halves.T, rows, strata, given
     return found
-
-
-def copies_in(path: Path) -> Array:
-    """Return the copies among the rows of a file of DIGESTED; see `copies`."""
-    return copies(np.fromfile(path, DIGESTED))
 
 
 def copies(rows: Array) -> Array:

@@ -1,13 +1,11 @@
 """The rows that are left out: a file of them with their reasons, and the bound on how many there may be."""
 
-import csv
 import shutil
 from collections import Counter
-from io import StringIO
 from pathlib import Path
 
 from tasks.contracts.errors import DataError
-from tasks.data.cleaning import SHOWN, Cleaned, kind_of
+from tasks.data.cleaning import SHOWN, Cleaned
 from tasks.data.records import BadRow
 
 
@@ -22,7 +20,7 @@ class Quarantine:
         self._file = path.open("wb")
         self.counts = Counter[str]()
         self._first = list[BadRow]()
-        self._file.write(_line("source", "reason"))
+        self._file.write(b"source,reason\n")
 
     def __enter__(self) -> "Quarantine":
         return self
@@ -37,13 +35,6 @@ class Quarantine:
         path.unlink()
         self.counts.update(cleaned.bad)
         self._first += cleaned.first_bad[: SHOWN - len(self._first)]
-
-    def add(self, row: BadRow) -> None:
-        """Add a row."""
-        self._file.write(_line(row.source, row.reason))
-        self.counts[kind_of(row)] += 1
-        if len(self._first) < SHOWN:
-            self._first.append(row)
 
     def require_few(self, kept: int, max_bad_fraction: float) -> None:
         """Refuse too many bad rows beside so many that are kept.
@@ -62,10 +53,3 @@ class Quarantine:
             expected=f"at most {max_bad_fraction:.2%} bad rows (preprocess.<role>.max_bad_fraction)",
             do="mend the data; where they are right and the promise is old: `python -m tasks.schema <role> --replace`",
         )
-
-
-def _line(*cells: str) -> bytes:
-    """Return a line of CSV."""
-    line = StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode("utf-8")

@@ -37,6 +37,12 @@ class Shards:
         """Name the shards of a split."""
         return [(split, number) for number in range(-(-self.divided.rows[split] // self.shard_rows))]
 
+    def first_row(self, shard: tuple[SplitName, int]) -> int:
+        """Return which of all good rows is the first of a shard."""
+        split, number = shard
+        start = number * self.shard_rows
+        return int(self.divided.chosen(split, start, start + 1)[0])
+
     def take(self, shard: tuple[SplitName, int], names: tuple[str, ...] | None = None) -> Columns:
         """Return all columns of values of a shard, or some, and `row`: which of all good rows each is."""
         split, number = shard
@@ -64,13 +70,19 @@ def _measured(
 
 
 def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, Any]:
-    """Encode and write all shards below `folder`, where the assets are; return what `dataset.json` says of them."""
+    """Encode and write all shards below `folder`, where the assets are; return what `dataset.json` says of them.
+
+    They are written in the order of their first rows, and rows that none is left to take are removed on the way.
+    """
     found: dict[str, Any] = {split: [] for split in SPLITS}
     for split in SPLITS:
         (folder / split).mkdir()
-    asked = [shard for split in SPLITS for shard in shards.of(split)]
-    for (split, _), told in zip(asked, each(partial(_write, shards, kind, folder), asked), strict=True):
-        found[split].append(told)
+    asked = sorted((shards.first_row(shard), shard) for split in SPLITS for shard in shards.of(split))
+    ends = [row for row, _ in asked[1:]] + [shards.staged.rows]
+    told = each(partial(_write, shards, kind, folder), [shard for _, shard in asked])
+    for (_, (split, _)), shard, end in zip(asked, told, ends, strict=True):
+        found[split].append(shard)
+        shards.staged.remove_before(end)
     return found
 
 

@@ -87,6 +87,8 @@ def pickled(value: Any) -> Array:
 class Staged:
     """All good rows, by their numbers in the order of reading, in the blocks below a folder."""
 
+    _removed = 0
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
@@ -113,6 +115,14 @@ class Staged:
 
     def __len__(self) -> int:
         return len(self._index)
+
+    def groups(self, rows: int) -> Iterator[range]:
+        """Yield all blocks in groups that have at least so many rows, but for the last."""
+        first = 0
+        for number, end in enumerate(self._ends.tolist(), start=1):
+            if end - self.start(first) >= rows or number == len(self):
+                yield range(first, number)
+                first = number
 
     def start(self, number: int) -> int:
         """Return the number of the first row of a block."""
@@ -142,6 +152,14 @@ class Staged:
                 for name in source.names if names is None else (name for name in names if name in source):
                     found.setdefault(name, []).append(source[name][places])
         return {name: np.concatenate(values) if len(values) > 1 else values[0] for name, values in found.items()}
+
+    def remove_before(self, row: int) -> None:
+        """Remove the blocks that end before a row or at it."""
+        while self._removed < len(self) and self._ends[self._removed] <= row:
+            path = self.path(self._removed)
+            path.unlink()
+            path.with_suffix(MORE).unlink(missing_ok=True)
+            self._removed += 1
 
     def join(self, rows: Array, columns: Columns) -> None:
         """Add columns that are known of the given rows, which ascend, alone; no others are taken from now on."""

@@ -58,9 +58,11 @@ def test_results_come_in_the_order_of_the_pieces_from_more_than_one_process(coun
 
 
 @pytest.mark.usefixtures("two")
-def test_a_single_piece_is_done_here(tmp_path: Path) -> None:
+def test_work_begins_before_its_results_are_asked_for(tmp_path: Path) -> None:
     with pool.opened(0, tmp_path) as each:
-        assert list(each(squared, [3])) == [(9, os.getpid())]
+        results = each(Path.touch, [tmp_path / "begun"])
+        wait_until((tmp_path / "begun").exists, 30, "the piece")
+        assert list(results) == [None]
         assert list(each(squared, [])) == []
 
 

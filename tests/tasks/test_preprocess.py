@@ -36,7 +36,7 @@ def test_a_raw_file_that_was_touched_behind_ingests_back_is_refused(change: str,
     done = line.run(folder, "preprocess@target")
     assert done.returncode == 65
     assert "1 files of data/raw/target that are not as ingest left them" in done.stdout
-    assert not (folder / "data/ready").exists()
+    assert list((folder / "data/ready").glob("*")) == []
 
 
 def test_images_are_scaled_to_white_and_resized_as_pillow_does(tmp_path: Path) -> None:

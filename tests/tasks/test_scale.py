@@ -13,7 +13,8 @@ import pytest
 
 from tasks.contracts import pool
 from tasks.contracts.errors import DataError
-from tasks.data import columns, copies, dividing, line_parts, splits
+from tasks.data import columns, copies, line_parts, shards, splits
+from tasks.data import kept as kept_rows
 from tasks.data.records import SPLITS, Array
 from tests.tasks import line, oracles, texts
 from tests.tasks.test_idx import SCHEMA, idx, section
@@ -46,7 +47,7 @@ def test_few_rows_in_memory_give_the_copies_and_splits_of_all(
     validation: Any, test: Any, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copies, "BUCKET_ROWS", 50)
-    monkeypatch.setattr(dividing, "AT_ONCE", 64)
+    monkeypatch.setattr(kept_rows, "GROUP_ROWS", 64)
     source, chosen, labels = of_copies(tmp_path, seed)
     params = section(
         split={"validation": validation, "test": test, "seed": seed}, shard_rows=70, max_bad_fraction=0.9, value_max=255
@@ -110,6 +111,8 @@ def sentences(folder: Path) -> tuple[Path, Any, dict[str, Any]]:
 @pytest.mark.parametrize("data", [table, images, sentences])
 def test_one_process_and_two_write_the_same_bytes(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_parts, "MIN_BYTES", 1 << 10)
+    monkeypatch.setattr(copies, "BUCKET_ROWS", 50)
+    monkeypatch.setattr(kept_rows, "GROUP_ROWS", 64)
     source, params, schema = data(tmp_path)
     trees = []
     for count in ("1", "2"):
@@ -117,6 +120,19 @@ def test_one_process_and_two_write_the_same_bytes(data: Any, tmp_path: Path, mon
         trees.append(line.tree(line.prepared(tmp_path / count, source, params, schema)))
     assert trees[0] == trees[1] and len(trees[0]) > 15
     assert [path.name for path in (tmp_path / "2").iterdir() if path.name.startswith(".")] == []
+
+
+def test_rows_that_were_written_make_room_for_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, params, schema = images(tmp_path)
+    write, staged = shards._write, list[int]()
+
+    def watched(*told: Any) -> dict[str, Any]:
+        staged.append(len(list(tmp_path.glob(".*/.staged/*.rows"))))
+        return write(*told)
+
+    monkeypatch.setattr(shards, "_write", watched)
+    line.prepared(tmp_path, source, params, schema)
+    assert staged == sorted(staged, reverse=True) and staged[-1] < staged[0] / 2
 
 
 def test_a_file_that_is_damaged_in_its_middle_is_refused_as_by_one_process(

@@ -1,7 +1,7 @@
 """No content stands in two splits, and a row's split hangs on its content alone."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.preprocessing import Split
-from tasks.data import columns, copies, splits
+from tasks.data import columns, copies, splits, stratified
 from tasks.data.records import SPLITS, Array
 from tests.tasks import line, oracles
 
@@ -31,10 +31,10 @@ def assign(digests: Array, strata: Array, given: Array, params: Split, at_once: 
     names, records["stratum"] = np.unique(strata, return_inverse=True)
     records["given"] = [splits.GIVEN.index(name) for name in given]
 
-    def ranked() -> Iterator[Array]:
-        return (records[start : start + at_once] for start in range(0, len(records), at_once))
+    def ranked(function: Callable[[Array], Array]) -> Iterator[Array]:
+        return (function(records[start : start + at_once]) for start in range(0, len(records), at_once))
 
-    places = np.concatenate(list(splits.assigned(ranked, len(names), params)))
+    places = np.concatenate(list(stratified.assigned(ranked, len(names), params)))
     found: Array = np.array(SPLITS)[places]
     return found
 
