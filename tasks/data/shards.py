@@ -1,6 +1,7 @@
 """The rows of the splits, shard by shard: what is measured on those of the training, and how they are written."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -80,9 +81,13 @@ def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, An
     asked = sorted((shards.first_row(shard), shard) for split in SPLITS for shard in shards.of(split))
     ends = [row for row, _ in asked[1:]] + [shards.staged.rows]
     told = each(partial(_write, shards, kind, folder), [shard for _, shard in asked])
-    for (_, (split, _)), shard, end in zip(asked, told, ends, strict=True):
-        found[split].append(shard)
-        shards.staged.remove_before(end)
+    with ThreadPoolExecutor(1) as beside:  # to remove what the disk is just taking waits for the disk
+        removals = list[Future[None]]()
+        for (_, (split, _)), shard, end in zip(asked, told, ends, strict=True):
+            found[split].append(shard)
+            removals.append(beside.submit(shards.staged.remove_before, end))
+        for removal in removals:
+            removal.result()
     return found
 
 
