@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tasks.contracts.params import UrlSource
+from tasks.contracts.ingesting import UrlSource
 from tasks.contracts.progress import say
 from tasks.ingest import ingest
 from tests import s3

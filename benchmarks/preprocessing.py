@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tasks.contracts.params import PathSource
+from tasks.contracts.ingesting import PathSource
 from tasks.contracts.preprocessing import Split
 from tasks.data import schema as schemas
 from tasks.data.formats import idx

@@ -11,6 +11,7 @@ import numpy as np
 from tasks.contracts.training import Fit, Speed
 from tasks.data import columns
 from tasks.data.columns import Dataset
+from tasks.data.shards import write_split
 
 VALIDATION, EPOCHS, STEPS_PER_CALL = 256, 3, 20
 NETWORKS = {"small": [32, 64, 64], "large": [64, 128, 320]}  # filters; the small one is presets/fashion_mnist.yaml's
@@ -24,7 +25,7 @@ def data_set(folder: Path, rows: int) -> Dataset:
     for split, count in (("train", rows), ("validation", VALIDATION), ("test", VALIDATION)):
         image = random.integers(0, 256, (count, 28, 28, 1), np.uint8)
         shards = [{"image": image, "label": random.integers(0, 10, count).astype(np.int32)}]
-        splits[split] = columns.write_split(folder, split, shards)
+        splits[split] = write_split(folder, split, shards)
     facts = {
         "kind": "image_classification", "target": "label", "classes": [str(number) for number in range(10)],
         "inputs": {"image": {"shape": [28, 28, 1], "dtype": "uint8"}}, "normalisation": {"mean": 128, "std": 74.0},

@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.contracts import stage
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import is_hidden, remove, replacing, require_free_space, sha256_tree, write_json
-from tasks.contracts.params import Ingest
+from tasks.contracts.ingesting import Ingest
 from tasks.contracts.progress import say
 from tasks.data import archives
 

@@ -1,10 +1,8 @@
 """Columns on disk: one memory-mapped `.npy` file per column and shard, with their SHA-256 sums in `dataset.json`."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,41 +12,9 @@ import numpy as np
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.files import read_json, sha256
 from tasks.data.records import SPLITS, Array, Columns, SplitName
-from tasks.data.text_columns import Texts, encoded
+from tasks.data.text_columns import Texts
 
 DATASET, ASSETS = "dataset.json", "assets"
-
-
-def write_split(folder: Path, split: str, shards: Iterable[Columns]) -> list[dict[str, Any]]:
-    """Write columns shard by shard; return what `dataset.json` says of them."""
-    (folder / split).mkdir()
-    return [write_shard(folder, split, number, columns) for number, columns in enumerate(shards)]
-
-
-def write_shard(folder: Path, split: str, number: int, columns: Columns) -> dict[str, Any]:
-    """Write one shard; texts of any length are two files, their bytes and where each text ends."""
-    shard: dict[str, Any] = {"rows": len(next(iter(columns.values())))}
-    for name, values in columns.items():
-        path = f"{split}/{name}-{number:05d}"
-        if values.dtype != object:
-            shard[name] = _saved(folder, f"{path}.npy", values)
-            continue
-        content, ends = encoded(values)
-        shard[name] = {**_saved(folder, f"{path}.npy", content), "ends": _saved(folder, f"{path}.ends.npy", ends)}
-    return shard
-
-
-def _saved(folder: Path, path: str, values: Array) -> dict[str, Any]:
-    """Write what `np.save` would, which does not say that the disk is full."""
-    values, header = np.ascontiguousarray(values), BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
-    content = values.reshape(-1).view(np.uint8).data
-    with (folder / path).open("wb") as file:
-        file.write(header.getbuffer())
-        file.write(content)
-    digest = hashlib.sha256(header.getbuffer())
-    digest.update(content)
-    return {"path": path, "sha256": digest.hexdigest()}
 
 
 class Column:

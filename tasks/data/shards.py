@@ -1,18 +1,23 @@
 """The rows of the splits, shard by shard: what is measured on those of the training, and how they are written."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tasks.contracts.pool import Each
-from tasks.data import columns
+from tasks.data.columns import ASSETS
 from tasks.data.dividing import Divided
-from tasks.data.records import SPLITS, Columns, SplitName
+from tasks.data.records import SPLITS, Array, Columns, SplitName
 from tasks.data.staging import Staged
+from tasks.data.text_columns import encoded
 
 Result = TypeVar("Result")
 BESIDE = "beside "  # begins the names of columns that describe rows, as long as these are not written
@@ -94,5 +99,37 @@ def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, An
 def _write(shards: Shards, kind: str, folder: Path, shard: tuple[SplitName, int]) -> dict[str, Any]:
     values = shards.take(shard)
     apart = {"row": values.pop("row"), **{name: values.pop(BESIDE + name) for name in shards.described}}
-    encoder = import_module(f"tasks.kinds.{kind}.rows").Encoder(folder / columns.ASSETS)
-    return columns.write_shard(folder, *shard, {**encoder.encoded(values), **apart})
+    encoder = import_module(f"tasks.kinds.{kind}.rows").Encoder(folder / ASSETS)
+    return write_shard(folder, *shard, {**encoder.encoded(values), **apart})
+
+
+def write_split(folder: Path, split: str, shards: Iterable[Columns]) -> list[dict[str, Any]]:
+    """Write columns shard by shard; return what `dataset.json` says of them."""
+    (folder / split).mkdir()
+    return [write_shard(folder, split, number, columns) for number, columns in enumerate(shards)]
+
+
+def write_shard(folder: Path, split: str, number: int, columns: Columns) -> dict[str, Any]:
+    """Write one shard; texts of any length are two files, their bytes and where each text ends."""
+    shard: dict[str, Any] = {"rows": len(next(iter(columns.values())))}
+    for name, values in columns.items():
+        path = f"{split}/{name}-{number:05d}"
+        if values.dtype != object:
+            shard[name] = _saved(folder, f"{path}.npy", values)
+            continue
+        content, ends = encoded(values)
+        shard[name] = {**_saved(folder, f"{path}.npy", content), "ends": _saved(folder, f"{path}.ends.npy", ends)}
+    return shard
+
+
+def _saved(folder: Path, path: str, values: Array) -> dict[str, Any]:
+    """Write what `np.save` would, which does not say that the disk is full."""
+    values, header = np.ascontiguousarray(values), BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
+    content = values.reshape(-1).view(np.uint8).data
+    with (folder / path).open("wb") as file:
+        file.write(header.getbuffer())
+        file.write(content)
+    digest = hashlib.sha256(header.getbuffer())
+    digest.update(content)
+    return {"path": path, "sha256": digest.hexdigest()}

@@ -66,7 +66,7 @@ def _point(kind: str, base: Path, part: Parted, params: FineTune, seed: int, inp
     rows = part.rows("train")
     prefix = f"{NAME}-{rows}-{seed}-"
     checkpoints = {run: Checkpoint(f"{prefix}{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
-    seeded, facts = tuning.with_seed(params, seed), tuning.adapted(base, part)
+    seeded, facts = _with_seed(params, seed), tuning.adapted(base, part)
     tuned = tuning.untuned(base, facts, seeded)
     scratch = tuning.reinitialised(tuned)
     told = f"{rows} rows, seed {seed}, "
@@ -78,6 +78,14 @@ def _point(kind: str, base: Path, part: Parted, params: FineTune, seed: int, inp
     for checkpoint in checkpoints.values():
         checkpoint.remove()
     return {"rows": rows, "epochs": epochs, **scores}
+
+
+def _with_seed(params: FineTune, seed: int) -> FineTune:
+    deeper = params.last_layers
+    if deeper is not None:
+        deeper = deeper.model_copy(update={"fit": deeper.fit.model_copy(update={"seed": seed})})
+    runs = {run: getattr(params, run).model_copy(update={"seed": seed}) for run in ("head", "all_layers")}
+    return params.model_copy(update={**runs, "last_layers": deeper})
 
 
 def nested(data: Dataset, fraction: float, seed: int) -> Array:

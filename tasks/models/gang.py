@@ -90,7 +90,22 @@ def fit_spread(
 
 def _run(task: Task, workers: int, speed: Speed) -> None:
     from ray.exceptions import RayError
-    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train import TrainingFailedError
+
+    try:
+        _trainer(task, workers, speed).fit()
+    except TrainingFailedError as error:
+        raise _failed(task, error) from None
+    except RayError as error:
+        raise TransientError(
+            got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
+            expected="a cluster that stays; the logs of the workers are in " + task.folder,
+            do="run the command again: it goes on from the last checkpoint",
+        ) from None
+
+
+def _trainer(task: Task, workers: int, speed: Speed) -> Any:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     class Interruptible(DataParallelTrainer):  # type: ignore[misc]
@@ -104,7 +119,7 @@ def _run(task: Task, workers: int, speed: Speed) -> None:
         work(told)
 
     threads, gpus = threads_set(), speed.gpus_per_worker
-    trainer = Interruptible(
+    return Interruptible(
         begin,
         train_loop_config=task.model_dump(mode="json"),
         backend_config=rendezvous(),
@@ -119,16 +134,6 @@ def _run(task: Task, workers: int, speed: Speed) -> None:
             failure_config=FailureConfig(max_failures=MAX_RESTARTS, controller_failure_limit=1),
         ),
     )
-    try:
-        trainer.fit()
-    except TrainingFailedError as error:
-        raise _failed(task, error) from None
-    except RayError as error:
-        raise TransientError(
-            got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
-            expected="a cluster that stays; the logs of the workers are in " + task.folder,
-            do="run the command again: it goes on from the last checkpoint",
-        ) from None
 
 
 def _failed(task: Task, error: Exception) -> StageError:

@@ -130,11 +130,11 @@ def _meeting(name: str) -> socket.socket:
     return found
 
 
-def _credentials(found: socket.socket) -> tuple[int, int, int]:
-    """Return the process at the other end, its user and its group; the process is 0 where it is not to be seen."""
+def _credentials(found: socket.socket) -> tuple[int, int]:
+    """Return the process at the other end and its user; the process is 0 where it is not to be seen."""
     told = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    process, user, group = struct.unpack("3i", told)
-    return process, user, group
+    process, user, _ = struct.unpack("3i", told)
+    return process, user
 
 
 def _is_own(found: socket.socket) -> bool:

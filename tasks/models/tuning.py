@@ -114,15 +114,6 @@ def tune_layers(
     return rows
 
 
-def with_seed(params: FineTune, seed: int) -> FineTune:
-    """Return parameters whose runs all have another seed."""
-    deeper = params.last_layers
-    if deeper is not None:
-        deeper = deeper.model_copy(update={"fit": deeper.fit.model_copy(update={"seed": seed})})
-    runs = {run: getattr(params, run).model_copy(update={"seed": seed}) for run in ("head", "all_layers")}
-    return params.model_copy(update={**runs, "last_layers": deeper})
-
-
 def from_scratch(
     network: Any, data: Dataset, facts: Facts, params: FineTune, epochs: int, checkpoint: Checkpoint, prefix: str = ""
 ) -> History:

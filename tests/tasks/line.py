@@ -195,7 +195,7 @@ def prepared(
     folder: Path, source: Path, params: preprocessing.Preprocess, schema: dict[str, Any] | None = None
 ) -> Path:
     """Ingest a source and preprocess it, in this process; return the ready folder."""
-    from tasks.contracts.params import PathSource
+    from tasks.contracts.ingesting import PathSource
 
     ingest(PathSource(source="path", tracked=str(source)), raw=folder / "raw")
     promised: dict[str, Any] = schema or SCHEMA

@@ -17,6 +17,7 @@ from tasks.contracts.judging import Baseline
 from tasks.data import columns
 from tasks.data.columns import Column
 from tasks.data.records import Array
+from tasks.data.shards import write_split
 from tasks.kinds.image_classification.baselines import baselines, pixels
 from tasks.kinds.regression import baselines as regression
 from tasks.kinds.tabular_classification import baselines as tabular_classification
@@ -121,7 +122,7 @@ def dataset(folder: Path, rows: dict[str, Array], **facts: Any) -> columns.Datas
     """A data set of whole columns, the first two thirds of them to train on."""
     cut = 2 * len(next(iter(rows.values()))) // 3
     parts = {"train": {n: v[:cut] for n, v in rows.items()}, "test": {n: v[cut:] for n, v in rows.items()}}
-    splits = {split: columns.write_split(folder, split, [part]) for split, part in parts.items()}
+    splits = {split: write_split(folder, split, [part]) for split, part in parts.items()}
     return columns.Dataset(folder, {"splits": splits, **facts})
 
 

@@ -10,6 +10,7 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json
 from tasks.data import columns
 from tasks.data.records import Array, Columns
+from tasks.data.shards import write_split
 from tests.tasks import line
 
 ROWS = np.random.default_rng(0).integers(0, 256, (50, 3, 2, 1), dtype=np.uint8)
@@ -22,7 +23,7 @@ def in_shards(chosen: Array) -> Iterator[Columns]:
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 19, 20, 21, 50])
 def test_shards_around_their_length_read_back_as_numpy_kept_them(count: int, tmp_path: Path) -> None:
     chosen = np.random.default_rng(count).permutation(50)[:count]
-    shards = columns.write_split(tmp_path, "train", in_shards(chosen))
+    shards = write_split(tmp_path, "train", in_shards(chosen))
     assert [shard["rows"] for shard in shards] == [10] * (count // 10) + [count % 10] * bool(count % 10)
     column = columns.Column([np.load(tmp_path / shard["image"]["path"]) for shard in shards])
     assert len(column) == count
@@ -32,7 +33,7 @@ def test_shards_around_their_length_read_back_as_numpy_kept_them(count: int, tmp
 
 
 def test_no_rows_make_no_shards(tmp_path: Path) -> None:
-    assert columns.write_split(tmp_path, "test", in_shards(np.arange(0))) == []
+    assert write_split(tmp_path, "test", in_shards(np.arange(0))) == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import PathSource
+from tasks.contracts.ingesting import PathSource
 from tasks.data import columns
 from tasks.data.records import SPLITS, Array
 from tasks.ingest import ingest

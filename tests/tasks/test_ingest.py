@@ -8,7 +8,7 @@ import pytest
 
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.contracts.files import read_json
-from tasks.contracts.params import PackageSource, PathSource
+from tasks.contracts.ingesting import PackageSource, PathSource
 from tasks.ingest import ingest
 from tests.tasks import line
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from tasks.contracts.errors import DataError, ParamsError, TransientError
 from tasks.contracts.files import read_json
-from tasks.contracts.params import PathSource, UrlSource
+from tasks.contracts.ingesting import PathSource, UrlSource
 from tasks.data.sources import url as sources_url
 from tasks.ingest import ingest
 from tests import s3

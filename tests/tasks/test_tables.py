@@ -16,6 +16,7 @@ from tasks.contracts.recipes import Recipe
 from tasks.contracts.tables import Tables
 from tasks.data import columns
 from tasks.data.records import Array, Chunk, Columns, Result
+from tasks.data.shards import write_split
 from tasks.data.table_features import TableEncoder
 from tasks.kinds.regression import answering, rows, scores
 from tasks.kinds.tabular_classification import rows as classified
@@ -206,7 +207,7 @@ def _irises(folder: Path) -> tuple[columns.Dataset, Array]:
     (folder / "assets").mkdir()
     facts = rows.fitted(InShards([good.columns]), schema, params, folder / "assets")
     encoded = rows.Encoder(folder / "assets").encoded(good.columns)
-    splits = {"train": columns.write_split(folder, "train", [encoded]), "validation": [], "test": []}
+    splits = {"train": write_split(folder, "train", [encoded]), "validation": [], "test": []}
     return columns.Dataset(folder, {"kind": "regression", **facts, "splits": splits}), good.columns["value"]
 
 

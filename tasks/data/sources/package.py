@@ -4,7 +4,7 @@ from importlib import util
 from pathlib import Path
 
 from tasks.contracts.errors import ParamsError
-from tasks.contracts.params import PackageSource
+from tasks.contracts.ingesting import PackageSource
 
 
 def locate(source: PackageSource, _scratch: Path) -> Path:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import PathSource
+from tasks.contracts.ingesting import PathSource
 
 
 def locate(source: PathSource, _scratch: Path) -> Path:

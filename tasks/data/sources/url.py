@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.contracts.errors import DataError, ParamsError, TransientError
 from tasks.contracts.files import is_hidden, require_free_space
-from tasks.contracts.params import UrlSource
+from tasks.contracts.ingesting import UrlSource
 from tasks.contracts.progress import Progress
 from tasks.data.remote_errors import told
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, sha256, write_json
-from tasks.contracts.params import PackageSource
+from tasks.contracts.ingesting import PackageSource
 from tasks.contracts.progress import say
 from tasks.contracts.section import Section
 from tasks.data import classes

@@ -11,7 +11,7 @@ import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from tf_keras import Model, layers
 
 from tasks.contracts.architectures.efficientnet_lite0 import Train
-from tasks.contracts.params import PackageSource
+from tasks.contracts.ingesting import PackageSource
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.sources.package import installed

@@ -11,7 +11,7 @@ from tf_keras import Model, layers
 
 from tasks.contracts.architectures.minilm import Train
 from tasks.contracts.errors import DataError
-from tasks.contracts.params import PackageSource
+from tasks.contracts.ingesting import PackageSource
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.sources.package import installed
