@@ -16,7 +16,7 @@ from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.progress import Progress
 from tasks.data import attributes, columns, dividing
 from tasks.data import schema as schemas
-from tasks.data.cleaning import BAD, Cleaning, clean, sources_of
+from tasks.data.cleaning import Cleaning, clean, sources_of
 from tasks.data.dividing import divided
 from tasks.data.kept import Kept, without_copies
 from tasks.data.quarantine import Quarantine
@@ -107,9 +107,9 @@ def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Qu
     reader = import_module(f"tasks.data.formats.{told.params.format}")
     parts = list(enumerate(reader.parts(raw / "files", told.params)))
     blocks = list[tuple[int, int, int]]()
-    for (number, _), cleaned in zip(parts, each(partial(clean, told), parts), strict=True):
-        blocks += [(number, block, rows) for block, rows in enumerate(cleaned.blocks)]
-        quarantine.take(told.folder / BAD.format(part=number), cleaned)
+    for (number, _), (cleaned, left_out) in zip(parts, each(partial(clean, told), parts), strict=True):
+        blocks += [(number, block, rows) for block, rows in enumerate(cleaned)]
+        quarantine.take(left_out)
     staged.index(blocks)
     if not staged.rows:
         quarantine.require_few(0, max_bad_fraction=0)

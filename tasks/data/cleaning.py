@@ -2,8 +2,8 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -49,22 +49,22 @@ class Cleaning:
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """What came of a part.
+class LeftOut:
+    """Rows that were left out, which are in a file.
 
     Attributes:
-        blocks: the number of rows of each.
-        bad: how many rows were left out, by the kind of reason, in the order of reading.
-        first_bad: the first of these.
+        path: of the file.
+        counts: by the kind of reason, in the order of reading.
+        first: some of them.
     """
 
-    blocks: list[int]
-    bad: Counter[str]
-    first_bad: list[BadRow] = field(default_factory=list)
+    path: Path
+    counts: Counter[str]
+    first: list[BadRow]
 
 
-def clean(told: Cleaning, numbered: tuple[int, Any]) -> Cleaned:
-    """Clean a part, given with its number.
+def clean(told: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut]:
+    """Clean a part, given with its number; return how many rows each of its blocks has, and what was left out.
 
     Raises:
         DataError: the file is damaged.
@@ -78,14 +78,20 @@ def clean(told: Cleaning, numbered: tuple[int, Any]) -> Cleaned:
         path = told.folder / block_name(number, len(blocks))
         write_block(path, _columns(chunks, module, told.params))
         blocks.append(sum(map(len, chunks)))
-    return left_out(told.folder / BAD.format(part=number), blocks, bad)
+    return blocks, left_out(told.folder / BAD.format(part=number), bad)
 
 
-def left_out(path: Path, blocks: list[int], bad: list[BadRow]) -> Cleaned:
-    """Write the rows that are left out into a file, and tell of them and of the blocks of the others."""
+def left_out(path: Path, bad: Iterable[BadRow]) -> LeftOut:
+    """Write the rows that are left out into a file, one after the other."""
+    counts, first = Counter[str](), list[BadRow]()
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows((row.source, row.reason) for row in bad)
-    return Cleaned(blocks, Counter(row.reason.split(":")[0] for row in bad), bad[:SHOWN])
+        writer = csv.writer(file, lineterminator="\n")
+        for row in bad:
+            writer.writerow((row.source, row.reason))
+            counts[row.reason.split(":")[0]] += 1
+            if len(first) < SHOWN:
+                first.append(row)
+    return LeftOut(path, counts, first)
 
 
 def sources_of(block: Block) -> list[str]:

@@ -1,5 +1,6 @@
 """Equal contents among more rows than memory holds: which row is kept, and which are copies of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +42,13 @@ class Buckets:
             written.write(np.append(0, ends).astype("<i8").data)
             written.write(records.take(np.argsort(numbers, kind="stable")).data)
 
-    def of(self, number: int) -> Array:
-        """Return the records of a bucket, in the order of the files."""
-        parts = [self._within(path, number) for path in sorted(self.folder.iterdir())]
+    def of(self, number: int, files: Iterable[int]) -> Array:
+        """Return the records of a bucket in some files, in the order of these."""
+        parts = [self._within(file, number) for file in files]
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
-    def _within(self, path: Path, number: int) -> Array:
-        with path.open("rb") as file:
+    def _within(self, name: int, number: int) -> Array:
+        with (self.folder / f"{name:05d}").open("rb") as file:
             file.seek(8 * number)
             start, stop = np.frombuffer(file.read(16), "<i8").tolist()
             file.seek(8 * (self.count + 1) + start * self.dtype.itemsize)

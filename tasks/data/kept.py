@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import numpy as np
 from tasks.contracts.files import remove
 from tasks.contracts.pool import Each, Result
 from tasks.data import copies
-from tasks.data.cleaning import BAD, Cleaned, left_out, sources_of
+from tasks.data.cleaning import LeftOut, left_out, sources_of
 from tasks.data.copies import COPY, DIGESTED, Buckets
 from tasks.data.records import Array, BadRow
 from tasks.data.splits import RANKED
 from tasks.data.staging import DIGEST, GIVEN, RANK, STRATA, STRATUM, Block, Staged
 
 DIGESTS, COPIES, KEPT = "digests", "copies", "kept"
+LEFT_OUT = "copies-{group:05d}.csv"
 GROUP_ROWS = 1 << 18
 
 Group = tuple[int, range]  # its number, and those of its blocks
@@ -28,18 +30,20 @@ class Kept:
     """The rows that are no copies.
 
     Attributes:
-        folder: of files of them, in the order of their names, each row one of RANKED.
+        folder: of files of them, each row one of RANKED.
+        groups: of rows, each with a file, whose name is its number.
         rows: how many.
         strata: how many there are of these.
     """
 
     folder: Path
+    groups: int
     rows: int
     strata: int
 
     @property
     def _files(self) -> list[Path]:
-        return sorted(self.folder.iterdir())
+        return [_file(self.folder, group) for group in range(self.groups)]
 
     def records(self) -> Iterator[Array]:
         """Yield all of them in order, some at a time, (rows,) of RANKED."""
@@ -48,6 +52,10 @@ class Kept:
     def map(self, each: Each, function: Callable[[Array], Result]) -> Iterator[Result]:
         """Call a function, one that can be pickled, with each array of `records`."""
         return each(partial(_called, function), self._files)
+
+
+def _file(folder: Path, group: int) -> Path:
+    return folder / f"{group:05d}"
 
 
 def _read(path: Path) -> Array:
@@ -72,8 +80,8 @@ class _Rows:
         return numbers
 
 
-def without_copies(each: Each, staged: Staged, take: Callable[[Path, Cleaned], None]) -> Kept:
-    """Leave out the copies of rows; `take` is given a file of those of each group, and what is told of them."""
+def without_copies(each: Each, staged: Staged, take: Callable[[LeftOut], None]) -> Kept:
+    """Leave out the copies of rows; `take` is given those of each group."""
     for name in (DIGESTS, COPIES, KEPT):
         (staged.folder / name).mkdir()
     rows, groups = _Rows(staged, _strata(staged)), list(enumerate(staged.groups(GROUP_ROWS)))
@@ -81,16 +89,17 @@ def without_copies(each: Each, staged: Staged, take: Callable[[Path, Cleaned], N
     for _ in each(partial(_digest, rows, digested), groups):
         pass
     found = Buckets(staged.folder / COPIES, len(groups), COPY)
-    firsts = [staged.start(blocks[0]) for _, blocks in groups]
-    for number, pairs in enumerate(each(partial(_copies_in, digested), range(digested.count))):
+    firsts, written = [staged.start(blocks[0]) for _, blocks in groups], list[int]()
+    for number, pairs in enumerate(each(partial(_copies_in, digested, len(groups)), range(digested.count))):
         if len(pairs):
             found.add(number, np.searchsorted(firsts, pairs["row"], side="right") - 1, pairs)
+            written.append(number)
     remove(digested.folder)
     kept = 0
-    for (number, _), told in zip(groups, each(partial(_keep, rows, found), groups), strict=True):
-        take(staged.folder / BAD.format(part=number), told)
-        kept += sum(told.blocks)
-    return Kept(staged.folder / KEPT, kept, len(rows.strata))
+    for count, copied in each(partial(_keep, rows, found, written), groups):
+        take(copied)
+        kept += count
+    return Kept(staged.folder / KEPT, len(groups), kept, len(rows.strata))
 
 
 def _strata(staged: Staged) -> dict[Any, int]:
@@ -114,43 +123,43 @@ def _digested(rows: _Rows, number: int) -> Array:
     return copies.digested(np.asarray(block[DIGEST]), numbers, rows.strata_of(block), given)
 
 
-def _copies_in(digested: Buckets, number: int) -> Array:
-    return copies.copies(digested.of(number))
+def _copies_in(digested: Buckets, groups: int, number: int) -> Array:
+    return copies.copies(digested.of(number, range(groups)))
 
 
-def _keep(rows: _Rows, found: Buckets, group: Group) -> Cleaned:
-    """Write down the rows of a group that are no copies, and those that are."""
+def _keep(rows: _Rows, found: Buckets, written: list[int], group: Group) -> tuple[int, LeftOut]:
+    """Write down the rows of a group that are no copies, which are counted, and those that are."""
     (number, blocks), staged = group, rows.staged
-    pairs, kept, bad = np.sort(found.of(number), order="row"), list[Array](), list[BadRow]()
-    for each in blocks:
-        block, start = Block(staged.path(each)), staged.start(each)
-        records = _ranked(rows, block, start)
-        here = pairs[slice(*np.searchsorted(pairs["row"], [start, start + len(records)]))]
-        keep = np.ones(len(records), bool)
-        keep[here["row"] - start] = False
-        kept.append(records[keep])
-        bad += _told(staged, block, start, here)
-    records = np.concatenate(kept)
-    records.tofile(staged.folder / KEPT / f"{number:05d}")
-    return left_out(staged.folder / BAD.format(part=number), [len(records)], bad)
+    pairs = np.sort(found.of(number, written), order="row")
+    ends = [staged.start(block) for block in blocks[1:]]
+    of_blocks = list(zip(blocks, np.split(pairs, np.searchsorted(pairs["row"], ends)), strict=True))
+    records = np.concatenate([_no_copies(rows, block, here) for block, here in of_blocks])
+    with _file(staged.folder / KEPT, number).open("wb") as file:  # tofile() does not say that the disk is full
+        file.write(records.data)
+    copied = chain.from_iterable(_told(staged, block, here) for block, here in of_blocks)
+    return len(records), left_out(staged.folder / LEFT_OUT.format(group=number), copied)
 
 
-def _ranked(rows: _Rows, block: Block, start: int) -> Array:
+def _no_copies(rows: _Rows, number: int, pairs: Array) -> Array:
+    """Return the rows of a block that are kept, (rows,) of RANKED."""
+    block, start = Block(rows.staged.path(number)), rows.staged.start(number)
     given = np.asarray(block[GIVEN])
     records = np.zeros(len(given), RANKED)
     records["row"], records["given"], records["stratum"] = np.arange(len(given)) + start, given, rows.strata_of(block)
     if RANK in block:
         records["rank"] = block[RANK]
-    return records
+    keep = np.ones(len(records), bool)
+    keep[pairs["row"] - start] = False
+    return records[keep]
 
 
-def _told(staged: Staged, block: Block, start: int, pairs: Array) -> Iterator[BadRow]:
+def _told(staged: Staged, number: int, pairs: Array) -> Iterator[BadRow]:
     if not len(pairs):
         return
-    own, firsts = sources_of(block), np.unique(pairs["first"])
+    own, start, firsts = sources_of(Block(staged.path(number))), staged.start(number), np.unique(pairs["first"])
     sources = dict[int, str]()
-    for number, local in staged.within(firsts):
-        told, first = sources_of(Block(staged.path(number))), staged.start(number)
+    for other, local in staged.within(firsts):
+        told, first = sources_of(Block(staged.path(other))), staged.start(other)
         sources |= {first + place: told[place] for place in local.tolist()}
     for row, first, another in pairs.tolist():
         reason = f"duplicate{' with another class' if another else ''}: of {sources[first]}"

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from tasks.contracts.errors import DataError
-from tasks.data.cleaning import SHOWN, Cleaned
+from tasks.data.cleaning import SHOWN, LeftOut
 from tasks.data.records import BadRow
 
 
@@ -28,13 +28,13 @@ class Quarantine:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def take(self, path: Path, cleaned: Cleaned) -> None:
-        """Add the bad rows of a part, which are in a file of their own."""
-        with path.open("rb") as file:
+    def take(self, rows: LeftOut) -> None:
+        """Add rows, and remove the file that they are in."""
+        with rows.path.open("rb") as file:
             shutil.copyfileobj(file, self._file)
-        path.unlink()
-        self.counts.update(cleaned.bad)
-        self._first += cleaned.first_bad[: SHOWN - len(self._first)]
+        rows.path.unlink()
+        self.counts.update(rows.counts)
+        self._first += rows.first[: SHOWN - len(self._first)]
 
     def require_few(self, kept: int, max_bad_fraction: float) -> None:
         """Refuse too many bad rows beside so many that are kept.

@@ -35,7 +35,9 @@ def write_block(path: Path, columns: Columns) -> None:
             arrays[name], arrays[name + ENDS] = encoded(values)
         else:
             arrays[name] = np.ascontiguousarray(values)
-    require_free_space(path, 2 * sum(values.nbytes for values in arrays.values()))  # here, and once more in a shard
+    require_free_space(
+        path, 2 * sum(values.nbytes for values in arrays.values())
+    )  # here, and in shards that are there before it goes
     places = dict[str, tuple[int, str, tuple[int, ...]]]()
     with path.open("wb") as file:
         for name, values in arrays.items():

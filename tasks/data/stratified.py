@@ -10,7 +10,7 @@ from tasks.contracts.preprocessing import Split
 from tasks.data.records import SPLITS, Array
 
 TRAIN, VALIDATION, TEST = range(len(SPLITS))  # places in SPLITS
-MAX_COUNTS = 1 << 16
+MAX_COUNTS = 1 << 18
 BINS_BITS = 10
 
 Which = Callable[[Array], Array]  # tells of each row whether it is chosen
@@ -64,10 +64,11 @@ def least(ranked: Ranked, free: Which, wanted: Array) -> "First":
     ends = counts.reshape(strata, -1).cumsum(axis=1)
     last_bin = (ends < wanted[:, np.newaxis]).sum(axis=1)  # that of the last row, or behind all: all are taken
     found = np.concatenate(list(ranked(partial(bins.inside, last_bin))))
-    for stratum in range(strata):
+    found = found[np.lexsort((found["row"], found["rank"], found["stratum"]))]
+    parts = np.split(found, np.searchsorted(found["stratum"], range(1, strata)))
+    for stratum, own in enumerate(parts):
         bin_ = int(last_bin[stratum])
         before = int(ends[stratum, bin_ - 1]) if bin_ else 0
-        own = found[found["stratum"] == stratum]
         ranks[stratum], places[stratum] = _bound(own, int(wanted[stratum]) - before, bin_ >> bins.bits > 0)
     return First(free, ranks, places)
 
@@ -127,7 +128,7 @@ class _Bins:
     def count(self, rows: Array) -> Array:
         """Return how many are in each bin of each stratum, (strata << bits,)."""
         bins = (rows["stratum"].astype(np.int64) << self.bits) + self._of_rank(rows)
-        return np.bincount(bins[self.free(rows)], minlength=self.strata << self.bits)
+        return np.bincount(bins[self.free(rows)], minlength=self.strata << self.bits).astype(np.int32)
 
     def inside(self, chosen: Array, rows: Array) -> Array:
         """Return those in the bin that is chosen of each stratum, (strata,)."""
@@ -144,10 +145,9 @@ def _placed(test: Which, validation: Which, rows: Array) -> Array:
 
 
 def _bound(rows: Array, count: int, everything: bool) -> tuple[int, int]:
-    """Return rank and place of the last row that is taken of a bin."""
+    """Return rank and place of the last row that is taken of a bin, whose rows are in order."""
     if everything:
         return np.iinfo(np.uint64).max, np.iinfo(np.int64).max
     if count <= 0:
         return 0, -1
-    last = rows[np.lexsort((rows["row"], rows["rank"]))[count - 1]]
-    return int(last["rank"]), int(last["row"])
+    return int(rows["rank"][count - 1]), int(rows["row"][count - 1])

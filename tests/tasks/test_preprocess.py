@@ -22,8 +22,9 @@ def test_two_runs_give_equal_bytes_in_every_file(tmp_path: Path) -> None:
     assert len(trees[0]) > 10 and not any(b"another place" in content for content in trees[1].values())
 
 
-@pytest.mark.parametrize("change", ["changed", "added", "removed"])
-def test_a_raw_file_that_was_touched_behind_ingests_back_is_refused(change: str, folder: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("change", ["changed", "added", "removed", "damaged"])
+def test_a_raw_file_that_was_touched_behind_ingests_back_is_refused(change: str, workers: str, folder: Path) -> None:
     line.run_all(folder, ["ingest@target"])
     raw = folder / "data/raw/target/files"
     match change:
@@ -33,7 +34,9 @@ def test_a_raw_file_that_was_touched_behind_ingests_back_is_refused(change: str,
             (raw / "more.csv").write_text(line.digits(700, 701)[0])
         case "removed":
             (raw / "target.csv").unlink()
-    done = line.run(folder, "preprocess@target")
+        case "damaged":  # it cannot be cleaned, which is not what is told
+            (raw / "target.csv").write_bytes(b"\xff" + (raw / "target.csv").read_bytes())
+    done = line.run(folder, "preprocess@target", TRIMLINE_WORKERS=workers)
     assert done.returncode == 65
     assert "1 files of data/raw/target that are not as ingest left them" in done.stdout
     assert list((folder / "data/ready").glob("*")) == []

@@ -80,6 +80,14 @@ def test_few_rows_change_their_split_when_rows_are_added(added: int) -> None:
     assert sum(old[row] != new[row] for row in old) < 0.1 * 500  # by chance alone it would be 54 %
 
 
+@pytest.mark.parametrize("counts", [1, 500, stratified.MAX_COUNTS])
+def test_many_strata_are_divided_as_each_alone(counts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stratified, "MAX_COUNTS", counts)
+    strata = np.random.default_rng(0).integers(0, 150, len(ROWS))
+    expected = oracles.assign(DIGESTS, strata, NOT_GIVEN, split(0.2, 0.3))
+    assert assign(DIGESTS, strata, NOT_GIVEN, split(0.2, 0.3)).tolist() == expected.tolist()
+
+
 def test_another_seed_gives_another_split() -> None:
     rows = np.arange(len(ROWS))
     one, two = assigned(rows), assigned(rows, params=split(seed=1))

@@ -102,8 +102,8 @@ def fitted(train: Train, schema: Schema, params: Preprocess, assets: Path) -> di
     """
     classes.require_rows(train.map(labels_of, "label"), schema.classes)
     classes.write(assets, schema.classes)
-    wanted, texts = params.tokenizer, train.map(texts_of, "text")
-    tokenizer = taken(wanted) if isinstance(wanted, PackagedTokenizer) else trained(wanted, texts)
+    wanted = params.tokenizer
+    tokenizer = taken(wanted) if isinstance(wanted, PackagedTokenizer) else trained(wanted, train.map(texts_of, "text"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     longer = sum(
