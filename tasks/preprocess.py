@@ -77,13 +77,13 @@ def intact(raw: Path, each: Each = map) -> Iterator[None]:
     try:
         yield
     except Exception:
-        _require_alike(raw, dict(zip(files, sums, strict=True)))
+        _require_alike(raw, files, sums)
         raise
-    _require_alike(raw, dict(zip(files, sums, strict=True)))
+    _require_alike(raw, files, sums)
 
 
-def _require_alike(raw: Path, got: dict[str, str]) -> None:
-    expected = read_json(raw / "manifest.json")["files"]
+def _require_alike(raw: Path, files: Iterable[str], sums: Iterable[str]) -> None:
+    expected, got = read_json(raw / "manifest.json")["files"], dict(zip(files, sums, strict=True))
     if expected != got:
         wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
         raise DataError(

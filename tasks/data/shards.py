@@ -88,9 +88,9 @@ def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, An
     told = each(partial(_write, shards, kind, folder), [shard for _, shard in asked])
     with ThreadPoolExecutor(1) as beside:  # to remove what the disk is just taking waits for the disk
         removals = list[Future[None]]()
-        for (_, (split, _)), shard, end in zip(asked, told, ends, strict=True):
+        for (start, (split, _)), shard, end in zip(asked, told, ends, strict=True):
             found[split].append(shard)
-            removals.append(beside.submit(shards.staged.remove_before, end))
+            removals.append(beside.submit(shards.staged.remove_ended, start, end))
         for removal in removals:
             removal.result()
     return found

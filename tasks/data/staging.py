@@ -35,9 +35,8 @@ def write_block(path: Path, columns: Columns) -> None:
             arrays[name], arrays[name + ENDS] = encoded(values)
         else:
             arrays[name] = np.ascontiguousarray(values)
-    require_free_space(
-        path, 2 * sum(values.nbytes for values in arrays.values())
-    )  # here, and in shards that are there before it goes
+    needed = sum(values.nbytes for values in arrays.values())
+    require_free_space(path, 2 * needed)  # here, and in the shards that are written before it is removed
     places = dict[str, tuple[int, str, tuple[int, ...]]]()
     with path.open("wb") as file:
         for name, values in arrays.items():
@@ -88,8 +87,6 @@ def pickled(value: Any) -> Array:
 
 class Staged:
     """All good rows, by their numbers in the order of reading, in the blocks below a folder."""
-
-    _removed = 0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -155,13 +152,12 @@ class Staged:
                     found.setdefault(name, []).append(source[name][places])
         return {name: np.concatenate(values) if len(values) > 1 else values[0] for name, values in found.items()}
 
-    def remove_before(self, row: int) -> None:
-        """Remove the blocks that end before a row or at it."""
-        while self._removed < len(self) and self._ends[self._removed] <= row:
-            path = self.path(self._removed)
+    def remove_ended(self, start: int, stop: int) -> None:
+        """Remove the blocks that end after the row `start`, and at `stop` at the latest."""
+        for number in range(*np.searchsorted(self._ends, [start, stop], side="right").tolist()):
+            path = self.path(number)
             path.unlink()
             path.with_suffix(MORE).unlink(missing_ok=True)
-            self._removed += 1
 
     def join(self, rows: Array, columns: Columns) -> None:
         """Add columns that are known of the given rows, which ascend, alone; no others are taken from now on."""
