@@ -71,7 +71,7 @@ def of_line(name: str, folder: Path) -> FloatModel:
 
 def mobilenet(data: Path) -> FloatModel:
     """Return MobileNetV2 0.35, trained on ImageNet, with a logistic regression on ten kinds of clothing as its head."""
-    import tasks.models  # noqa: F401, I001  (before tf_keras: it starts TensorFlow quietly)
+    import tasks.models.quiet_tensorflow  # noqa: F401, I001  (before tf_keras: it starts TensorFlow quietly)
     from sklearn.linear_model import LogisticRegression
     from tf_keras import Model, applications, layers
 

@@ -37,14 +37,14 @@ def data_set(folder: Path, rows: int) -> Dataset:
 
 def section_of(network: str, batch: int, workers: int) -> Any:
     """Return the section `train` of a network, for a batch of all workers together."""
-    from tasks.contracts.architectures.conv_net import Train
+    from tasks.models.architectures.conv_net import Train
 
     speed = Speed(
         gpus_per_worker=0, precision="float32", xla=False, accumulate=1, warm_up_steps=0, steps_per_call=STEPS_PER_CALL
     )
     params = Fit(epochs=EPOCHS, batch_size=batch, learning_rate=1e-3, patience=EPOCHS, augment=None, seed=0)
     return Train(
-        architecture="conv_net", tracked="requirements.lock", filters=NETWORKS[network], fit=params,
+        architecture="conv_net", tracked="plan/train.json", filters=NETWORKS[network], fit=params,
         workers=workers, speed=speed,
     )  # fmt: skip
 

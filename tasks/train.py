@@ -3,18 +3,17 @@
 With a pretrained architecture, such as `own_file`, nothing is trained: the model comes from a file or a package.
 """
 
-from importlib import import_module
 from pathlib import Path
 
 from tasks.contracts import stage
 from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
-from tasks.contracts.training import Base, Trained
+from tasks.contracts.training import Taken, Trained
 from tasks.data import columns
 from tasks.reporting.history import write_history
 
 
-def train(params: Base, compute: Compute, *, data: Path, model: Path, history: Path) -> None:
+def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path, history: Path) -> None:
     """Build the architecture and train it on the base data set; or take a model from a file, with an empty history.
 
     Raises:
@@ -22,7 +21,7 @@ def train(params: Base, compute: Compute, *, data: Path, model: Path, history: P
         DataError: the file of a model is refused, or is for other images or classes.
         StageError: the loss became NaN.
     """
-    from tasks.models import saving
+    from tasks.models import architectures, saving
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import History
     from tasks.models.gang import fit_spread
@@ -31,14 +30,13 @@ def train(params: Base, compute: Compute, *, data: Path, model: Path, history: P
     base = columns.load(data)
     facts = saving.facts_of(base)
     checkpoint = Checkpoint("train", params, [data / columns.DATASET])
-    architecture = import_module(f"tasks.models.architectures.{params.architecture}")
     rows: History = []
     if isinstance(params, Trained):
         seed(params.fit.seed)
-        network = architecture.build(params, facts)
+        network = architectures.build(params, facts)
         rows = fit_spread(network, base, facts, params.fit, checkpoint, name="train", spread=params)
     else:
-        network, facts = architecture.take(params, base, facts)
+        network, facts = architectures.take(params, base, facts)
     with replacing(model) as folder, replacing(history) as file:
         saving.save(network, facts, folder)
         write_history(file, rows)

@@ -9,6 +9,6 @@ def __getattr__(name: str) -> Any:
     """Import what needs TensorFlow when it is asked for: this package stays cheap to import."""
     if name == "compress":
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-        import_module("tasks.models")  # starts TensorFlow quietly, before others import it
+        import_module("tasks.models.quiet_tensorflow")  # starts TensorFlow quietly, before others import it
         return import_module("tasks.compression.api").compress
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

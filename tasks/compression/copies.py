@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from tf_keras import models
 
 

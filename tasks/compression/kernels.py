@@ -6,7 +6,7 @@ These are Conv2D, Dense, Embedding and the pointwise half of SeparableConv1D; at
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from tf_keras import layers
 
 from tasks.contracts.errors import ParamsError

@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 from tf_keras import Model, backend, layers
 

@@ -7,6 +7,7 @@ Gish and Pierce 1968). Training moves the weights to where the grid does not hur
 
 from dataclasses import dataclass
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 
 TOP = 127.0

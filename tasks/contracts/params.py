@@ -176,6 +176,6 @@ def typed(raw: Any) -> type[Params]:
     train: Any = Base
     if kind in modules("kinds"):
         preprocess = import_module(f"tasks.kinds.{kind}.settings").Preprocess
-    if architecture in modules("contracts/architectures"):
-        train = import_module(f"tasks.contracts.architectures.{architecture}").Train
+    if architecture in modules("models/architectures"):
+        train = import_module(f"tasks.models.architectures.{architecture}").Train
     return create_model("Params", __base__=Params, preprocess=(dict[Role, preprocess], ...), train=(train, ...))

@@ -12,12 +12,14 @@ class Tables(Records):
     """From tables to clean columns: which roles of `columns` are numbers, which are categories, which is learnt.
 
     Attributes:
+        TARGET_IS_NUMBER: whether the target is a number; otherwise it is a class.
         numeric: numbers; a missing one becomes the training rows' median, and is told to the model as missing.
         categorical: texts of which few are different.
         target: what the model learns; a row without it is bad.
     """
 
     SHARED: ClassVar[tuple[str, ...]] = ("numeric", "categorical", "target")
+    TARGET_IS_NUMBER: ClassVar[bool] = False
 
     numeric: list[Name]
     categorical: list[Name]

@@ -1,7 +1,6 @@
 """One fold: the base model tuned to its training rows and asked for its measured rows, in a process of its own."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,7 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
         ParamsError: the batch is larger than the training rows.
         StageError: the loss became NaN.
     """
-    from tasks.models import saving, tuning
+    from tasks.models import architectures, saving, tuning
     from tasks.models.batches import whole
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import outputs
@@ -88,7 +87,7 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
     if task.train is not None:
         facts = saving.facts_of(fold)
         seed(task.train.fit.seed)
-        network = import_module(f"tasks.models.architectures.{task.train.architecture}").build(task.train, facts)
+        network = architectures.build(task.train, facts)
         checkpoints = {"train": Checkpoint(f"{name}-train", task, inputs)}
         said = f"fold {task.number}, train"
         epochs = len(

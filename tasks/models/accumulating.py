@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 
 from tasks.models.neighbour import Neighbour

@@ -5,6 +5,8 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 
 from tasks.contracts.errors import ParamsError

@@ -1,11 +1,11 @@
 """Keras models into TFLite files, with the normalisation inside."""
 
-import warnings
 from typing import Any
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
-from tensorflow.lite.python.convert import mlir_quantize
 from tf_keras import Model, layers
 
 from tasks.compression.file import File
@@ -15,6 +15,7 @@ from tasks.contracts.recipes import Recipe
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.models.saving import Facts
+from tasks.models.tflite_converter import no_rows, one_by_one, to_int8_but, to_tflite
 
 RAW_MAX = 255
 INT8_OFFSET = 128
@@ -35,27 +36,21 @@ def convert(model: Any, facts: Facts, recipe: Recipe, rows: Array) -> bytes:
         ParamsError: `float_layers` names what the model does not have.
         StageError: an int8 file's input is not raw - 128.
     """
-    match recipe.precision:
-        case "float32":
-            return float32(model, facts)
-        case "float16":
-            return _convert(_float16(_raw(model, facts)))
-        case "dynamic":
-            return _convert(_optimized(_raw(model, facts)))
-        case "int16x8":
-            return _convert(_int16x8(_raw(model, facts), rows * np.float32(facts.std) + facts.mean))
-        case "int8":
-            return int8(model, facts, rows, recipe.float_layers)
+    if recipe.precision == "int8":
+        return int8(model, facts, rows, recipe.float_layers)
+    wide = recipe.precision == "int16x8"
+    representative = one_by_one(rows * np.float32(facts.std) + facts.mean) if wide else no_rows
+    return to_tflite(_raw(model, facts), recipe.precision, representative)
 
 
 def float32(model: Any, facts: Facts) -> bytes:
     """Convert to a file that takes raw pixels as float32 and gives probabilities."""
-    return _convert(_raw(model, facts))
+    return to_tflite(_raw(model, facts), "float32")
 
 
 def normalised_float32(model: Any, facts: Facts) -> bytes:
     """Convert to a float file that takes normalised images: what an int8 file is compared to, layer by layer."""
-    return _convert(_normalised(model, facts))
+    return to_tflite(_normalised(model, facts), "float32")
 
 
 def int8(model: Any, facts: Facts, rows: Array, float_layers: list[str]) -> bytes:
@@ -63,11 +58,11 @@ def int8(model: Any, facts: Facts, rows: Array, float_layers: list[str]) -> byte
 
     A quantization-aware model is given the representative rows too: without them its outputs would stay float.
     """
-    converter = _optimized(_normalised(model, facts))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    converter.representative_dataset = lambda: ([row[np.newaxis]] for row in rows)
-    content = _with_float_layers(converter, model, float_layers) if float_layers else _convert(converter)
+    converter, representative = _normalised(model, facts), one_by_one(rows)
+    if float_layers:
+        content = to_int8_but(converter, representative, lambda file: _nodes(File(file), model, float_layers))
+    else:
+        content = to_tflite(converter, "int8", representative, integer_ends=True)
     _require_raw_input(content, facts)
     return content
 
@@ -101,43 +96,6 @@ def _normalised(model: Any, facts: Facts) -> Any:
 def _with_probabilities(inputs: Any, logits: Any) -> Any:
     """Return the model that is converted. Its name is in the file; Keras would count the models before it."""
     return Model(inputs, layers.Softmax(name="probabilities")(logits), name="model")
-
-
-def _optimized(converter: Any) -> Any:
-    """Let a converter quantize the weights; without more, activations stay float (the dynamic range files)."""
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return converter
-
-
-def _float16(converter: Any) -> Any:
-    _optimized(converter).target_spec.supported_types = [tf.float16]
-    return converter
-
-
-def _int16x8(converter: Any, raw: Array) -> Any:
-    operators = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    _optimized(converter).target_spec.supported_ops = [operators]
-    converter.representative_dataset = lambda: ([row[np.newaxis]] for row in raw)
-    return converter
-
-
-def _convert(converter: Any) -> bytes:
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Statistics for quantized inputs"
-        )  # the representative rows give them
-        content: bytes = converter.convert()
-    return content
-
-
-def _with_float_layers(converter: Any, model: Any, float_layers: list[str]) -> bytes:
-    """Quantize all but some layers: `QuantizationDebugger` does so too, on its way to what it debugs."""
-    converter._experimental_calibrate_only = True
-    calibrated = _convert(converter)
-    content: bytes = mlir_quantize(
-        calibrated, fully_quantize=True, denylisted_nodes=_nodes(File(calibrated), model, float_layers)
-    )
-    return content
 
 
 def _nodes(calibrated: File, model: Any, names: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 import tf_keras
 

@@ -75,6 +75,7 @@ def _fault(error: Exception, log: Path) -> StageError:
 
 
 def _fit(task: Task, rank: int, size: int) -> None:
+    import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
     import tensorflow as tf
 
     from tasks.data import columns, parted

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 import tf_keras
 

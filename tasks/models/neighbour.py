@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 
 from tasks.data.records import Array

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tf_keras
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2

@@ -1,18 +1,14 @@
 """Models of the user's own, from files that are not trusted, and their conversion."""
 
-import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 import tf_keras
-from tensorflow.lite.python.convert_phase import ConverterError
 
 from tasks.compression.copies import copy_of
-from tasks.contracts.errors import DataError
 from tasks.data.records import Array
 from tasks.models.own_files import (
     EXPORT,
@@ -21,6 +17,7 @@ from tasks.models.own_files import (
     require_safe_h5,
     require_safe_saved_model,
 )
+from tasks.models.tflite_converter import one_by_one, to_tflite
 
 FORMATS = "an .h5 file, a .keras file of tf_keras, or the folder of a SavedModel"
 
@@ -44,9 +41,8 @@ class OwnModel:
         """Convert the model to a file of a precision; see `convert`."""
         if self.model is not None:
             return convert(self.model, precision, rows)
-        return convert_by(
-            tf.lite.TFLiteConverter.from_saved_model(str(self.path)), precision, _singly(rows), integer_ends=True
-        )
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(self.path))
+        return to_tflite(converter, precision, one_by_one(rows), integer_ends=True)
 
 
 def load_own(path: Path) -> OwnModel:
@@ -119,46 +115,5 @@ def convert(model: Any, precision: str, rows: Array) -> bytes:
     """
     given = tf_keras.Input(model.inputs[0].shape[1:], batch_size=1, dtype=model.inputs[0].dtype, name="input")
     single = tf_keras.Model(given, model(given))  # a batch of unknown size would add operators
-    return convert_by(tf.lite.TFLiteConverter.from_keras_model(single), precision, _singly(rows), integer_ends=True)
-
-
-def _singly(rows: Array) -> Callable[[], Iterator[list[Array]]]:
-    return lambda: ([row[np.newaxis].astype(np.float32)] for row in rows)
-
-
-def convert_by(
-    converter: Any, precision: str, representative: Callable[[], Iterator[Any]], *, integer_ends: bool = False
-) -> bytes:
-    """Run a converter for a precision.
-
-    Args:
-        converter: a `tf.lite.TFLiteConverter`.
-        precision: float32, float16, dynamic, int8 or int16x8.
-        representative: yields rows, for the integer precisions.
-        integer_ends: whether an int8 file takes and gives int8.
-
-    Raises:
-        DataError: an operator of the model has no form in that precision.
-    """
-    if precision != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if precision in {"int8", "int16x8"}:
-        converter.representative_dataset = representative
-        sets = tf.lite.OpsSet
-        wide = sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8 if precision == "int8" else wide]
-    if precision == "int8" and integer_ends:
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-            content: bytes = converter.convert()
-    except (ConverterError, ValueError, RuntimeError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise DataError(
-            got=f"{precision}: {lines[0][:200]}", expected="operators that TFLite has in this precision",
-            do="replace the layer that is named, or choose another precision",
-        ) from None  # fmt: skip
-    return content
+    converter = tf.lite.TFLiteConverter.from_keras_model(single)
+    return to_tflite(converter, precision, one_by_one(rows), integer_ends=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 from tf_keras import Model, layers
 
@@ -14,7 +16,7 @@ from tasks.contracts.params import Export
 from tasks.contracts.recipes import Recipe
 from tasks.data.columns import Dataset
 from tasks.data.records import Columns
-from tasks.models.own_model import convert_by
+from tasks.models.tflite_converter import to_tflite
 
 PROOF_ROWS = 100
 
@@ -47,7 +49,7 @@ def exported(model: Any, outputs: Any, recipe: Recipe, data: Dataset, inputs: tu
         for row in range(len(rows[inputs[0]])):
             yield {name: tf.constant(values[row : row + 1]) for name, values in rows.items()}
 
-    content = convert_by(tf.lite.TFLiteConverter.from_keras_model(single), recipe.precision, representative)
+    content = to_tflite(tf.lite.TFLiteConverter.from_keras_model(single), recipe.precision, representative)
     for _ in recipe.finish:
         before, content = content, slim(content)
         require_equal_outputs(before, content, PROOF_ROWS, seed=0, given=_proof(rows))

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tf_keras import layers
-
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.data.records import Array
 
@@ -18,11 +16,15 @@ MIN_SIDE = 32
 
 def normalised(inputs: Any, name: str) -> Any:
     """Add batch normalisation, named in full."""
+    from tasks.models.quiet_tensorflow import layers
+
     return layers.BatchNormalization(epsilon=EPSILON, momentum=MOMENTUM, name=name)(inputs)
 
 
 def relu6(inputs: Any, name: str) -> Any:
     """Add the ReLU that ends at 6, named in full."""
+    from tasks.models.quiet_tensorflow import layers
+
     return layers.ReLU(6.0, name=name)(inputs)
 
 
@@ -40,6 +42,8 @@ def inverted_residual(
         expansion: channels in between, for each of the inputs'.
         stride: of the filters.
     """
+    from tasks.models.quiet_tensorflow import layers
+
     outputs = inputs
     if expansion > 1:
         width = expansion * inputs.shape[-1]
@@ -54,8 +58,27 @@ def inverted_residual(
     return outputs
 
 
+def inverted_residual_types(prefix: str, names: Mapping[str, str], *, expands: bool, adds: bool) -> dict[str, str]:
+    """Return the layers of an inverted residual.
+
+    Args:
+        prefix: of the names of all layers.
+        names: see `inverted_residual`.
+        expands: whether `expansion` is over 1.
+        adds: whether the input is added: stride 1, and as many channels out as in.
+    """
+    norm, types = "BatchNormalization", {}
+    if expands:
+        types = {names["expand"]: "Conv2D", names["expand_norm"]: norm, "expand_relu": "ReLU"}
+    types |= {names["depthwise"]: "DepthwiseConv2D", names["depthwise_norm"]: norm, "depthwise_relu": "ReLU"}
+    types |= {names["project"]: "Conv2D", names["project_norm"]: norm} | ({"add": "Add"} if adds else {})
+    return {f"{prefix}{name}": kind for name, kind in types.items()}
+
+
 def logits(features: Any, num_classes: int) -> Any:
     """Add the head: the mean over all places, and one dense layer that starts at zero: it has no seed."""
+    from tasks.models.quiet_tensorflow import layers
+
     pooled = layers.GlobalAveragePooling2D(name="pool")(features)
     return layers.Dense(num_classes, kernel_initializer="zeros", name="logits")(pooled)
 

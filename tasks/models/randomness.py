@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tf_keras
 
 

@@ -102,6 +102,7 @@ def load_facts(folder: Path) -> Facts:
 
 def load(folder: Path) -> tuple[Any, Facts]:
     """Read a model and its facts; see `load_facts`."""
+    import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
     from tf_keras.models import load_model
 
     facts = load_facts(folder)

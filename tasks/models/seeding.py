@@ -1,5 +1,6 @@
 """What makes TensorFlow repeat itself."""
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 import tf_keras
 

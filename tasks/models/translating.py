@@ -1,10 +1,14 @@
-"""The parts of a translator, by the names of their layers: put together to be trained, in two halves for a device."""
+"""The parts of a translator, by the names of their layers: put together to be trained, in two halves for a device.
+
+Names such as `dot_1` are those that Keras gives in a new process; they stand here because they are in the files, which
+must not depend on what the process built before.
+"""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from tf_keras import Model, initializers, layers
 
 # Returns the layer of a name: a new one, made by the function, or the one that a model has.
@@ -46,13 +50,13 @@ class Sizes(NamedTuple):
 def encoded(layer: Layer, tokens: Any, sizes: Sizes) -> Encoded:
     """Encode source tokens, (batch, tokens) of int32, read forwards and backwards."""
     width = sizes.width
-    mask = layers.ReLU(max_value=1.0)(layers.Rescaling(1.0)(tokens))
+    mask = layers.ReLU(max_value=1.0, name="re_lu")(layers.Rescaling(1.0, name="rescaling")(tokens))
     values = layer("source", partial(_embedding, sizes.source_vocabulary, width, mask_zero=True))(tokens)
     read = partial(layers.Bidirectional, layers.GRU(width // 2, return_sequences=True))
-    values = layer("encoder", read)(layers.Dropout(sizes.dropout)(values))
+    values = layer("encoder", read)(layers.Dropout(sizes.dropout, name="dropout")(values))
     memory = layer("memory_norm", layers.LayerNormalization)(values)
-    padding_scores = layers.Rescaling(SCORE_OF_PADDING, -SCORE_OF_PADDING)(mask)
-    mean = layers.Dot(axes=1)([layers.Softmax()(padding_scores), memory])
+    padding_scores = layers.Rescaling(SCORE_OF_PADDING, -SCORE_OF_PADDING, name="rescaling_1")(mask)
+    mean = layers.Dot(axes=1, name="dot")([layers.Softmax(name="softmax")(padding_scores), memory])
     states = [layer(name, partial(layers.Dense, width, activation="tanh"))(mean) for name in FIRST_STATES]
     return Encoded(memory, layer("keys", partial(layers.Dense, width))(memory), padding_scores, *states)
 
@@ -65,7 +69,7 @@ def _embedding(tokens: int, width: int, **options: Any) -> Any:
 def embedded(layer: Layer, previous: Any, sizes: Sizes) -> Any:
     """Return what stands for the tokens before those that are asked for, (batch, tokens, width)."""
     values = layer("target", partial(_embedding, sizes.target_vocabulary, sizes.width))(previous)
-    return layers.Dropout(sizes.dropout)(values)
+    return layers.Dropout(sizes.dropout, name="dropout_1")(values)
 
 
 def answered(layer: Layer, values: Any, source: Encoded, sizes: Sizes) -> tuple[Any, ...]:
@@ -77,14 +81,18 @@ def answered(layer: Layer, values: Any, source: Encoded, sizes: Sizes) -> tuple[
     recurrent = partial(layers.GRU, sizes.width, return_sequences=True)
     states = layer("decoder", recurrent)(values, initial_state=source.state)
     question = layer("question", partial(layers.Dense, sizes.width))(states)
-    scores = layers.Rescaling(sizes.width**-0.5)(layers.Dot(axes=2)([question, source.keys]))
-    weights = layers.Softmax()(layers.Add()([scores, layers.Reshape((1, -1))(source.padding_scores)]))
-    context = layers.Dot(axes=(2, 1))([weights, source.memory])
-    both = layers.Dropout(sizes.dropout)(layers.Concatenate()([states, context]))
+    alike = layers.Dot(axes=2, name="dot_1")([question, source.keys])
+    scores = layers.Rescaling(sizes.width**-0.5, name="rescaling_2")(alike)
+    padding = layers.Reshape((1, -1), name="reshape")(source.padding_scores)
+    weights = layers.Softmax(name="softmax_1")(layers.Add(name="add")([scores, padding]))
+    context = layers.Dot(axes=(2, 1), name="dot_2")([weights, source.memory])
+    both = layers.Concatenate(name="concatenate")([states, context])
+    both = layers.Dropout(sizes.dropout, name="dropout_2")(both)
     second_states = layer("second_decoder", recurrent)(both, initial_state=source.second_state)
-    mixed = layers.Concatenate()([second_states, context])
+    mixed = layers.Concatenate(name="concatenate_1")([second_states, context])
     mixed = layer("mixed", partial(layers.Dense, sizes.width, activation="tanh"))(mixed)
-    logits = layer("logits", partial(layers.Dense, sizes.target_vocabulary))(layers.Dropout(sizes.dropout)(mixed))
+    mixed = layers.Dropout(sizes.dropout, name="dropout_3")(mixed)
+    logits = layer("logits", partial(layers.Dense, sizes.target_vocabulary))(mixed)
     return logits, states, second_states
 
 

@@ -118,8 +118,8 @@ def tiny_params() -> dict[str, Any]:
 
 def conv_net(filters: list[int], shape: tuple[int, int, int]) -> Any:
     """The architecture of the tiny line for images of ten classes."""
-    from tasks.contracts.architectures.conv_net import Train
     from tasks.models.architectures import conv_net as architecture
+    from tasks.models.architectures.conv_net import Train
     from tasks.models.saving import of_images
 
     params = Train.model_validate(yaml("params.yaml")["train"] | {"filters": filters})

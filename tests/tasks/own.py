@@ -25,7 +25,7 @@ def classifier(*, softmax: bool = True, shape: tuple[int, ...] = (8, 8, 1)) -> A
     """A network trained on the first 1,000 digits, to about 92 %."""
     from tf_keras import Input, Sequential, layers, losses, utils
 
-    import tasks.models  # noqa: F401
+    import tasks.models.quiet_tensorflow  # noqa: F401
 
     utils.set_random_seed(0)
     first = [layers.Conv2D(8, 3, activation="relu"), layers.Flatten()] if len(shape) == 3 else []

@@ -100,7 +100,7 @@ def test_smaller_parts_are_within_larger_ones_and_have_each_class(tuned: Path) -
 
 
 def test_a_step_falls_from_the_head_to_the_first_layer_by_the_factor() -> None:
-    import tasks.models  # noqa: F401  # isort: skip
+    import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip
     import tensorflow as tf
     from tf_keras import Input, Sequential, layers, optimizers
 

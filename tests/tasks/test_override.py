@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.architectures.conv_net import Train
 from tasks.contracts.errors import ParamsError
+from tasks.models.architectures.conv_net import Train
 from tasks.override import override
 from tests.graph_rules import ROOT
 from tests.tasks import line

@@ -43,7 +43,7 @@ def split_of(folder: Path, split: Any) -> tuple[Array, Array]:
 
 def network(x: Array, y: Array) -> Any:
     """A network with a softmax, trained to about 95 %."""
-    import tasks.models  # noqa: F401  # isort: skip
+    import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip
     from tf_keras import Input, Sequential, layers, optimizers, utils
 
     utils.set_random_seed(0)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tasks.contracts import params_file
-from tasks.contracts.architectures.conv_net import Train
 from tasks.contracts.errors import ParamsError
+from tasks.models.architectures.conv_net import Train
 from tests.graph_rules import ROOT, yaml
 from tests.tasks import line
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from tasks.contracts.architectures import efficientnet_lite0 as efficient_section
-from tasks.contracts.architectures import mobilenet_v2_035 as mobile_section
 from tasks.contracts.errors import DataError, ParamsError
 from tasks.data.records import Array
+from tasks.models.architectures import efficientnet_lite0 as efficient_section
+from tasks.models.architectures import mobilenet_v2_035 as mobile_section
 from tests.graph_rules import ROOT
 
 WEIGHTS = ROOT.parent / "shared/data/weights/mobilenetv2_a035_imagenet_notop.npz"
@@ -86,7 +86,7 @@ def test_efficientnet_sees_the_flower_and_the_palace() -> None:
 def test_equal_starts_are_equal_and_have_a_head_without_a_seed() -> None:
     from tasks.models.architectures import efficientnet_lite0
 
-    section = efficient_section.Train(architecture="efficientnet_lite0", tracked="requirements.lock")
+    section = efficient_section.Train(architecture="efficientnet_lite0", tracked="plan/train.json")
     model, kept = efficientnet_lite0.take(section, None, facts(32, 32, 3))  # type: ignore[arg-type]
     assert (kept.mean, kept.std) == (127, 128)
     assert model.output_shape == (None, 3) and not np.any(model.layers[-1].get_weights()[0])

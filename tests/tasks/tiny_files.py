@@ -23,7 +23,7 @@ def rows(start: int, stop: int) -> Array:
 @cache
 def network() -> Any:
     """A network of a convolution, a depthwise one and a dense layer, with logits as outputs."""
-    import_module("tasks.models")
+    import_module("tasks.models.quiet_tensorflow")
     from tf_keras import Sequential, layers, losses, optimizers, utils
 
     utils.set_random_seed(0)
@@ -76,7 +76,7 @@ def all_precisions() -> dict[str, bytes]:
 
 def two_inputs() -> bytes:
     """A file whose two inputs have names that matter, in its signature."""
-    import_module("tasks.models")
+    import_module("tasks.models.quiet_tensorflow")
     import tensorflow as tf
     from tf_keras import Model, layers
 
@@ -87,7 +87,7 @@ def two_inputs() -> bytes:
 
 def with_a_loop() -> bytes:
     """A file of three graphs: the main one, the condition and the body of a loop."""
-    import_module("tasks.models")
+    import_module("tasks.models.quiet_tensorflow")
     import tensorflow as tf
 
     def double(values: Any) -> Any:

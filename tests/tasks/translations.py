@@ -57,7 +57,7 @@ def ready(folder: Path, lines: list[str], **changes: Any) -> columns.Dataset:
 
 def params(**fit: Any) -> Any:
     """The architecture of the preset, tiny."""
-    from tasks.contracts.architectures.translator_gru import Train
+    from tasks.models.architectures.translator_gru import Train
 
     preset: dict[str, Any] = yaml("presets/translation.yaml")["train"]
     tiny = {"width": 32, "fit": preset["fit"] | {"epochs": 1} | fit}

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from tf_keras import Model, layers
 
 from tasks.compression.copies import copy_of

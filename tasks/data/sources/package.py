@@ -13,24 +13,29 @@ def locate(source: PackageSource, _scratch: Path) -> Path:
 
 
 def installed(source: PackageSource) -> Path:
-    """Find the file without importing the package.
+    """Find the file of a source; see `packaged_file`."""
+    return packaged_file(source.package, source.path)
+
+
+def packaged_file(package: str, path: str) -> Path:
+    """Find a file that a package ships, without importing the package.
 
     Raises:
         ParamsError: the package is not installed, or ships no such file.
     """
-    spec = util.find_spec(source.package)
+    spec = util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec else []
     if not folders:
         raise ParamsError(
-            got=f"package {source.package!r}, which is not installed",
+            got=f"package {package!r}, which is not installed",
             expected="a package of requirements.lock",
             do="correct ingest.<role>.package, or add it to pyproject.toml, then `make lock` and `make test`",
         )
-    path = Path(folders[0]) / source.path
-    if not path.is_file():
+    file = Path(folders[0]) / path
+    if not file.is_file():
         raise ParamsError(
-            got=f"no file {source.path!r} in package {source.package!r}",
+            got=f"no file {path!r} in package {package!r}",
             expected="a file that the installed version ships",
             do="correct ingest.<role>.path",
         )
-    return path
+    return file

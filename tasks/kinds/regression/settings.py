@@ -1,5 +1,11 @@
 """The section `preprocess` of tables with a number as target."""
 
-from tasks.contracts.tables import Tables as Preprocess
+from typing import ClassVar
 
-__all__ = ["Preprocess"]
+from tasks.contracts.tables import Tables
+
+
+class Preprocess(Tables):
+    """From tables to clean columns; the target is a number."""
+
+    TARGET_IS_NUMBER: ClassVar[bool] = True

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 import tf_keras
 
@@ -21,9 +23,9 @@ from tasks.data.records import Array, Columns
 from tasks.device.translating import ENCODE
 from tasks.models import translating
 from tasks.models.learning import refuse_augmentation
-from tasks.models.own_model import convert_by
 from tasks.models.plain_conversion import calibration, require_plain
 from tasks.models.saving import Facts
+from tasks.models.tflite_converter import to_tflite
 
 INPUTS, TARGET, WATCHED = ("source_tokens", "target_tokens"), "target_tokens", "loss"
 PRECISIONS = ("float32", "float16", "dynamic")
@@ -123,7 +125,7 @@ def converted(model: Any, facts: Facts, precision: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=calls)
         converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder)), signature_keys=list(calls))
-        return with_first(convert_by(converter, precision, lambda: iter(())), ENCODE)
+        return with_first(to_tflite(converter, precision), ENCODE)
 
 
 def _call(half: Any) -> Any:

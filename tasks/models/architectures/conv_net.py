@@ -1,14 +1,29 @@
 """A small convolutional network: 3x3 convolutions of stride 2, batch normalisation after each, one dense layer."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from tf_keras import Model, layers
+from pydantic import Field
 
-from tasks.contracts.architectures.conv_net import Train
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import Positive
+from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
 # TensorFlow's default of .99 needs thousands of steps to forget its start; small data sets have hundreds.
 BATCH_NORM_MOMENTUM = 0.9
+
+
+class Train(Trained):
+    """The base model, a small convolutional network, trained on the base data set."""
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+    )
+    filters: Annotated[list[Positive], Field(min_length=1)] = Field(
+        [16, 32, 48],
+        description="filters of each convolution; each halves height and width, so sides of n pixels allow about "
+        "log2(n) of them",
+    )
 
 
 def build(params: Train, facts: Facts) -> Any:
@@ -17,6 +32,8 @@ def build(params: Train, facts: Facts) -> Any:
     Each convolution halves height and width. With filters 16, 32, 48 and 28x28x1 images it has 26,650 parameters.
     The order convolution, batch normalisation, ReLU is what quantization-aware training can fold.
     """
+    from tasks.models.quiet_tensorflow import Model, layers
+
     images = outputs = layers.Input(facts.image_shape, name="image")
     for index, count in enumerate(params.filters):
         outputs = layers.Conv2D(count, 3, strides=2, padding="same", use_bias=False, name=f"conv_{index}")(outputs)
@@ -24,3 +41,11 @@ def build(params: Train, facts: Facts) -> Any:
         outputs = layers.ReLU(name=f"relu_{index}")(outputs)
     outputs = layers.Flatten(name="flatten")(outputs)
     return Model(images, layers.Dense(len(facts.classes), name="logits")(outputs), name="conv_net")
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
+    """Return the layers of the network, without TensorFlow."""
+    types = {"image": "InputLayer"}
+    for index in range(len(params.filters)):
+        types |= {f"conv_{index}": "Conv2D", f"batch_norm_{index}": "BatchNormalization", f"relu_{index}": "ReLU"}
+    return types | {"flatten": "Flatten", "logits": "Dense"}

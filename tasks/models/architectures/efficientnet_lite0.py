@@ -5,18 +5,24 @@ weights; nothing of the package is imported or run.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-from tf_keras import Model, layers
+from pydantic import Field
 
-from tasks.contracts.architectures.efficientnet_lite0 import Train
-from tasks.contracts.ingesting import PackageSource
+from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.data.sources.package import installed
+from tasks.data.sources.package import packaged_file
 from tasks.models import torch_weights
-from tasks.models.pretrained import fill, inverted_residual, logits, normalised, relu6, require_colour
+from tasks.models.pretrained import (
+    fill,
+    inverted_residual,
+    inverted_residual_types,
+    logits,
+    normalised,
+    relu6,
+    require_colour,
+)
 from tasks.models.saving import Facts
 
 MEAN, STD = 127, 128.0
@@ -48,6 +54,16 @@ STATISTICS = {
 }
 
 
+class Train(Taken):
+    """The base model pretrained on ImageNet, with a new head; the weights are an installed package's."""
+
+    FINISHED: ClassVar[bool] = False
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan, which has the package's version"
+    )
+
+
 def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
     """Return the network with the weights of the package and a new head, and facts with its own normalisation.
 
@@ -64,7 +80,7 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
 
 def located() -> Path:
     """Return where the installed package has its file."""
-    return installed(PackageSource(source="package", package=PACKAGE, path=FILE, tracked="requirements.lock"))
+    return packaged_file(PACKAGE, FILE)
 
 
 def build(shape: tuple[int, ...], num_classes: int) -> Any:
@@ -72,6 +88,8 @@ def build(shape: tuple[int, ...], num_classes: int) -> Any:
 
     Layers are named as the file names them, where Keras lets them be; see `renamed`.
     """
+    from tasks.models.quiet_tensorflow import Model, layers
+
     images = layers.Input(shape, name="image")
     outputs = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="conv_stem")(images)
     outputs = relu6(normalised(outputs, "bn0"), "stem_relu")
@@ -86,6 +104,19 @@ def build(shape: tuple[int, ...], num_classes: int) -> Any:
     outputs = layers.Conv2D(LAST, 1, use_bias=False, name="conv_head")(outputs)
     outputs = relu6(normalised(outputs, "bn1"), "head_relu")
     return Model(images, logits(outputs, num_classes), name="efficientnet_lite0")
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
+    """Return the layers of the network, without TensorFlow."""
+    types = {"image": "InputLayer", "conv_stem": "Conv2D", "bn0": "BatchNormalization", "stem_relu": "ReLU"}
+    number, before = 0, STEM
+    for _, channels, expansion, repeats, stride in STAGES:
+        for index in range(repeats):
+            adds = (index > 0 or stride == 1) and channels == before
+            types |= inverted_residual_types(f"blocks_{number}_", NAMES, expands=expansion > 1, adds=adds)
+            number, before = number + 1, channels
+    types |= {"conv_head": "Conv2D", "bn1": "BatchNormalization", "head_relu": "ReLU"}
+    return types | {"pool": "GlobalAveragePooling2D", "logits": "Dense"}
 
 
 def renamed(model: Any, tensors: dict[str, Array]) -> dict[str, Array]:

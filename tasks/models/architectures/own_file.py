@@ -1,20 +1,39 @@
 """A trained network from a file of the user's own: nothing is built, and nothing of the file runs but its layers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-from tasks.contracts.architectures.own_file import Train
 from tasks.contracts.errors import DataError
+from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.progress import say
+from tasks.contracts.section import Rate
+from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
-from tasks.models.batches import rows_of
-from tasks.models.own_model import OwnModel, load_own, logits_of
 from tasks.models.saving import Facts
 
+if TYPE_CHECKING:  # starts TensorFlow
+    from tasks.models.own_model import OwnModel
+
 MEASURED_ROWS = 1000
+
+
+class Train(Taken):
+    """The base model from a file of the user's own."""
+
+    tracked: Annotated[str, Field(pattern=r"\.(h5|hdf5|keras)$")] = Field(
+        description="path of the model's file, of tf_keras (Keras 2), which DVC watches; a last softmax is taken off"
+    )
+    mean: Annotated[int, Field(ge=0, le=255)] = Field(
+        description="raw pixel value that the model sees as 0: 0 where it was trained on raw / 255, 128 for "
+        "raw / 127.5 - 1, 0 where it takes raw pixels"
+    )
+    std: Rate = Field(
+        description="raw pixel values to a unit of the model's input: 255.0 where it was trained on raw / 255, 127.5 "
+        "for raw / 127.5 - 1, 1.0 where it takes raw pixels"
+    )
 
 
 def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
@@ -23,6 +42,8 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
     Raises:
         DataError: the file is refused, or is for other images or classes.
     """
+    from tasks.models.own_model import load_own
+
     own, facts = load_own(Path(params.tracked)), facts.normalised_by(params.mean, params.std)
     network = fitting(own, facts)
     right = accuracy(network, base, facts)
@@ -30,7 +51,11 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
     return network, facts
 
 
-def fitting(own: OwnModel, facts: Facts) -> Any:
+def layer_types(params: Train, preprocess: Preprocess) -> None:
+    """Return None: only the file knows its layers; `train` compares them with the recipes."""
+
+
+def fitting(own: "OwnModel", facts: Facts) -> Any:
     """Check that a loaded model fits the images and classes of the line, and take off the softmax that it ends in.
 
     Args:
@@ -43,6 +68,8 @@ def fitting(own: OwnModel, facts: Facts) -> Any:
     Raises:
         DataError: it does not fit, or it is a SavedModel, which has no layers.
     """
+    from tasks.models.own_model import logits_of
+
     path, model = own.path, own.model
     if model is None:
         raise DataError(
@@ -71,6 +98,8 @@ def accuracy(network: Any, data: Dataset, facts: Facts) -> float:
     Raises:
         DataError: what it gives are no logits: a softmax or a sigmoid is in it that is not its last layer's.
     """
+    from tasks.models.batches import rows_of
+
     images = data.column("train", "image")
     rows = np.unique(np.linspace(0, len(images) - 1, MEASURED_ROWS).astype(int))
     logits = network.predict(rows_of(data, "train", facts, rows), verbose=0)

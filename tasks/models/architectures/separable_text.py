@@ -1,12 +1,27 @@
 """A small network for texts: embedded tokens, separable convolutions, the strongest answer of each filter."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-from tf_keras import Model, layers
+from pydantic import Field
 
-from tasks.contracts.architectures.separable_text import Train
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import HalfOpenFraction, Positive
+from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
+
+
+class Train(Trained):
+    """The base model, separable convolutions over embedded tokens, trained on the base data set."""
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+    )
+    width: Positive = Field(64, description="numbers that stand for a token; nearly all weights are vocabulary x width")
+    filters: Annotated[list[Positive], Field(min_length=1)] = Field([128], description="filters of each convolution")
+    kernel: Positive = Field(7, description="tokens that a filter sees at once")
+    dropout: HalfOpenFraction = Field(
+        0.4, description="fraction of the embedding, and of the head's input, that is left out in training"
+    )
 
 
 def build(params: Train, facts: Facts) -> Any:
@@ -14,6 +29,8 @@ def build(params: Train, facts: Facts) -> Any:
 
     Nearly all of its weights are the embedding's, vocabulary x width: that is what has to be compressed.
     """
+    from tasks.models.quiet_tensorflow import Model, layers
+
     tokens = layers.Input(facts.data["inputs"]["tokens"]["shape"], dtype="int32", name="tokens")
     outputs = layers.Embedding(facts.data["vocabulary"], params.width, name="embedding")(tokens)
     outputs = layers.Dropout(params.dropout, name="dropout_tokens")(outputs)
@@ -24,3 +41,10 @@ def build(params: Train, facts: Facts) -> Any:
     outputs = layers.GlobalMaxPooling1D(name="pooling")(outputs)
     outputs = layers.Dropout(params.dropout, name="dropout")(outputs)
     return Model(tokens, layers.Dense(len(facts.classes), name="logits")(outputs), name="separable_text")
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
+    """Return the layers of the network, without TensorFlow."""
+    types = {"tokens": "InputLayer", "embedding": "Embedding", "dropout_tokens": "Dropout"}
+    types |= {f"separable_{index}": "SeparableConv1D" for index in range(len(params.filters))}
+    return types | {"pooling": "GlobalMaxPooling1D", "dropout": "Dropout", "logits": "Dense"}

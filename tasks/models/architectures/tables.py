@@ -5,12 +5,15 @@ part. Its bounds are quantiles of the training rows, so it normalises whatever s
 and is the same in a file of int8 weights: it is made of a product, a sum and a clipping, which stay float.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from tf_keras import Model, layers
+from pydantic import Field
 
-from tasks.contracts.architectures.tables import Train
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import HalfOpenFraction, Positive
+from tasks.contracts.tables import Tables
+from tasks.contracts.training import Trained
 from tasks.data.records import Array
 from tasks.data.table_features import FEATURES, UNSEEN_INDEX
 from tasks.models.saving import Facts
@@ -18,8 +21,26 @@ from tasks.models.saving import Facts
 PIECES = "pieces"
 
 
+class Train(Trained):
+    """The base model, a dense network over numbers and categories, trained on the base data set."""
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+    )
+    bins: Annotated[int, Field(ge=1, le=256)] = Field(
+        32, description="bins that a number is encoded in, each with as many training rows; 4 are enough for 500 rows"
+    )
+    embedding: Positive = Field(8, description="numbers that stand for a category")
+    units: Annotated[list[Positive], Field(min_length=1)] = Field([128, 64], description="units of each dense layer")
+    dropout: HalfOpenFraction = Field(
+        0.1, description="fraction of a dense layer's outputs left out in training; more where rows are few"
+    )
+
+
 def build(params: Train, facts: Facts) -> Any:
     """Build the network: features (batch, features) of float32, as they are on disk, in; logits, or one number, out."""
+    from tasks.models.quiet_tensorflow import Model, layers
+
     table = facts.data["table"]
     (width,) = facts.data["inputs"][FEATURES]["shape"]
     features = layers.Input((width,), name=FEATURES)
@@ -39,6 +60,28 @@ def build(params: Train, facts: Facts) -> Any:
     classes = facts.data.get("classes")
     head = layers.Dense(len(classes), name="logits") if classes else layers.Dense(1, name="value")
     return Model(features, head(outputs), name="tables")
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str] | None:
+    """Return the layers of the network, without TensorFlow; None for data that are no tables."""
+    if not isinstance(preprocess, Tables):
+        return None
+    types = {FEATURES: "InputLayer", "columns": "Reshape", **_encoding_types(preprocess)}
+    if len(preprocess.categorical) + bool(preprocess.numeric) > 1:
+        types["together"] = "Concatenate"
+    for index in range(len(params.units)):
+        types |= {f"dense_{index}": "Dense", f"dropout_{index}": "Dropout"}
+    return types | {"value" if preprocess.TARGET_IS_NUMBER else "logits": "Dense"}
+
+
+def _encoding_types(preprocess: Tables) -> dict[str, str]:
+    parts = (["numbers"] if preprocess.numeric else []) + preprocess.categorical
+    types = {f"cut_{name}": "Cropping1D" for name in parts} if len(parts) > 1 else {}
+    if preprocess.numeric:
+        types |= {PIECES: "Rescaling", "clipped": "ReLU", "encoded": "Flatten"}
+    for name in preprocess.categorical:
+        types |= {f"index_{name}": "Flatten", f"embedding_{name}": "Embedding", f"vector_{name}": "Flatten"}
+    return types
 
 
 def pieces(table: dict[str, Any], bins: int) -> tuple[Array, Array]:
@@ -67,6 +110,8 @@ def embedding_of(category: dict[str, Any]) -> str:
 
 
 def _numbers(column: Any, table: dict[str, Any], bins: int, width: int) -> Any:
+    from tasks.models.quiet_tensorflow import layers
+
     scale, offset = pieces(table, bins)
     cut = _cut(column, 0, len(scale), width, "numbers")
     moved = layers.Rescaling(scale.tolist(), offset.tolist(), name=PIECES)(cut)
@@ -76,6 +121,8 @@ def _numbers(column: Any, table: dict[str, Any], bins: int, width: int) -> Any:
 def _cut(column: Any, start: int, end: int, width: int, name: str) -> Any:
     if start == 0 and end == width:
         return column
+    from tasks.models.quiet_tensorflow import layers
+
     return layers.Cropping1D((start, width - end), name=f"cut_{name}")(column)
 
 

@@ -1,15 +1,38 @@
 """A translator: it reads forwards and backwards; a recurrent decoder attends, another knows what it attended to."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
-from tf_keras import Model, layers
+from pydantic import Field
 
-from tasks.contracts.architectures.translator_gru import Train
-from tasks.models import translating
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import HalfOpenFraction
+from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
-from tasks.models.translating import Sizes
+
+# `tasks.models.translating` gives these names.
+TYPES = {
+    "source_tokens": "InputLayer", "rescaling": "Rescaling", "re_lu": "ReLU", "source": "Embedding",
+    "dropout": "Dropout", "encoder": "Bidirectional", "memory_norm": "LayerNormalization",
+    "rescaling_1": "Rescaling", "softmax": "Softmax", "dot": "Dot", "first_state": "Dense", "second_state": "Dense",
+    "keys": "Dense", "previous_tokens": "InputLayer", "target": "Embedding", "dropout_1": "Dropout", "decoder": "GRU",
+    "question": "Dense", "dot_1": "Dot", "rescaling_2": "Rescaling", "reshape": "Reshape", "add": "Add",
+    "softmax_1": "Softmax", "dot_2": "Dot", "concatenate": "Concatenate", "dropout_2": "Dropout",
+    "second_decoder": "GRU", "concatenate_1": "Concatenate", "mixed": "Dense", "dropout_3": "Dropout",
+    "logits": "Dense",
+}  # fmt: skip
+
+
+class Train(Trained):
+    """The base model, a recurrent translator, trained on the base data set."""
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+    )
+    width: Annotated[int, Field(gt=0, multiple_of=2)] = Field(
+        192, description="numbers that stand for a token, and of a decoder's state; half of them read each way"
+    )
+    dropout: HalfOpenFraction = Field(0.1, description="fraction of the numbers between layers left out in training")
 
 
 def build(params: Train, facts: Facts) -> Any:
@@ -18,8 +41,11 @@ def build(params: Train, facts: Facts) -> Any:
     It takes source tokens and the tokens before the wanted ones, (batch, tokens) of int32 each, and gives logits,
     (batch, tokens, vocabulary). See `tasks.models.translating` for its halves.
     """
+    from tasks.models import translating
+    from tasks.models.quiet_tensorflow import Model, layers
+
     vocabulary = facts.data["vocabulary"]
-    sizes = Sizes(vocabulary["source"], vocabulary["target"], params.width, params.dropout)
+    sizes = translating.Sizes(vocabulary["source"], vocabulary["target"], params.width, params.dropout)
     tokens, previous = (
         layers.Input((None,), dtype="int32", name=name) for name in ("source_tokens", "previous_tokens")
     )  # fmt: skip
@@ -27,6 +53,11 @@ def build(params: Train, facts: Facts) -> Any:
     values = translating.embedded(_new, previous, sizes)
     logits, *_ = translating.answered(_new, values, source, sizes)
     return Model([tokens, previous], logits, name="translator_gru")
+
+
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
+    """Return the layers of the network, without TensorFlow."""
+    return dict(TYPES)
 
 
 def _new(name: str, make: Callable[..., Any]) -> Any:

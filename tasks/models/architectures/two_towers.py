@@ -4,18 +4,63 @@ The user is the history and nothing else: nobody's own numbers are trained, and 
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import tasks.models  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import numpy as np
-from tf_keras import Model, initializers, layers
+from pydantic import Field
 
-from tasks.contracts.architectures.two_towers import Train
 from tasks.contracts.errors import ParamsError
+from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.ratings import TimeSplit
+from tasks.contracts.section import HalfOpenFraction, Positive, Rate
+from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
 FAR = 1e4  # is taken from the logarithm of a weight that has to be 0
 PRIOR = -1.4  # logarithm of a rating's first weight: the answer without any ratings counts as much as four of them
+
+INPUT_TYPES = {"history": "InputLayer", "history_ratings": "InputLayer", "item": "InputLayer"}
+NEWEST_TYPES = {"history_newest": "Cropping1D", "above_newest": "Cropping1D"}
+# The two averages, of vectors in ranking and of ratings, have the same layers.
+AVERAGE_TYPES = {
+    f"{name}_{part}": kind
+    for name in ("ranking", "rating")
+    for part, kind in {
+        "hidden": "Rescaling", "counted": "Add", "logits": "Reshape", "or_none": "ZeroPadding1D",
+        "shares": "Softmax", "shares_dropout": "Dropout", "values": "ZeroPadding1D", "mean": "Dot",
+    }.items()
+}  # fmt: skip
+TYPES = {
+    "in_least": "Rescaling", "is_rated": "ReLU", "less_mean": "Rescaling", "above": "Multiply",
+    "history_upright": "Reshape", "newest": "Reshape", "as_number": "Rescaling", "is_known": "ReLU",
+    "items": "Embedding", "above_upright": "Reshape", "liking": "Dense", "liked": "Multiply",
+    "item_dropout": "Dropout", "recency": "Dense", "user": "Reshape", "dropout": "Dropout", "logits": "Dense",
+    "rated_items": "Embedding", "item_biases": "Embedding", "biases": "Reshape", "expected": "Multiply",
+    "less_expected": "Subtract", "surplus": "Reshape", "alike": "Dot", "telling": "Dense",
+    "alike_and_telling": "Add", "rating_weights": "Reshape", "bias": "Reshape", "given": "Reshape",
+    "bias_and_given": "Add", "rating": "Rescaling", "answers": "Concatenate",
+}  # fmt: skip
+
+
+class Train(Trained):
+    """The base model, a recommender, trained on the base data set."""
+
+    tracked: Literal["plan/train.json"] = Field(
+        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+    )
+    recent: Positive = Field(
+        30, description="newest items of a history that rank the next one; ratings follow from the whole history"
+    )
+    width: Positive = Field(192, description="numbers that stand for an item in ranking")
+    half_life: Rate = Field(
+        1.5, description="items after which a history's weight is half, to begin with; training changes the weights"
+    )
+    dropout: HalfOpenFraction = Field(0.5, description="fraction of a user's vector left out in training")
+    item_dropout: HalfOpenFraction = Field(0.3, description="fraction of a history's items left out in training")
+    rating_width: Annotated[int, Field(ge=1)] = Field(16, description="numbers that stand for an item in rating")
+    rating_dropout: HalfOpenFraction = Field(
+        0.3, description="fraction of the weights between rated items and the one in question left out in training"
+    )
 
 
 def build(params: Train, facts: Facts) -> Any:
@@ -26,6 +71,8 @@ def build(params: Train, facts: Facts) -> Any:
     Raises:
         ParamsError: more recent items are asked for than a history has.
     """
+    from tasks.models.quiet_tensorflow import Model, layers
+
     length = facts.data["inputs"]["history"]["shape"][0]
     if params.recent > length:
         raise ParamsError(
@@ -46,8 +93,18 @@ def build(params: Train, facts: Facts) -> Any:
     return Model([history, ratings, item], layers.Concatenate(name="answers")([logits, value]), name="two_towers")
 
 
+def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str] | None:
+    """Return the layers of the network, without TensorFlow; None for data that have no histories."""
+    if not isinstance(preprocess.split, TimeSplit):
+        return None
+    newest = NEWEST_TYPES if params.recent < preprocess.split.history else {}
+    return INPUT_TYPES | newest | AVERAGE_TYPES | TYPES
+
+
 def _user(history: Any, above: Any, items: int, params: Train) -> Any:
     """Return (batch, width): the newest items' vectors, each weighted by its age and, number by number, its rating."""
+    from tasks.models.quiet_tensorflow import initializers, layers
+
     length, recent = history.shape[1], params.recent
     newest = layers.Reshape((recent,), name="newest")(_newest(history, length, recent, "history"))
     is_known = layers.ReLU(max_value=1.0, name="is_known")(layers.Rescaling(1.0, name="as_number")(newest))
@@ -68,6 +125,8 @@ def _user(history: Any, above: Any, items: int, params: Train) -> Any:
 
 def _rating(history: Any, is_rated: Any, above: Any, item: Any, items: int, mean: float, params: Train) -> Any:
     """Return (batch, 1): the mean, what the item has above it, and what the user gave above that to similar items."""
+    from tasks.models.quiet_tensorflow import initializers, layers
+
     length, width = history.shape[1], params.rating_width
     vectors = layers.Embedding(items, width, name="rated_items")
     biases = layers.Embedding(items, 1, embeddings_initializer="zeros", name="item_biases")
@@ -93,6 +152,8 @@ def _averaged(weights: Any, counts: Any, values: Any, length: int, name: str, dr
         name: of what it is for.
         dropout: of the weights.
     """
+    from tasks.models.quiet_tensorflow import layers
+
     hidden = layers.Rescaling(FAR, -FAR, name=f"{name}_hidden")(counts)
     logits = layers.Reshape((length, 1), name=f"{name}_logits")(layers.Add(name=f"{name}_counted")([weights, hidden]))
     shares = layers.Softmax(axis=1, name=f"{name}_shares")(layers.ZeroPadding1D((1, 0), name=f"{name}_or_none")(logits))
@@ -103,5 +164,7 @@ def _averaged(weights: Any, counts: Any, values: Any, length: int, name: str, dr
 
 def _newest(column: Any, length: int, recent: int, name: str) -> Any:
     """Return the last of a column, (batch, recent, 1)."""
+    from tasks.models.quiet_tensorflow import layers
+
     upright = layers.Reshape((length, 1), name=f"{name}_upright")(column)
     return layers.Cropping1D((length - recent, 0), name=f"{name}_newest")(upright) if recent < length else upright
