@@ -91,6 +91,6 @@ def _what(unknown: list[str], types: Mapping[str, str], network: str, *, is_floa
     """Say of each name whether it is no layer at all, or one that the setting does not apply to."""
     lacks = "no operator in the file" if is_float else "no kernel that this step changes"
     return ", ".join(
-        f"{name} is a {types[name]}, with {lacks}" if name in types else f"{name} is no layer of {network}"
+        f"{name} ({types[name]}) has {lacks}" if name in types else f"{name} is no layer of {network}"
         for name in unknown
     )

@@ -52,9 +52,9 @@ def train(name: str, **keys: Any) -> Any:
     return settings.model_validate(section | (known if "fit" in settings.model_fields else {}))
 
 
-def preprocess(preset: str, **changes: Any) -> Any:
+def preprocess(preset: str, kind: str, **changes: Any) -> Any:
     params = yaml(f"presets/{preset}.yaml")
-    settings = import_module(f"tasks.kinds.{params['kind']}.settings").Preprocess
+    settings = import_module(f"tasks.kinds.{kind}.settings").Preprocess
     return settings.model_validate(params["preprocess"]["target"] | changes)
 
 
@@ -148,10 +148,10 @@ def test_a_network_of_tables_has_the_layers_that_follow_from_the_columns(
     numeric: str, categorical: str, classes: list[str] | None
 ) -> None:
     columns = {name: name for name in [*numeric, *categorical, "target"]}
+    kind = "tabular_classification" if classes else "regression"
     section = preprocess(
-        "diabetes" if classes else "housing", columns=columns, numeric=list(numeric), categorical=list(categorical),
-        target="target",
-    )  # fmt: skip
+        "housing", kind, columns=columns, numeric=list(numeric), categorical=list(categorical), target="target"
+    )
     table = {
         "numeric": [{"name": name, "quantiles": [0.0, 1.0, 2.0], "has_missing": False} for name in numeric],
         "categorical": [{"name": name, "values": ["x"]} for name in categorical],
@@ -167,7 +167,10 @@ def test_a_network_of_tables_has_the_layers_that_follow_from_the_columns(
 @pytest.mark.parametrize("recent", [3, 6])
 def test_two_towers_have_the_layers_that_follow_from_the_length_of_a_history(recent: int) -> None:
     split = {"validation": 0.1, "test": 0.2, "seed": 0, "min_ratings": 30, "history": 6}
-    section, params = preprocess("movielens", split=split), train("two_towers", width=8, recent=recent)
+    section, params = (
+        preprocess("movielens", "recommendation", split=split),
+        train("two_towers", width=8, recent=recent),
+    )
     data = {"classes": ["a", "b"], "rating": {"min": 0.5, "mean": 3.0}, "inputs": {"history": {"shape": [6]}}}
     assert types_of(two_towers.build(params, facts("recommendation", **data))) == two_towers.layer_types(
         params, section
@@ -222,12 +225,12 @@ def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
     kernels = "its layers: conv_0, conv_1, conv_2, logits"
     assert got[:2] == [
         "compress.pruned.steps.0.layers: conv_9 is no layer of conv_net, "
-        f"relu_0 is a ReLU, with no kernel that this step changes; {kernels}",
+        f"relu_0 (ReLU) has no kernel that this step changes; {kernels}",
         f"compress.mixed.steps.0.layers: nothing is no layer of conv_net; {kernels}",
     ]
     assert got[2].startswith(
         "compress.mixed.float_layers: conv_7 is no layer of conv_net, "
-        "image is a InputLayer, with no operator in the file; its layers: conv_0,"
+        "image (InputLayer) has no operator in the file; its layers: conv_0,"
     )
     assert got[3] == f"compress.aware.steps.0.layers: conv_3 is no layer of conv_net; {kernels}"
     assert got[4].startswith("fine_tune.frozen: no layer of conv_net has a name that begins with block_; its layers:")
@@ -238,7 +241,7 @@ def test_quantization_aware_training_takes_no_step_for_a_separable_convolution(t
     steps = [line.aware_step(layers={"embedding": 1.0, "separable_0": 1.0}, fit=line.fit(1) | {"augment": None})]
     recipe = {"steps": steps, "precision": "int8", "float_layers": [], "finish": []}
     (problem,) = layer_names.check_layer_names(changed(ROOT / "presets/sms_spam.yaml", tmp_path, {"aware": recipe}))
-    assert problem.endswith("separable_0 is a SeparableConv1D, with no kernel that this step changes; "
+    assert problem.endswith("separable_0 (SeparableConv1D) has no kernel that this step changes; "
                             "its layers: embedding, logits")  # fmt: skip
 
 

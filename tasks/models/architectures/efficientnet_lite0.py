@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array

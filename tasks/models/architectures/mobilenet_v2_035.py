@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.contracts.errors import DataError
+from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
