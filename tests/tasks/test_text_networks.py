@@ -30,9 +30,7 @@ def build(architecture: str, **keys: Any) -> Any:
 
     spread = {name: yaml("params.yaml")["train"][name] for name in ("workers", "speed")}
     section = {"architecture": architecture, "tracked": "plan/train.json", "dropout": 0.1, "fit": fit(1)}
-    params = import_module(f"tasks.models.architectures.{architecture}").Train.model_validate(
-        section | spread | keys
-    )
+    params = import_module(f"tasks.models.architectures.{architecture}").Train.model_validate(section | spread | keys)
     return import_module(f"tasks.models.architectures.{architecture}").build(params, texts.facts(500, 32))
 
 

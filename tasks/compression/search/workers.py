@@ -9,7 +9,12 @@ from tasks.compression.search.trial import Outcome, Task, measure, sensitivities
 from tasks.contracts.params import Profile
 from tasks.contracts.side_by_side import FreshProcesses
 
-PRELOADED = ["tasks.models", "tensorflow_model_optimization", "tasks.compression.apply", "tasks.compression.exporting"]
+PRELOADED = [
+    "tasks.models.quiet_tensorflow",
+    "tensorflow_model_optimization",
+    "tasks.compression.apply",
+    "tasks.compression.exporting",
+]
 
 
 class Workers:
