@@ -11,6 +11,8 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
 from tasks.data.columns import Dataset
 from tasks.models.batches import rows_of
+from tasks.models.images import IMAGES
+from tasks.models.learning_task import LearningTask
 from tasks.models.own_model import OwnModel, load_own, logits_of
 from tasks.models.saving import Facts
 
@@ -73,7 +75,7 @@ def accuracy(network: Any, data: Dataset, facts: Facts) -> float:
     """
     images = data.column("train", "image")
     rows = np.unique(np.linspace(0, len(images) - 1, MEASURED_ROWS).astype(int))
-    logits = network.predict(rows_of(data, "train", facts, rows), verbose=0)
+    logits = network.predict(rows_of(data, "train", LearningTask(IMAGES, facts), rows), verbose=0)
     if logits.min() >= 0 and logits.max() <= 1:
         raise DataError(
             got=f"outputs of {logits.min():.3g} to {logits.max():.3g}, as probabilities have",
