@@ -1,4 +1,4 @@
-"""Images: what may be wrong with one, and how a good one becomes the uint8 array that the model is fed."""
+"""Rows of images with one class each: their checks, their statistics, the uint8 array that the model is fed."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ratings: what may be wrong with a row, and what was known of its user before it, which is what a model is fed."""
+"""Rows of ratings: their checks, the known items, what was known of a user before each rating."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Evaluation of recommendations: is the next item among the ten, how high, and how far off is its rating?"""
+"""Evaluation of recommendations: whether the next item is among the ten, how high, how far off its rating is."""
 
 from pathlib import Path
 from typing import Any

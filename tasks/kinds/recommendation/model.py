@@ -1,4 +1,4 @@
-"""What a recommender learns: the next item of a history, and its rating."""
+"""What a recommender learns: the next item of a history with its rating."""
 
 import numpy as np
 import tensorflow as tf

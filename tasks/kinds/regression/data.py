@@ -1,4 +1,4 @@
-"""Tables with a number as target: what may be wrong with a row, and the target's own scale."""
+"""Rows of tables with a number as target: their checks, the scale of the target."""
 
 from collections.abc import Iterable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Tables with a class as target: what may be wrong with a row."""
+"""Rows of tables with a class as target."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Texts: how one is normalised, what may be wrong with it, and how it becomes the tokens that the model is fed."""
+"""Rows of texts with one class each: their cleaning, their checks, the tokenizer."""
 
 import html
 import re

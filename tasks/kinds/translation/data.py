@@ -1,4 +1,4 @@
-"""Pairs of sentences: how they are normalised, what may be wrong with one, and how they become tokens."""
+"""Rows of sentence pairs: their cleaning, their checks, the tokenizers."""
 
 import unicodedata
 from collections import Counter

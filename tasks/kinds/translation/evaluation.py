@@ -1,4 +1,4 @@
-"""Evaluation of translations: BLEU and chrF of the sentences themselves, not of their tokens."""
+"""Evaluation of translations by BLEU with chrF, of sentences instead of tokens."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a translator learns: each token of the target from the source and the tokens before it."""
+"""What a translator learns: each token of the target, given the source with the tokens before it."""
 
 import numpy as np
 import tensorflow as tf
