@@ -15,7 +15,7 @@ from tasks.data import schema as schemas
 from tasks.data.formats import idx
 from tasks.data.reading import rows_of
 from tasks.ingest import ingest
-from tasks.kinds.image_classification.rows import observe
+from tasks.kinds import data_of
 from tasks.kinds.image_classification.settings import Preprocess
 from tasks.preprocess import preprocess
 
@@ -41,7 +41,10 @@ def main(say: Callable[[str], None]) -> None:
         folder = Path(name)
         raw, schema = folder / "raw", folder / "target.json"
         ingest(PathSource(source="path", tracked=str(SOURCE)), raw=raw)
-        schemas.write(schema, observe(rows_of(idx, raw / "files", params), "image_classification", params))
+        observed = data_of("image_classification").observe(
+            rows_of(idx, raw / "files", params), "image_classification", params
+        )
+        schemas.write(schema, observed)
         whole, reading, plain = [], [], []
         for _ in range(RUNS):
             whole.append(

@@ -70,6 +70,8 @@ def measured(work: Work, rank: int) -> dict[str, float]:
     from tasks.models import saving
     from tasks.models.architectures import conv_net
     from tasks.models.fitting import fit
+    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import LearningTask
     from tasks.models.place import Place
     from tasks.models.seeding import seed
 
@@ -91,7 +93,16 @@ def measured(work: Work, rank: int) -> dict[str, float]:
         seed(0)
         place = Place(strategy, rank if shared else 0, size, section.speed)
         model = conv_net.build(section, facts)
-        fit(model, target, facts, params, None, name=work.mode, callbacks=lambda: [Clock()], place=place)
+        fit(
+            model,
+            target,
+            LearningTask(IMAGES, facts),
+            params,
+            None,
+            name=work.mode,
+            callbacks=lambda: [Clock()],
+            place=place,
+        )
     else:
         _by_hand(target, facts, section, params, strategy, Clock())
     seconds = Clock.times[-1] - Clock.times[0]

@@ -1,8 +1,8 @@
 """Measures simple methods on the test split: is the network worth it? `dvc repro baseline`."""
 
-from importlib import import_module
 from pathlib import Path
 
+import sklearn.ensemble  # noqa: F401  # a kind imports it later, when its thread pools would not be limited any more
 from threadpoolctl import threadpool_limits
 
 from tasks.contracts import stage
@@ -11,6 +11,7 @@ from tasks.contracts.judging import Baseline, Evaluate
 from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.data import columns
+from tasks.kinds import evaluation_of
 
 
 def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, *, data: Path, report: Path) -> None:
@@ -20,27 +21,26 @@ def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, 
         DataError: the test split is empty.
         ParamsError: the chosen training rows have one class only.
     """
-    baselines = import_module(f"tasks.kinds.{kind}.baselines")
-    scores = import_module(f"tasks.kinds.{kind}.scores")
+    evaluation = evaluation_of(kind)
     target = columns.load(data)
     truth = target.column("test", target.target).all()
     with threadpool_limits(compute.threads):  # numpy is loaded, so that its variables would come too late
-        outputs = baselines.baselines(target, params)
-    found = {name: scores.scored(truth, given, target.facts, evaluate) for name, given in outputs.items()}
+        outputs = evaluation.baselines(target, params)
+    found = {name: evaluation.score(truth, given, target.facts, evaluate) for name, given in outputs.items()}
     with replacing(report) as file:
         write_json(
             file,
             {
-                "primary": scores.PRIMARY,
-                "lower_is_better": scores.LOWER_IS_BETTER,
+                "primary": evaluation.primary,
+                "lower_is_better": evaluation.lower_is_better,
                 "rows": len(truth),
                 "training_rows": min(params.max_rows, target.rows("train")),
                 "baselines": {name: dict(one.values) for name, one in found.items()},
-                "undefined": {name: one.undefined for name, one in found.items() if one.undefined},
+                "undefined": {name: dict(one.undefined) for name, one in found.items() if one.undefined},
             },
         )
-    told = ", ".join(f"{name} {one.values[scores.PRIMARY]:.4f}" for name, one in found.items())
-    say(f"[100%] baseline: {scores.PRIMARY} {told} on {len(truth)} rows")
+    told = ", ".join(f"{name} {one.values[evaluation.primary]:.4f}" for name, one in found.items())
+    say(f"[100%] baseline: {evaluation.primary} {told} on {len(truth)} rows")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Both are bundles (folders with a manifest.json); the rows are the test split of 
 
 import argparse
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tasks.data.records import Columns
 from tasks.device import golden
 from tasks.device.bundle import ASSETS, MODEL, opened
 from tasks.device.latency import in_turn
+from tasks.kinds import data_of, evaluation_of
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
 from tasks.reporting.page.champion import page
 from tasks.reporting.results import markdown_table
@@ -48,22 +48,21 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     _require_same_answers(line.kind, bundles, target)
     truth = target.column("test", target.target).all()
     inputs = {role: _inputs(line.kind, bundle / ASSETS, target) for role, bundle in bundles.items()}
-    answering = import_module(f"tasks.kinds.{line.kind}.answering")
-    outputs = {role: answering.answers(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
+    evaluation = evaluation_of(line.kind)
+    outputs = {role: evaluation.infer(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
     asked = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
-    scores = import_module(f"tasks.kinds.{line.kind}.scores")
-    measured = scores.measure(truth, outputs["candidate"], outputs["champion"], target.facts, asked, line.evaluate)
+    measured = evaluation.measure(truth, outputs["candidate"], outputs["champion"], target.facts, asked, line.evaluate)
     new, old = (
         np.median(taken)
         for taken in in_turn(
-            [answering.once(bundles[role] / MODEL, inputs[role]) for role in ("candidate", "champion")],
+            [evaluation.timed_call(bundles[role] / MODEL, inputs[role]) for role in ("candidate", "champion")],
             line.profile.warm_up_runs,
             line.profile.runs,
         )
     )
-    gates = _gates(line, answering.answers, bundles, measured, float(new / old) - 1)
-    _write(reports, manifests, scores.PRIMARY, measured, gates, len(truth))
-    say(_table(gates, measured, scores.PRIMARY, len(truth), lower_is_better=scores.LOWER_IS_BETTER))
+    gates = _gates(line, evaluation.infer, bundles, measured, float(new / old) - 1)
+    _write(reports, manifests, evaluation.primary, measured, gates, len(truth))
+    say(_table(gates, measured, evaluation.primary, len(truth), lower_is_better=evaluation.lower_is_better))
     if told := failed(gates):
         raise StageError(
             got="a candidate that is worse than the champion\n  " + "\n  ".join(told),
@@ -83,7 +82,7 @@ def _require_same_classes(told: dict[str, str]) -> None:
 
 def _require_same_answers(kind: str, bundles: dict[str, Path], target: columns.Dataset) -> None:
     """Refuse a bundle whose outputs mean something else, such as tokens of another vocabulary."""
-    for name in getattr(import_module(f"tasks.kinds.{kind}.rows"), "ANSWERED_IN", ()):
+    for name in data_of(kind).output_assets:
         for role, bundle in bundles.items():
             if sha256(bundle / ASSETS / name) != target.facts["assets"][name]:
                 raise DataError(
@@ -101,21 +100,21 @@ def _inputs(kind: str, assets: Path, target: columns.Dataset) -> Columns:
     """Return the test rows as a bundle is fed them: encoded anew where it encodes them in its own way."""
     if sha256_tree(assets) == target.facts["assets"]:
         return target.fed("test")
-    rows = import_module(f"tasks.kinds.{kind}.rows")
-    if not rows.RAW:
+    rules = data_of(kind)
+    if not rules.raw:
         return target.fed("test")
-    raw = {name: target.column("test", name).all() for name in rows.RAW if target.has(name)}
-    encoded = rows.Encoder(assets).encoded(raw)
+    raw = {name: target.column("test", name).all() for name in rules.raw if target.has(name)}
+    encoded = rules.encoder(assets).encode(raw)
     return {name: encoded[name] for name in target.inputs}
 
 
 def _gates(
-    line: Params, answers: Any, bundles: dict[str, Path], measured: dict[str, Any], latency_growth: float
+    line: Params, infer: golden.Infer, bundles: dict[str, Path], measured: dict[str, Any], latency_growth: float
 ) -> list[Gate]:
     bounds = line.compare
     size = {role: (bundle / MODEL).stat().st_size for role, bundle in bundles.items()}
     replayed = [
-        golden.replay(bundle / MODEL, bundle / golden.GOLDEN, answers)
+        golden.replay(bundle / MODEL, bundle / golden.GOLDEN, infer)
         for bundle in bundles.values()
         if (bundle / golden.GOLDEN).is_file()
     ]

@@ -10,6 +10,7 @@ from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import Recipe
 from tasks.data import columns
+from tasks.kinds import model_of
 from tasks.reporting.history import write_history
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -
     from tasks.compression.apply import train
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
+    from tasks.models.learning_task import LearningTask
 
     checkpoints: list[Checkpoint] = []
 
@@ -47,7 +49,9 @@ def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -
         return checkpoints[-1]
 
     network, facts = saving.load(tuned)
-    network, facts, history = train(network, facts, params, columns.load(data), recipe, checkpoint)
+    network, facts, history = train(
+        network, LearningTask(model_of(facts.kind), facts), params, columns.load(data), recipe, checkpoint
+    )
     saving.save(network, facts, folder)
     write_history(folder / "history.csv", history)
     return checkpoints

@@ -1,7 +1,6 @@
 """Measures the fine-tuning on all rows of the target, a fold at a time: `dvc repro cross_validate`."""
 
 from concurrent.futures import as_completed
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tasks.cross_validation.measuring import PRELOADED, FoldTask, Outcome, forge
 from tasks.cross_validation.summary import told, write_table
 from tasks.data import columns
 from tasks.data.parted import Parts
+from tasks.kinds import evaluation_of
 
 
 def cross_validate(
@@ -47,7 +47,7 @@ def cross_validate(
         DataError: no rows to stop the training; or the model is taken as it is, and the target has other classes.
         StageError: the loss became NaN.
     """
-    target, scores = columns.load(data), import_module(f"tasks.kinds.{kind}.scores")
+    target, evaluation = columns.load(data), evaluation_of(kind)
     if params is None:
         write_none(report, folds, predictions)
         return
@@ -61,7 +61,7 @@ def cross_validate(
     outcomes = measured(tasks, parts, params.workers, base, data)
     truth = target.pooled(target.target).all()
     scored = [
-        scores.scored(truth[part["test"]], outcome.outputs, target.facts, evaluate)
+        evaluation.score(truth[part["test"]], outcome.outputs, target.facts, evaluate)
         for part, outcome in zip(parts, outcomes, strict=True)
     ]
     document = {
@@ -77,7 +77,7 @@ def cross_validate(
         write_table(table, document["folds"])
         write_predictions(array_file, target, parts, outcomes)
     forget()
-    say_what_came_out(document, scores.PRIMARY)
+    say_what_came_out(document, evaluation.primary)
 
 
 def measured(tasks: list[FoldTask], parts: list[Parts], workers: int, base: Path, data: Path) -> list[Outcome]:

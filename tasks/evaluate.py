@@ -1,6 +1,5 @@
 """Measures the exported file itself on the test split: `dvc repro evaluate@int8`."""
 
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.data.records import Array
+from tasks.kinds import evaluation_of
 from tasks.metrics.sizes import sizes
 
 
@@ -37,25 +37,24 @@ def evaluate(
         ParamsError: a slice names a column that the data set lacks.
         StageError: an output is NaN or infinite.
     """
-    scores = import_module(f"tasks.kinds.{kind}.scores")
-    answering = import_module(f"tasks.kinds.{kind}.answering")
+    evaluation = evaluation_of(kind)
     target = columns.load(data)
     inputs, truth = target.fed("test"), target.column("test", target.target).all()
     asked = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
-    own = _finite(answering.answers(tflite, inputs, compute.threads), tflite)
-    reference = own if tflite == float32 else _finite(answering.answers(float32, inputs, compute.threads), float32)
-    measured = scores.measure(truth, own, reference, target.facts, asked, params)
-    facts = {"rows": len(truth), "confidence": params.confidence, "primary": scores.PRIMARY}
+    own = _finite(evaluation.infer(tflite, inputs, compute.threads), tflite)
+    reference = own if tflite == float32 else _finite(evaluation.infer(float32, inputs, compute.threads), float32)
+    measured = evaluation.measure(truth, own, reference, target.facts, asked, params)
+    facts = {"rows": len(truth), "confidence": params.confidence, "primary": evaluation.primary}
     with replacing(tables) as folder, replacing(metrics) as metrics_file, replacing(predictions) as array_file:
         folder.mkdir()
-        scores.write_tables(truth, own, target.facts, params, folder)
+        evaluation.write_tables(truth, own, target.facts, params, folder)
         write_json(metrics_file, {**facts, **measured, **sizes(tflite)})
         with array_file.open("wb") as file:  # a path would be given the suffix .npz
             kept = truth.astype(np.str_) if truth.dtype == object else truth  # objects would be pickled
             arrays = {"row": target.column("test", "row").all(), target.target: kept, "outputs": own}
             np.savez(file, **arrays)  # type: ignore[arg-type]
-    primary = measured["scores"][scores.PRIMARY]["value"]
-    say(f"[100%] evaluate: {tflite.stem} {scores.PRIMARY} {primary:.4f} on {len(truth)} rows")
+    primary = measured["scores"][evaluation.primary]["value"]
+    say(f"[100%] evaluate: {tflite.stem} {evaluation.primary} {primary:.4f} on {len(truth)} rows")
 
 
 def _finite(outputs: Array, tflite: Path) -> Array:

@@ -8,6 +8,7 @@ from tasks.contracts.params import Compute, Export
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import Recipe
 from tasks.data import columns
+from tasks.kinds import export_of
 
 
 def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, data: Path, tflite: Path) -> None:
@@ -20,12 +21,12 @@ def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, d
         ParamsError: the recipe's `float_layers` names what the model does not have.
         StageError: the int8 file's input is not `raw - 128`, or a step of the finish did not do its work.
     """
-    from tasks.models import learning, saving
+    from tasks.models import saving
     from tasks.models.seeding import seed
 
     seed(params.seed)
     network, facts = saving.load(model)
-    content = learning.of(facts).exported(network, facts, compress, columns.load(data), params)
+    content = export_of(facts.kind).to_tflite(network, facts, compress, columns.load(data), params)
     with replacing(tflite) as file:
         file.write_bytes(content)
     say(f"[100%] export: {tflite} has {len(content):,} bytes")

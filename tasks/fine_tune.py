@@ -2,9 +2,8 @@
 
 import shutil
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.contracts import stage
 from tasks.contracts.errors import ParamsError
@@ -12,7 +11,11 @@ from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
 from tasks.data import columns
+from tasks.kinds import evaluation_of, model_of
 from tasks.reporting.history import write_history
+
+if TYPE_CHECKING:
+    from tasks.models.learning_task import LearningTask
 
 
 def fine_tune(
@@ -43,21 +46,23 @@ def fine_tune(
     _require_scored(kind)
     from tasks.models import gang, saving, tuning
     from tasks.models.checkpoint import Checkpoint
+    from tasks.models.learning_task import LearningTask
 
     target = columns.load(data)
     facts = tuning.adapted(base, target)
+    task = LearningTask(model_of(kind), facts)
     inputs = [data / columns.DATASET, base / saving.FACTS]
     checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
 
     tuned = tuning.untuned(base, facts, params)
     scratch = tuning.reinitialised(tuned)
     with gang.kept(params):
-        rows = tuning.tune_head(tuned, target, facts, params, checkpoints)
-        head_only = measured(kind, tuned, target, facts)
-        rows += tuning.tune_layers(tuned, target, facts, params, checkpoints)
-        rows += tuning.from_scratch(scratch, target, facts, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
+        rows = tuning.tune_head(tuned, target, task, params, checkpoints)
+        head_only = measured(kind, tuned, target, task)
+        rows += tuning.tune_layers(tuned, target, task, params, checkpoints)
+        rows += tuning.from_scratch(scratch, target, task, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
     curve_points = curve(kind, base, target, params, inputs)
-    compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, facts)
+    compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, task)
     compared |= {"head_only": head_only, "data_efficiency": curve_points}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, facts, folder)
@@ -78,7 +83,8 @@ def curve(
     if params.data_efficiency is None:
         return None
 
-    return data_efficiency.measure(kind, base, target, params, params.data_efficiency, inputs)
+    rules, evaluation = model_of(kind), evaluation_of(kind)
+    return data_efficiency.measure(rules, evaluation, base, target, params, params.data_efficiency, inputs)
 
 
 def forget(checkpoints: Mapping[str, Any]) -> None:
@@ -98,12 +104,14 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
     Raises:
         DataError: the target has other classes than the base model, or in another order.
     """
+    from tasks.models.learning_task import LearningTask
     from tasks.models.tuning import as_it_is
 
     target = columns.load(data)
     network, facts = as_it_is(base, target)
-    primary = scores_of(kind).PRIMARY
-    taken = measured(kind, network, target, facts) if _is_scored(kind) else {"rows": target.rows("test")}
+    evaluation, task = evaluation_of(kind), LearningTask(model_of(kind), facts)
+    primary = evaluation.primary
+    taken = {"rows": target.rows("test")} if evaluation.decodes else measured(kind, network, target, task)
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         shutil.copytree(base, folder)
         write_history(history_file, [])
@@ -112,36 +120,32 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
     say(f"[100%] fine_tune: nothing is tuned{told}")
 
 
-def compare(kind: str, models: dict[str, Any], target: columns.Dataset, facts: Any) -> dict[str, Any]:
+def compare(kind: str, models: dict[str, Any], target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:
     """Measure the fine-tuned model and the one from scratch on the test split of the target."""
-    scores = scores_of(kind)
-    compared = {run: measured(kind, network, target, facts) for run, network in models.items()}
-    gain = compared["fine_tuned"][scores.PRIMARY] - compared["from_scratch"][scores.PRIMARY]
-    return {"primary": scores.PRIMARY, **compared, "gain_of_transfer": -gain if scores.LOWER_IS_BETTER else gain}
+    evaluation = evaluation_of(kind)
+    compared = {run: measured(kind, network, target, task) for run, network in models.items()}
+    gain = compared["fine_tuned"][evaluation.primary] - compared["from_scratch"][evaluation.primary]
+    return {
+        "primary": evaluation.primary,
+        **compared,
+        "gain_of_transfer": -gain if evaluation.lower_is_better else gain,
+    }
 
 
-def measured(kind: str, network: Any, target: columns.Dataset, facts: Any) -> dict[str, Any]:
+def measured(kind: str, network: Any, target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:
     """Measure a network on the test split of the target."""
     from tasks.models.scoring import headline
 
-    return {scores_of(kind).PRIMARY: headline(kind, network, target, facts), "rows": target.rows("test")}
-
-
-def _is_scored(kind: str) -> bool:
-    return hasattr(scores_of(kind), "headline")
+    evaluation = evaluation_of(kind)
+    return {evaluation.primary: headline(evaluation, network, target, task), "rows": target.rows("test")}
 
 
 def _require_scored(kind: str) -> None:
-    if not _is_scored(kind):
+    if evaluation_of(kind).decodes:
         raise ParamsError(
             got=f"fine_tune for {kind}, whose answers have to be searched for", expected="null",
             do="write `fine_tune: null`: the base model is then compressed",
         )  # fmt: skip
-
-
-def scores_of(kind: str) -> Any:
-    """Return the module that measures a kind."""
-    return import_module(f"tasks.kinds.{kind}.scores")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ How a raw row is prepared stands in the bundle's own `assets`; params.yaml and t
 
 import argparse
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.data.records import Array
 from tasks.device.bundle import ASSETS, MODEL, opened
+from tasks.kinds import data_of, evaluation_of
 
 
 class Bundle:
@@ -25,8 +25,7 @@ class Bundle:
     def __init__(self, folder: Path) -> None:
         self.manifest: dict[str, Any] = opened(folder)
         kind = self.manifest["kind"]
-        self._rows = import_module(f"tasks.kinds.{kind}.rows")
-        self._answering = import_module(f"tasks.kinds.{kind}.answering")
+        self._data, self._evaluation = data_of(kind), evaluation_of(kind)
         self._model, self._assets = folder / MODEL, folder / ASSETS
 
     def answer(self, words: list[str]) -> Array:
@@ -35,15 +34,14 @@ class Bundle:
         Raises:
             DataError: the row cannot be read.
         """
-        columns = self._rows.Encoder(self._assets).encoded(self._rows.parsed(words, self._assets))
+        columns = self._data.encoder(self._assets).encode(self._data.parse(words, self._assets))
         inputs = {name: columns[name] for name in self.manifest["interface"]}
-        answers: Array = self._answering.answers(self._model, inputs, threads=1)
-        answer: Array = answers[0]
+        answer: Array = self._evaluation.infer(self._model, inputs, threads=1)[0]
         return answer
 
     def told(self, answer: Array) -> str:
         """Write an output for people."""
-        return str(self._answering.told(answer, self._assets))
+        return self._evaluation.describe(answer, self._assets)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from tasks.data.quarantine import Quarantine
 from tasks.data.records import Columns, objects
 from tasks.data.shards import BESIDE, Shards, TrainingRows, written
 from tasks.data.staging import Block, Staged
+from tasks.kinds import data_of
 
 STAGED = ".staged"
 HALF = 500  # steps of progress
@@ -37,8 +38,8 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
     """
     input_bytes = sum(path.stat().st_size for path in (raw / "files").rglob("*") if path.is_file())
     with ExitStack() as artifact, pool.opened(input_bytes, raw / "manifest.json") as each:
-        module = import_module(f"tasks.kinds.{kind}.rows")
-        promised = schemas.load(schema, module.Schema)
+        rules = data_of(kind)
+        promised = schemas.load(schema, rules.schema)
         if promised.kind != kind:
             raise DataError(
                 got=f"{schema} of kind {promised.kind!r}",
@@ -48,16 +49,16 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
         staged.folder.mkdir(parents=True)
-        told = Cleaning(kind, params, promised, staged.folder)
+        told = Cleaning(rules, params, promised, staged.folder)
         with Quarantine(folder / "quarantine.csv") as quarantine:
             with intact(raw, each):
                 _require_beside(raw / "files", params.shipped)
                 _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
             kept = without_copies(each, staged, quarantine.take)
         quarantine.require_few(kept.rows, params.max_bad_fraction)
-        shards = _divide(each, params, module, raw, staged, kept)
+        shards = _divide(each, told, raw, staged, kept)
         facts = _fitted(each, told, raw, folder / columns.ASSETS, shards)
-        facts |= {"splits": written(_followed(each, progress, "shards written"), shards, kind, folder)}
+        facts |= {"splits": written(_followed(each, progress, "shards written"), shards, rules, folder)}
         remove(staged.folder)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
         quarantined = dict(sorted(quarantine.counts.items()))
@@ -116,16 +117,17 @@ def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Qu
         raise DataError(got=f"no row in {raw}", expected="at least one", do="correct ingest.<role>")
 
 
-def _divide(each: Each, params: Preprocess, module: Any, raw: Path, staged: Staged, kept: Kept) -> Shards:
+def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Kept) -> Shards:
     """Divide the rows that are kept, and join to them the columns that describe them."""
+    params = told.params
     described: Columns = {}
     if params.attributes:
         blocks = [Block(staged.path(number)) for number in range(len(staged))]
         sources = objects([source for block in blocks for source in sources_of(block)])
         described = attributes.read(raw / "files" / params.attributes, sources)
     names, described = sorted(described), {BESIDE + name: values for name, values in described.items()}
-    if hasattr(module, "arranged"):
-        codes = dividing.arranged(module, staged, kept, params.split, described)
+    if told.kind.split_columns:
+        codes = dividing.together(told.kind, staged, kept, params, described)
     else:
         codes = dividing.by_content(each, staged, kept, params.split, described)
     return Shards(staged, divided(kept, codes), params.shard_rows, names)
@@ -133,13 +135,12 @@ def _divide(each: Each, params: Preprocess, module: Any, raw: Path, staged: Stag
 
 def _fitted(each: Each, told: Cleaning, raw: Path, assets: Path, shards: Shards) -> dict[str, Any]:
     """Fit what the training rows fit, write it into `assets`, and return what `dataset.json` says of it."""
-    module = import_module(f"tasks.kinds.{told.kind}.rows")
     assets.mkdir()
     for name in told.params.shipped:
         shutil.copyfile(raw / "files" / name, assets / name)
-    facts = module.fitted(TrainingRows(each, shards), told.promised, told.params, assets)
+    facts = told.kind.fit(TrainingRows(each, shards), told.promised, told.params, assets)
     described = {"attributes": shards.described, "assets": sha256_tree(assets)}
-    return {"target": module.TARGET, **facts, **described}
+    return {"target": told.kind.target, **facts, **described}
 
 
 def _followed(each: Each, progress: Progress, told: str) -> Each:

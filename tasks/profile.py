@@ -1,7 +1,6 @@
 """Latency, memory and operators of the exported file: `dvc repro profile@int8`. Its bytes differ between equal runs."""
 
 import platform
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from tasks.device.latency import in_turn, summary
 from tasks.device.memory import resident_bytes, tensor_bytes
 from tasks.device.operators import operators, written_types
 from tasks.device.running import ExportedFile
+from tasks.kinds import evaluation_of
 
 
 def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Path, report: Path) -> None:
@@ -26,12 +26,12 @@ def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Pa
     """
     target = columns.load(data)
     inputs = {name: target.column("test", name).take(np.array([0])) for name in target.inputs}
-    once = import_module(f"tasks.kinds.{kind}.answering").once
+    evaluation = evaluation_of(kind)
     before = resident_bytes()
-    call = once(tflite, inputs)
+    call = evaluation.timed_call(tflite, inputs)
     call()
     kept = resident_bytes() - before
-    own, reference = in_turn([call, once(float32, inputs)], params.warm_up_runs, params.runs)
+    own, reference = in_turn([call, evaluation.timed_call(float32, inputs)], params.warm_up_runs, params.runs)
     interpreters = [ExportedFile(part, threads=1).interpreter for part in parts(tflite.read_bytes())]
     measured = {
         "latency_us": summary(own),

@@ -1,7 +1,6 @@
 """Bundles the smallest recipe that passes every gate, with all that it came from: `dvc repro release`."""
 
 import shutil
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tasks.contracts.progress import say
 from tasks.data import columns
 from tasks.device import golden as golden_vectors
 from tasks.device.running import ExportedFile
+from tasks.kinds import evaluation_of
 from tasks.metrics.candidates import Candidate, judged, smallest_passing
 from tasks.metrics.gates import failed
 
@@ -124,8 +124,7 @@ def _write_golden(path: Path, target: columns.Dataset, predictions: Path, wanted
 
 
 def _require_replayed(model: Path, golden: Path, kind: str) -> None:
-    answers = import_module(f"tasks.kinds.{kind}.answering").answers
-    difference = golden_vectors.replay(model, golden, answers)
+    difference = golden_vectors.replay(model, golden, evaluation_of(kind).infer)
     if difference:
         raise StageError(
             got=f"outputs that differ by up to {difference:.3g} from those that evaluate saw of the same file",

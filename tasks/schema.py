@@ -11,6 +11,7 @@ from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.data import schema as schemas
 from tasks.data.reading import rows_of
+from tasks.kinds import data_of
 from tasks.preprocess import intact
 
 
@@ -33,7 +34,7 @@ def schema(role: str, replace: bool) -> None:
     reader = import_module(f"tasks.data.formats.{params.format}")
     with intact(raw):
         rows = rows_of(reader, raw / "files", params)
-        observed = import_module(f"tasks.kinds.{line.kind}.rows").observe(rows, line.kind, params)
+        observed = data_of(line.kind).observe(rows, line.kind, params)
     schemas.write(path, observed)
     say(f"{path}: written; read it, then `git add {path}`")
 

@@ -10,6 +10,7 @@ from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
 from tasks.contracts.training import Taken, Trained
 from tasks.data import columns
+from tasks.kinds import model_of
 from tasks.reporting.history import write_history
 
 
@@ -25,6 +26,7 @@ def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path,
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import History
     from tasks.models.gang import fit_spread
+    from tasks.models.learning_task import LearningTask
     from tasks.models.seeding import seed
 
     base = columns.load(data)
@@ -34,7 +36,8 @@ def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path,
     if isinstance(params, Trained):
         seed(params.fit.seed)
         network = architectures.build(params, facts)
-        rows = fit_spread(network, base, facts, params.fit, checkpoint, name="train", spread=params)
+        task = LearningTask(model_of(facts.kind), facts)
+        rows = fit_spread(network, base, task, params.fit, checkpoint, name="train", spread=params)
     else:
         network, facts = architectures.take(params, base, facts)
     with replacing(model) as folder, replacing(history) as file:

@@ -6,14 +6,16 @@ Greedy translations, which are what `evaluate` measures, are those of `python -m
 import argparse
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.device.bundle import ASSETS, MODEL, opened
 from tasks.device.translating import SOURCE, Hypothesis, Translator
+from tasks.kinds import data_of, evaluation_of
 
 KIND = "translation"
 
@@ -32,12 +34,12 @@ def translated(bundle: Path, sentences: list[str], width: int) -> Iterator[list[
     kind = opened(bundle)["kind"]
     if kind != KIND:
         raise DataError(got=f"{bundle} of kind {kind!r}", expected=KIND, do="use `python -m tasks.predict`")
-    rows, answering = (import_module(f"tasks.kinds.{kind}.{name}") for name in ("rows", "answering"))
+    rules, evaluation = data_of(kind), evaluation_of(kind)
     assets, translator = bundle / ASSETS, Translator(bundle / MODEL, threads=1)
-    encoder = rows.Encoder(assets)
+    encoder = rules.encoder(assets)
     for sentence in sentences:
-        source = encoder.encoded(rows.parsed([sentence], assets))[SOURCE][0]
-        yield [(answering.sentence(one.tokens, assets), one) for one in translator.beam(source, width)]
+        source = encoder.encode(rules.parse([sentence], assets))[SOURCE][0]
+        yield [(evaluation.describe(np.array(one.tokens), assets), one) for one in translator.beam(source, width)]
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ from tasks.contracts.recipes import Recipe
 from tasks.data.in_memory import in_memory
 from tasks.data.records import Array
 from tasks.data.samples import MAX_CALIBRATION_ROWS, checked, digests, require_fit
+from tasks.models.images import IMAGES
+from tasks.models.learning_task import LearningTask
 from tasks.models.own_model import convert, ends_in_softmax, logits_of
 from tasks.models.saving import Facts, of_images
 
@@ -87,7 +89,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     facts, raw = _facts(x, classes)
     data = in_memory(raw, labels, classes)
     softmax = ends_in_softmax(model)
-    network, _, _ = train(logits_of(model), facts, recipe, data, WHERE, lambda name: None)
+    network, _, _ = train(logits_of(model), LearningTask(IMAGES, facts), recipe, data, WHERE, lambda name: None)
     answering = tf_keras.Model(network.inputs, tf_keras.layers.Softmax()(network.outputs[0])) if softmax else network
     rows = x[np.unique(digests(x), return_index=True)[1]][:MAX_CALIBRATION_ROWS]
     content = convert(answering, recipe.precision, rows)

@@ -17,12 +17,18 @@ from tasks.contracts.recipes import (
 from tasks.data.columns import Dataset
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History
+from tasks.models.learning_task import LearningTask
 from tasks.models.saving import Facts
 from tasks.models.seeding import seed
 
 
 def train(
-    model: Any, facts: Facts, recipe: Recipe, data: Dataset, name: str, checkpoint: Callable[[str], Checkpoint | None]
+    model: Any,
+    task: LearningTask,
+    recipe: Recipe,
+    data: Dataset,
+    name: str,
+    checkpoint: Callable[[str], Checkpoint | None],
 ) -> tuple[Any, Facts, History]:
     """Apply the training steps in their order to copies; `model` stays as it is.
 
@@ -42,10 +48,10 @@ def train(
         Tune: tune, Prune: prune, ReEstimateBatchNorm: re_estimate_batch_norm, Cluster: cluster,
         QuantizeAware: quantize_aware,
     }  # fmt: skip
-    network, history = model, []
+    network, facts, history = model, task.facts, []
     for step in recipe.steps:
         seed(step.seed if isinstance(step, ReEstimateBatchNorm) else step.fit.seed)
-        training = Training(data, facts, model, name, checkpoint)
+        training = Training(data, task.of(facts), model, name, checkpoint)
         network, rows = functions[type(step)](network, step, training)
         history += rows
         facts = replace(facts, steps=[*facts.steps, step.step])

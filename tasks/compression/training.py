@@ -9,29 +9,35 @@ from tasks.data.columns import Dataset
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.distilling import Teacher
 from tasks.models.fitting import History, fit
+from tasks.models.learning_task import LearningTask
 from tasks.models.saving import Facts
 
 
 @dataclass(frozen=True)
 class Training:
-    """The rows, the facts of the model, and its float parent.
+    """The rows, what is learnt of them, and the float parent of the model.
 
     Attributes:
         data: training and validation rows.
-        facts: of the model.
+        task: what the model learns.
         parent: the float model that the recipe started from; distillation listens to it.
         name: of the recipe.
         checkpoint: returns where a run of this name keeps its standing, None where it keeps none.
     """
 
     data: Dataset
-    facts: Facts
+    task: LearningTask
     parent: Any
     name: str
     checkpoint: Callable[[str], Checkpoint | None]
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the model."""
+        return self.task.facts
 
     def run(self, model: Any, step: TrainingStep, **options: Any) -> History:
         """Train `model` in place as a step says; `options` are those of `tasks.models.fitting.fit`."""
         name = f"{self.name}-{step.step}"  # type: ignore[attr-defined]
         teacher = Teacher(self.parent, step.distillation) if step.distillation else None
-        return fit(model, self.data, self.facts, step.fit, self.checkpoint(name), name=name, teacher=teacher, **options)
+        return fit(model, self.data, self.task, step.fit, self.checkpoint(name), name=name, teacher=teacher, **options)

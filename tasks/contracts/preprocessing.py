@@ -39,5 +39,5 @@ class Preprocess(Section):
 
     @property
     def shipped(self) -> tuple[str, ...]:
-        """Raw files that hold no rows and lie in the assets when `fitted` of the kind is called, which takes them."""
+        """Raw files that hold no rows and lie in the assets when `fit` of the kind is called, which takes them."""
         return ()

@@ -68,11 +68,13 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
         ParamsError: the batch is larger than the training rows.
         StageError: the loss became NaN.
     """
+    from tasks.kinds import model_of
     from tasks.models import architectures, saving, tuning
     from tasks.models.batches import whole
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import outputs
     from tasks.models.gang import fit_spread
+    from tasks.models.learning_task import LearningTask
     from tasks.models.seeding import seed
 
     name, inputs = f"{NAME}-{task.number}", [data / columns.DATASET, base / saving.FACTS]
@@ -82,25 +84,27 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
         with np.load(finished) as file:
             return Outcome(int(file["epochs"]), file["outputs"])
     target = columns.load(data)
-    fold = opened(target, parts)
+    fold, kind = opened(target, parts), model_of(target.facts["kind"])
     checkpoints: dict[str, Checkpoint] = {run: Checkpoint(f"{name}-{run}", task, inputs) for run in tuning.RUNS}
     if task.train is not None:
         facts = saving.facts_of(fold)
         seed(task.train.fit.seed)
         network = architectures.build(task.train, facts)
         checkpoints = {"train": Checkpoint(f"{name}-train", task, inputs)}
+        learning = LearningTask(kind, facts)
         said = f"fold {task.number}, train"
         epochs = len(
-            fit_spread(network, fold, facts, task.train.fit, checkpoints["train"], name=said, spread=task.train)
+            fit_spread(network, fold, learning, task.train.fit, checkpoints["train"], name=said, spread=task.train)
         )
     elif task.fine_tune is None:
         network, facts = tuning.as_it_is(base, target)
-        epochs = 0
+        learning, epochs = LearningTask(kind, facts), 0
     else:
         facts = tuning.adapted(base, fold)
         network = tuning.untuned(base, facts, task.fine_tune)
-        epochs = len(tuning.tune(network, fold, facts, task.fine_tune, checkpoints, prefix=f"fold {task.number}, "))
-    outcome = Outcome(epochs, outputs(network, whole(fold, "test", facts), facts))
+        learning = LearningTask(kind, facts)
+        epochs = len(tuning.tune(network, fold, learning, task.fine_tune, checkpoints, prefix=f"fold {task.number}, "))
+    outcome = Outcome(epochs, outputs(network, whole(fold, "test", learning), learning))
     with replacing(finished) as path, path.open("wb") as file:
         np.savez(file, epochs=outcome.epochs, outputs=outcome.outputs)
     for checkpoint in checkpoints.values():

@@ -1,17 +1,19 @@
 """What the folds say together: mean and spread of each metric, and a table for `dvc plots`."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tasks.data.parted import Parts
+from tasks.metrics.kind_evaluation import Scored
 
-Values = dict[str, float | None]
+Values = Mapping[str, float | None]
 
 
-def told(parts: list[Parts], epochs: list[int], scored: list[Any]) -> dict[str, Any]:
+def told(parts: list[Parts], epochs: list[int], scored: Sequence[Scored]) -> dict[str, Any]:
     """Return what the report says of the folds and of them together; `undefined` tells why a figure is missing.
 
     Args:
@@ -25,7 +27,7 @@ def told(parts: list[Parts], epochs: list[int], scored: list[Any]) -> dict[str, 
             for number, (part, of_fold, one) in enumerate(zip(parts, epochs, scored, strict=True))
         ],
         **together([one.values for one in scored]),
-        "undefined": {f"fold {number}": one.undefined for number, one in enumerate(scored) if one.undefined},
+        "undefined": {f"fold {number}": dict(one.undefined) for number, one in enumerate(scored) if one.undefined},
     }
 
 

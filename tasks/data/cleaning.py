@@ -13,7 +13,9 @@ import numpy as np
 
 from tasks.contracts.preprocessing import Preprocess
 from tasks.data import splits
+from tasks.data.kind_data import AnyKindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Places
+from tasks.data.schema import Schema
 from tasks.data.staging import (
     DIGEST,
     GIVEN,
@@ -36,15 +38,15 @@ class Cleaning:
     """What is the same for all parts.
 
     Attributes:
-        kind: of work.
+        kind: of work: what a good row is.
         params: the section `preprocess.<role>`.
         promised: the schema.
         folder: that the blocks are written to.
     """
 
-    kind: str
+    kind: AnyKindData
     params: Preprocess
-    promised: Any
+    promised: Schema
     folder: Path
 
 
@@ -72,11 +74,10 @@ def clean(told: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut
     """
     number, part = numbered
     reader = import_module(f"tasks.data.formats.{told.params.format}")
-    module = import_module(f"tasks.kinds.{told.kind}.rows")
     blocks, bad = list[int](), list[BadRow]()
-    for chunks in _filled(_good(reader.chunks(part, told.params), module, told, bad), told.params.shard_rows):
+    for chunks in _filled(_good(reader.chunks(part, told.params), told, bad), told.params.shard_rows):
         path = told.folder / block_name(number, len(blocks))
-        write_block(path, _columns(chunks, module, told.params))
+        write_block(path, _columns(chunks, told.kind, told.params))
         blocks.append(sum(map(len, chunks)))
     return blocks, left_out(told.folder / BAD.format(part=number), bad)
 
@@ -99,9 +100,9 @@ def sources_of(block: Block) -> list[str]:
     return list(chain.from_iterable(block.unpickled(SOURCES)))
 
 
-def _good(chunks: Iterator[Chunk], module: Any, told: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
+def _good(chunks: Iterator[Chunk], told: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
     for chunk in chunks:
-        good, wrong = module.good_rows(chunk, told.promised, told.params)
+        good, wrong = told.kind.good_rows(chunk, told.promised, told.params)
         bad += wrong
         if len(good):
             yield good
@@ -120,15 +121,15 @@ def _filled(chunks: Iterator[Chunk], rows: int) -> Iterator[list[Chunk]]:
         yield waiting
 
 
-def _columns(chunks: list[Chunk], module: Any, params: Preprocess) -> Columns:
+def _columns(chunks: list[Chunk], kind: AnyKindData, params: Preprocess) -> Columns:
     """Return the values of some rows, and what their copies and their splits are found by."""
     values = {name: _joined([chunk.columns[name] for chunk in chunks]) for name in chunks[0].columns}
-    digests = _joined([module.contents(chunk) for chunk in chunks])
-    names, strata = np.unique(module.strata(values), return_inverse=True)
+    digests = _joined([kind.content_digests(chunk) for chunk in chunks])
+    names, strata = np.unique(kind.strata(values), return_inverse=True)
     given = [np.full(len(chunk), splits.GIVEN.index(chunk.given or ""), np.uint8) for chunk in chunks]
     sources = [chunk.sources if isinstance(chunk.sources, Places) else chunk.sources.tolist() for chunk in chunks]
     found = {DIGEST: digests, STRATUM: strata.astype(np.int32), GIVEN: _joined(given)}
-    if not hasattr(module, "arranged"):
+    if not kind.split_columns:
         found[RANK] = splits.keyed(digests, params.split.seed)
     return {**values, **found, STRATA: pickled(names.tolist()), SOURCES: pickled(sources)}
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tasks.contracts.pool import Each
-from tasks.contracts.preprocessing import Split
+from tasks.contracts.preprocessing import Preprocess, Split
 from tasks.data import splits, stratified
 from tasks.data.kept import Kept
+from tasks.data.kind_data import AnyKindData
 from tasks.data.records import SPLITS, Array, Columns, SplitName
 from tasks.data.staging import DIGEST, Staged
 
@@ -32,16 +32,17 @@ def by_content(each: Each, staged: Staged, kept: Kept, split: Split, described: 
     return stratified.assigned(partial(kept.map, each), kept.strata, split)
 
 
-def arranged(module: Any, staged: Staged, kept: Kept, split: Split, described: Columns) -> Iterator[Array]:
-    """Divide rows that hang together, as their kind says, all in memory, and join what it adds to their columns.
+def together(kind: AnyKindData, staged: Staged, kept: Kept, params: Preprocess, described: Columns) -> Iterator[Array]:
+    """Divide rows that depend on one another, as their kind says, and join what it adds to their columns.
 
+    All rows are in memory.
     See `by_content`.
     """
     some = list(kept.records())
     records = np.concatenate(some)
-    columns = staged.take(records["row"], (*module.STRATA, DIGEST))
+    columns = staged.take(records["row"], (*kind.split_columns, DIGEST))
     given = np.array(splits.GIVEN)[records["given"]]
-    found = module.arranged(columns, columns.pop(DIGEST), given, split)
+    found = kind.split_together(columns, columns.pop(DIGEST), given, params)
     _join(staged, kept, described, found.columns)
     codes = np.select([found.splits == name for name in SPLITS], range(len(SPLITS))).astype(np.uint8)
     return iter(np.split(codes, np.cumsum([len(records) for records in some])[:-1]))

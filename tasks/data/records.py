@@ -77,7 +77,7 @@ class Chunk:
 
 
 class Train(Protocol):
-    """The training rows, as `fitted` of a kind is given them.
+    """The training rows, as `fit` of a kind is given them.
 
     Attributes:
         rows: how many there are.

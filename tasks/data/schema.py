@@ -9,7 +9,13 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.section import Section
 
-AnySchema = TypeVar("AnySchema", bound=Section)
+AnySchema = TypeVar("AnySchema", bound="Schema")
+
+
+class Schema(Section):
+    """What the raw data of a kind look like; each kind adds its own keys."""
+
+    kind: str
 
 
 class Range(Section):
@@ -35,7 +41,7 @@ def load(path: Path, schema: type[AnySchema]) -> AnySchema:
         ) from None
 
 
-def write(path: Path, schema: Section) -> None:
+def write(path: Path, schema: Schema) -> None:
     """Write a schema for people to read and git to keep."""
     write_json(path, _whole_numbers(schema.model_dump()))
 

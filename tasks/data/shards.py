@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import numpy as np
 from tasks.contracts.pool import Each
 from tasks.data.columns import ASSETS
 from tasks.data.dividing import Divided
+from tasks.data.kind_data import AnyKindData
 from tasks.data.records import SPLITS, Array, Columns, SplitName
 from tasks.data.staging import Staged
 from tasks.data.text_columns import encoded
@@ -75,7 +75,7 @@ def _measured(
     return function(shards.take(shard, names))
 
 
-def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, Any]:
+def written(each: Each, shards: Shards, kind: AnyKindData, folder: Path) -> dict[str, Any]:
     """Encode and write all shards below `folder`, where the assets are; return what `dataset.json` says of them.
 
     They are written in the order of their first rows, and rows that none is left to take are removed on the way.
@@ -96,11 +96,10 @@ def written(each: Each, shards: Shards, kind: str, folder: Path) -> dict[str, An
     return found
 
 
-def _write(shards: Shards, kind: str, folder: Path, shard: tuple[SplitName, int]) -> dict[str, Any]:
+def _write(shards: Shards, kind: AnyKindData, folder: Path, shard: tuple[SplitName, int]) -> dict[str, Any]:
     values = shards.take(shard)
     apart = {"row": values.pop("row"), **{name: values.pop(BESIDE + name) for name in shards.described}}
-    encoder = import_module(f"tasks.kinds.{kind}.rows").Encoder(folder / ASSETS)
-    return write_shard(folder, *shard, {**encoder.encoded(values), **apart})
+    return write_shard(folder, *shard, {**kind.encoder(folder / ASSETS).encode(values), **apart})
 
 
 def write_split(folder: Path, split: str, shards: Iterable[Columns]) -> list[dict[str, Any]]:

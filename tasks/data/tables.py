@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tasks.contracts.section import Section
 from tasks.contracts.tables import Tables
 from tasks.data.numbers import MAX_NUMBER, numbers_of
 from tasks.data.records import Array, BadRow, Chunk, Columns, objects
-from tasks.data.schema import Range
+from tasks.data.schema import Range, Schema
 from tasks.data.splits import contents_of, joined_digests
 
 NUMBERS, CATEGORIES = "numbers", "categories"
@@ -18,7 +17,7 @@ SEPARATOR = "\x1f"  # stands between the categories of a row
 Values = dict[str, str]
 
 
-class TableSchema(Section):
+class TableSchema(Schema):
     """Rows of numbers and categories.
 
     Attributes:
@@ -26,7 +25,6 @@ class TableSchema(Section):
         categorical: the columns of categories; new ones may come at any time.
     """
 
-    kind: str
     numeric: dict[str, Range]
     categorical: list[str]
 

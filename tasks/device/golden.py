@@ -9,6 +9,8 @@ from tasks.data.records import Array, Columns
 
 GOLDEN, OUTPUTS = "golden.npz", "outputs"
 
+Infer = Callable[[Path, Columns, int], Array]  # outputs of a file, (rows, n), for inputs by name, on so many threads
+
 
 def write(path: Path, inputs: Columns, outputs: Array) -> None:
     """Write raw inputs by name, (rows, ...) each, and outputs, (rows, n)."""
@@ -16,20 +18,20 @@ def write(path: Path, inputs: Columns, outputs: Array) -> None:
         np.savez(file, **{**inputs, OUTPUTS: outputs})  # type: ignore[arg-type]
 
 
-def replay(model: Path, golden: Path, answers: Callable[[Path, Columns, int], Array]) -> float:
+def replay(model: Path, golden: Path, infer: Infer) -> float:
     """Return the largest difference of any output between the file here and where it was released.
 
     Args:
         model: the file.
         golden: its vectors.
-        answers: of its kind, see `tasks/kinds/<kind>/answering.py`.
+        infer: of its kind; see `tasks.metrics.kind_evaluation.KindEvaluation`.
 
     Raises:
         DataError: the model cannot be run.
     """
     with np.load(golden) as file:
         inputs, expected = {name: file[name] for name in file.files if name != OUTPUTS}, file[OUTPUTS]
-    return float(np.abs(answers(model, inputs, 1) - expected).max())
+    return float(np.abs(infer(model, inputs, 1) - expected).max())
 
 
 def evenly(rows: int, wanted: int) -> Array:

@@ -1,4 +1,4 @@
-"""All that is measured of a classifier: one class per row."""
+"""All that is measured of a classifier, one class per row; see `kind_evaluation.ClassifierEvaluation`."""
 
 from pathlib import Path
 from typing import Any

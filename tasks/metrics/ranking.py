@@ -1,7 +1,6 @@
 """Metrics of a ranking with one item per row that should stand on top, by scikit-learn."""
 
 import numpy as np
-from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
 from tasks.data.records import Array
 
@@ -28,6 +27,8 @@ class Ranking:
         every = np.arange(self._scores.shape[1])
         if len(every) <= self._k:
             return dict.fromkeys(self._names)
+        from sklearn.metrics import ndcg_score, top_k_accuracy_score  # seconds, which `listed` does not need
+
         hits = top_k_accuracy_score(self._items, self._scores, k=self._k, labels=every)
         relevance = self._items[:, np.newaxis] == every
         return dict(zip(self._names, (float(hits), float(ndcg_score(relevance, self._scores, k=self._k))), strict=True))

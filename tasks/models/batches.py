@@ -13,8 +13,7 @@ from tasks.contracts.errors import ParamsError
 from tasks.contracts.training import Fit
 from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array, Columns, SplitName
-from tasks.models import learning
-from tasks.models.saving import Facts
+from tasks.models.learning_task import Inputs, LearningTask
 
 BATCH = 256
 POOL = 50  # batches whose rows are sorted by length together
@@ -30,11 +29,11 @@ class Batches:
     part of every batch, and reads no other rows.
     """
 
-    def __init__(self, data: Dataset, facts: Facts, fit: Fit, rank: int = 0, size: int = 1) -> None:
-        self._kind = learning.of(facts)
-        self._inputs = {name: data.column("train", name) for name in self._kind.INPUTS}
-        self._targets = data.column("train", self._kind.TARGET).all()
-        self._facts, self._fit, self._rank, self._size = facts, fit, rank, size
+    def __init__(self, data: Dataset, task: LearningTask, fit: Fit, rank: int = 0, size: int = 1) -> None:
+        self._task, kind = task, task.kind
+        self._inputs = {name: data.column("train", name) for name in kind.inputs}
+        self._targets = data.column("train", kind.target).all()
+        self._fit, self._rank, self._size = fit, rank, size
         self.steps = len(self._targets) // fit.batch_size
         if not self.steps:
             raise ParamsError(
@@ -49,7 +48,7 @@ class Batches:
         raw = tf.data.Dataset.from_generator(
             lambda: chain.from_iterable(map(self._raw, range(first, self._fit.epochs))), output_signature=signature
         )
-        return raw.map(lambda inputs, target: taken(self._kind, inputs, target, self._facts)).prefetch(2)
+        return raw.map(self._task.preprocess).prefetch(2)
 
     def _raw(self, number: int) -> Iterator[Raw]:
         random = np.random.default_rng([self._fit.seed, number])
@@ -58,18 +57,18 @@ class Batches:
             random = np.random.default_rng([self._fit.seed, number, self._rank])
         for rows in batches[:, self._rank :: self._size]:
             columns: Columns = {name: column.take(rows) for name, column in self._inputs.items()}
-            columns = self._kind.augmented(columns, self._fit.augment, random)
+            columns = self._task.kind.augment(columns, self._fit.augment, random)
             yield tuple(columns[name] for name in self._inputs), self._targets[rows]
 
     def _order(self, random: np.random.Generator) -> Array:
         """Return the rows of each batch, (steps, batch); where rows have lengths, those of a batch have like ones."""
         size = self._fit.batch_size
         rows = random.permutation(len(self._targets))[: self.steps * size]
-        lengths = getattr(self._kind, "lengths", None)
+        lengths = self._task.kind.lengths(self._targets)
         if lengths is None:
             return rows.reshape(self.steps, size)
         pools = [rows[start : start + POOL * size] for start in range(0, len(rows), POOL * size)]
-        alike = [pool[np.argsort(lengths(self._targets[pool]), kind="stable")] for pool in pools]
+        alike = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
         return random.permutation(np.concatenate(alike).reshape(self.steps, size))
 
 
@@ -80,26 +79,20 @@ def signature_of(inputs: dict[str, Column], targets: Array, batch: int | None) -
     return specs, tf.TensorSpec((batch, *targets.shape[1:]), targets.dtype)
 
 
-def taken(kind: Any, inputs: tuple[tf.Tensor, ...], targets: tf.Tensor, facts: Facts) -> tuple[Any, tf.Tensor]:
-    """Return raw rows as the model and its loss take them; nothing is imported here, where TensorFlow traces."""
-    return kind.fed(inputs, facts), kind.targets(targets, facts)
-
-
-def validation(data: Dataset, facts: Facts) -> tf.data.Dataset:
+def validation(data: Dataset, task: LearningTask) -> tf.data.Dataset:
     """Return the whole validation split in batches, as the model takes it."""
-    return whole(data, "validation", facts)
+    return whole(data, "validation", task)
 
 
-def whole(data: Dataset, split: SplitName, facts: Facts) -> tf.data.Dataset:
+def whole(data: Dataset, split: SplitName, task: LearningTask) -> tf.data.Dataset:
     """Return a whole split in its order, in batches, as the model takes it."""
-    return some(data, split, facts, np.arange(data.rows(split)))
+    return some(data, split, task, np.arange(data.rows(split)))
 
 
-def some(data: Dataset, split: SplitName, facts: Facts, chosen: Array) -> tf.data.Dataset:
+def some(data: Dataset, split: SplitName, task: LearningTask, chosen: Array) -> tf.data.Dataset:
     """Return chosen rows of a split, (rows,) of int64, in batches, as the model takes it."""
-    kind = learning.of(facts)
-    inputs = {name: data.column(split, name) for name in kind.INPUTS}
-    targets = data.column(split, kind.TARGET).all()
+    inputs = {name: data.column(split, name) for name in task.kind.inputs}
+    targets = data.column(split, task.kind.target).all()
 
     def raw() -> Iterator[Raw]:
         for start in range(0, len(chosen), BATCH):
@@ -108,14 +101,10 @@ def some(data: Dataset, split: SplitName, facts: Facts, chosen: Array) -> tf.dat
 
     signature = signature_of(inputs, targets, None)
     batches = tf.data.experimental.assert_cardinality(-(-len(chosen) // BATCH))
-    return (
-        tf.data.Dataset.from_generator(raw, output_signature=signature)
-        .map(lambda rows, target: taken(kind, rows, target, facts))
-        .apply(batches)
-    )
+    return tf.data.Dataset.from_generator(raw, output_signature=signature).map(task.preprocess).apply(batches)
 
 
-def rows_of(data: Dataset, split: SplitName, facts: Facts, rows: Array) -> Any:
+def rows_of(data: Dataset, split: SplitName, task: LearningTask, rows: Array) -> Inputs:
     """Return some rows of a split as the model takes them."""
-    kind = learning.of(facts)
-    return kind.fed(tuple(tf.constant(data.column(split, name).take(rows)) for name in kind.INPUTS), facts)
+    columns = tuple(tf.constant(data.column(split, name).take(rows)) for name in task.kind.inputs)
+    return task.kind.preprocess_inputs(columns, task.facts)

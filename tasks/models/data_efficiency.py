@@ -11,8 +11,10 @@ from tasks.contracts.side_by_side import FreshProcesses
 from tasks.data.columns import Dataset
 from tasks.data.parted import Parted
 from tasks.data.records import SPLITS, Array
+from tasks.metrics.kind_evaluation import KindEvaluation
 from tasks.models import gang, tuning
 from tasks.models.checkpoint import Checkpoint, Standing
+from tasks.models.learning_task import KindModel, LearningTask
 from tasks.models.scoring import headline
 
 NAME = "data_efficiency"
@@ -20,14 +22,21 @@ PRELOADED = ["tasks.models.data_efficiency"]
 
 
 def measure(
-    kind: str, base: Path, target: Dataset, params: FineTune, asked: DataEfficiency, inputs: list[Path]
+    kind: KindModel,
+    evaluation: KindEvaluation,
+    base: Path,
+    target: Dataset,
+    params: FineTune,
+    asked: DataEfficiency,
+    inputs: list[Path],
 ) -> list[dict[str, float]]:
     """Train both at each fraction and seed; points that a killed run has measured are not measured again.
 
     Each point has a process of its own: what TensorFlow keeps of a network that was trained is free with its end.
 
     Args:
-        kind: of work.
+        kind: what is learnt.
+        evaluation: how it is scored.
         base: folder of the base model.
         target: its test split is measured on.
         params: of the training; the seeds of all its runs are replaced.
@@ -49,7 +58,7 @@ def measure(
         for fraction, seed in product(asked.fractions, asked.seeds):
             if (fraction, seed) not in known:
                 part = reduced(target, nested(target, fraction, seed))
-                found = processes.submit(_point, kind, base, part, params, seed, inputs).result()
+                found = processes.submit(_point, kind, evaluation, base, part, params, seed, inputs).result()
                 points.append({"fraction": fraction, "seed": seed, **found})
                 finished.write(Standing(history=points))
     return points
@@ -62,19 +71,27 @@ def reduced(data: Dataset, rows: Array) -> Parted:
     return Parted(data.folder, data.facts, dict(zip(SPLITS, [rows, *others], strict=True)))
 
 
-def _point(kind: str, base: Path, part: Parted, params: FineTune, seed: int, inputs: list[Path]) -> dict[str, float]:
+def _point(
+    kind: KindModel,
+    evaluation: KindEvaluation,
+    base: Path,
+    part: Parted,
+    params: FineTune,
+    seed: int,
+    inputs: list[Path],
+) -> dict[str, float]:
     rows = part.rows("train")
     prefix = f"{NAME}-{rows}-{seed}-"
     checkpoints = {run: Checkpoint(f"{prefix}{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
     seeded, facts = _with_seed(params, seed), tuning.adapted(base, part)
-    tuned = tuning.untuned(base, facts, seeded)
+    task, tuned = LearningTask(kind, facts), tuning.untuned(base, facts, seeded)
     scratch = tuning.reinitialised(tuned)
     told = f"{rows} rows, seed {seed}, "
     with gang.kept(params):
-        epochs = len(tuning.tune(tuned, part, facts, seeded, checkpoints, told))
-        tuning.from_scratch(scratch, part, facts, seeded, epochs, checkpoints[tuning.FROM_SCRATCH], told)
+        epochs = len(tuning.tune(tuned, part, task, seeded, checkpoints, told))
+        tuning.from_scratch(scratch, part, task, seeded, epochs, checkpoints[tuning.FROM_SCRATCH], told)
     networks = {"pretrained": tuned, tuning.FROM_SCRATCH: scratch}
-    scores = {name: headline(kind, network, part, facts) for name, network in networks.items()}
+    scores = {name: headline(evaluation, network, part, task) for name, network in networks.items()}
     for checkpoint in checkpoints.values():
         checkpoint.remove()
     return {"rows": rows, "epochs": epochs, **scores}

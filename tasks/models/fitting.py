@@ -14,16 +14,16 @@ from tasks.contracts.progress import Progress
 from tasks.contracts.training import Fit, Speed
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.models import distilling, learning
+from tasks.models import distilling
 from tasks.models.accumulating import step_of
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, Standing
 from tasks.models.distilling import Teacher
 from tasks.models.graded import Graded, factors
+from tasks.models.learning_task import KindModel, LearningTask
 from tasks.models.neighbour import Neighbour
 from tasks.models.place import ALONE, Place, Validating
 from tasks.models.randomness import Reseeded
-from tasks.models.saving import Facts
 
 History = list[dict[str, float]]
 
@@ -31,7 +31,7 @@ History = list[dict[str, float]]
 def fit(
     model: Any,
     data: Dataset,
-    facts: Facts,
+    task: LearningTask,
     params: Fit,
     checkpoint: Checkpoint | None,
     *,
@@ -45,9 +45,9 @@ def fit(
     """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
 
     Args:
-        model: takes and gives what its kind's module `learning` says.
+        model: takes and gives what its task says.
         data: its training and validation splits are used.
-        facts: of the model.
+        task: what it learns.
         params: of this run; the learning rate falls to 0 along a cosine over all epochs.
         checkpoint: written after every epoch; the caller removes it when the run's result is in its place. Without
             one a killed run starts again.
@@ -61,23 +61,23 @@ def fit(
     Raises:
         StageError: the loss became NaN or infinite.
     """
-    batches = Batches(data, facts, params, place.rank, place.size)
-    kind, trained = learning.of(facts), place.own(model)
+    batches = Batches(data, task, params, place.rank, place.size)
+    trained = place.own(model)
     with place.scope():
-        compile_(trained, kind, params, batches.steps * params.epochs, teacher, bottom_rate, place.speed)
+        compile_(trained, task.kind, params, batches.steps * params.epochs, teacher, bottom_rate, place.speed)
     if place.parts > 1 or place.size > 1:
         trained.train_step = step_of(trained, place.parts, Neighbour.of(place, trained.trainable_variables))
     standing = _resumed(trained, checkpoint)
     written = checkpoint if place.rank == 0 else None
-    recorder = _Recorder(standing, written, params, name, kind.WATCHED, early_stopping=early_stopping)
-    measuring = [Validating(place, data, facts, kind)] if place.size > 1 else []
+    recorder = _Recorder(standing, written, params, name, task.kind.watched, early_stopping=early_stopping)
+    measuring = [Validating(place, data, task)] if place.size > 1 else []
     if not recorder.is_over():
         trained.fit(
             place.spread(_taught(batches.epochs(len(standing.history)), teacher)),
             steps_per_epoch=batches.steps,
             initial_epoch=len(standing.history),
             epochs=params.epochs,
-            validation_data=None if measuring else _taught(validation(data, facts), teacher),
+            validation_data=None if measuring else _taught(validation(data, task), teacher),
             # The recorder last: it keeps what the others have made of the epoch.
             callbacks=[Reseeded(params.seed, place.rank), *callbacks(), *measuring, recorder],
             verbose=0,
@@ -150,7 +150,7 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
 
 def compile_(
     model: Any,
-    kind: Any,
+    kind: KindModel,
     params: Fit,
     steps: int,
     teacher: Teacher | None = None,
@@ -174,10 +174,9 @@ def compile_(
     model.optimizer.build(model.trainable_variables)
 
 
-def outputs(model: Any, batches: tf.data.Dataset, facts: Facts) -> Array:
+def outputs(model: Any, batches: tf.data.Dataset, task: LearningTask) -> Array:
     """Return what the exported file would give, (rows, ...) of float32, in the order of the batches."""
-    kind = learning.of(facts)
-    return np.concatenate([kind.outputs(model(inputs, training=False), facts).numpy() for inputs, _ in batches])
+    return np.concatenate([task.outputs(model(inputs, training=False)).numpy() for inputs, _ in batches])
 
 
 def _resumed(model: Any, checkpoint: Checkpoint | None) -> Standing:

@@ -4,6 +4,7 @@ Ray starts the processes, here or on the cluster of RAY_ADDRESS, and starts all 
 have done so far is in the run's checkpoint. Nothing of the result depends on where they ran.
 """
 
+import pickle
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +23,9 @@ from tasks.models import saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History, fit
 from tasks.models.gang_worker import LOG, PARTS, REFUSED, Task
+from tasks.models.learning_task import KindModel, LearningTask
 from tasks.models.place import of_this_machine
 from tasks.models.rendezvous import rendezvous
-from tasks.models.saving import Facts
 
 MAX_RESTARTS = 3
 ERRORS = {error.__name__: error for error in (DataError, ParamsError, StageError, TransientError)}
@@ -43,7 +44,7 @@ def kept(spread: Spread) -> Iterator[None]:
 def fit_spread(
     model: Any,
     data: Dataset,
-    facts: Facts,
+    task: LearningTask,
     params: Fit,
     checkpoint: Checkpoint,
     *,
@@ -60,20 +61,20 @@ def fit_spread(
     """
     if spread.workers == 1:
         place = of_this_machine(spread.speed)
-        return fit(model, data, facts, params, checkpoint, name=name, bottom_rate=bottom_rate, place=place)
+        return fit(model, data, task, params, checkpoint, name=name, bottom_rate=bottom_rate, place=place)
     folder = STATE_FOLDER.absolute() / "gangs" / checkpoint.path.stem
     shutil.rmtree(folder, ignore_errors=True)
-    saving.save(model, facts, folder / "model")
+    saving.save(model, task.facts, folder / "model")
     if isinstance(data, Parted):
         parted.write(data.parts, folder / PARTS)
-    task = Task(
+    work = Task(
         folder=str(folder), data=str(data.folder.absolute()), checkpoint=str(checkpoint.path.absolute()), name=name,
         fit=params, speed=spread.speed, bottom_rate=bottom_rate, root=str(Path.cwd()),
     )  # fmt: skip
     with kept(spread):
         nodes.require_alike(LOCK_FILE, data.folder / DATASET, data.files)
         with cluster.followed(folder / LOG.format(rank=0)):
-            _run(task, spread.workers, spread.speed)
+            _run(work, task.kind, spread.workers, spread.speed)
     if (folder / REFUSED).is_file():
         raise _raised(read_json(folder / REFUSED))
     standing = checkpoint.read()
@@ -88,12 +89,12 @@ def fit_spread(
     return [{"run": name, **row} for row in standing.history]  # type: ignore[dict-item]
 
 
-def _run(task: Task, workers: int, speed: Speed) -> None:
+def _run(task: Task, kind: KindModel, workers: int, speed: Speed) -> None:
     from ray.exceptions import RayError
     from ray.train import TrainingFailedError
 
     try:
-        _trainer(task, workers, speed).fit()
+        _trainer(task, kind, workers, speed).fit()
     except TrainingFailedError as error:
         raise _failed(task, error) from None
     except RayError as error:
@@ -104,7 +105,7 @@ def _run(task: Task, workers: int, speed: Speed) -> None:
         ) from None
 
 
-def _trainer(task: Task, workers: int, speed: Speed) -> Any:
+def _trainer(task: Task, kind: KindModel, workers: int, speed: Speed) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -112,11 +113,13 @@ def _trainer(task: Task, workers: int, speed: Speed) -> Any:
         def _register_sigint_handler(self, controller: Any) -> None:
             """Leave Ctrl-C as it is: Ray's own handler ends the process with the status of success."""
 
+    pickled = pickle.dumps(kind)  # unpickling imports its module, and TensorFlow: the worker does it when it runs
+
     def begin(told: dict[str, Any]) -> None:
         """Travels itself, and imports when it runs: a worker that is lost while it is sent is no restart for Ray."""
         from tasks.models.gang_worker import work
 
-        work(told)
+        work(told, pickled)
 
     threads, gpus = threads_set(), speed.gpus_per_worker
     return Interruptible(

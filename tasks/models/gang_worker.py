@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import socket
 import sys
 import threading
@@ -45,8 +46,8 @@ class Task(Section):
     bottom_rate: float
 
 
-def work(told: dict[str, Any]) -> None:
-    """Train as one of the processes that Ray has started for a task."""
+def work(told: dict[str, Any], kind: bytes) -> None:
+    """Train as one of the processes that Ray has started for a task; `kind` is a pickled `KindModel`."""
     from ray import train
 
     task, context = Task.model_validate(told), train.get_context()
@@ -58,7 +59,7 @@ def work(told: dict[str, Any]) -> None:
     with logged(folder / LOG.format(rank=rank)), leaving_with_others(folder / REFUSED):
         say(f"{task.name}: worker {rank} of {size} is process {os.getpid()} on {socket.gethostname()}")
         try:
-            _fit(task, rank, size)
+            _fit(task, kind, rank, size)
         except (TrimlineError, *FAULTS) as error:
             traceback.print_exc(file=sys.stdout)
             refused = error if isinstance(error, TrimlineError) else _fault(error, folder / LOG.format(rank=rank))
@@ -74,7 +75,7 @@ def _fault(error: Exception, log: Path) -> StageError:
     )
 
 
-def _fit(task: Task, rank: int, size: int) -> None:
+def _fit(task: Task, kind: bytes, rank: int, size: int) -> None:
     import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
     import tensorflow as tf
 
@@ -82,6 +83,7 @@ def _fit(task: Task, rank: int, size: int) -> None:
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import fit
+    from tasks.models.learning_task import LearningTask
     from tasks.models.place import Place
     from tasks.models.seeding import seed
 
@@ -91,7 +93,8 @@ def _fit(task: Task, rank: int, size: int) -> None:
     model, facts = saving.load(folder / "model")
     place = Place(strategy, rank, size, task.speed)
     data = parted.read(columns.load(Path(task.data)), folder / PARTS)
-    fit(model, data, facts, task.fit, checkpoint, name=task.name, bottom_rate=task.bottom_rate, place=place)
+    learning = LearningTask(pickle.loads(kind), facts)
+    fit(model, data, learning, task.fit, checkpoint, name=task.name, bottom_rate=task.bottom_rate, place=place)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from tasks.contracts.training import Speed
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.models.batches import some
-from tasks.models.saving import Facts
+from tasks.models.learning_task import LearningTask
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,16 @@ class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
     that resumes from the weights goes on from the same ones.
     """
 
-    def __init__(self, place: Place, data: Dataset, facts: Facts, kind: Any) -> None:
+    def __init__(self, place: Place, data: Dataset, task: LearningTask) -> None:
         super().__init__()
         self._place = place
         own = np.arange(place.rank, data.rows("validation"), place.size)
-        self._batches = some(data, "validation", facts, own)
-        loss = kind.loss()
+        self._batches = some(data, "validation", task, own)
+        loss = task.kind.loss()
         self._loss = getattr(loss, "call", loss)  # of each row: a strategy forbids the mean of a loss object
-        self._metrics = kind.metrics()  # made here, outside of the strategy, whose variables cannot be updated alone
+        self._metrics = (
+            task.kind.metrics()
+        )  # made here, outside of the strategy, whose variables cannot be updated alone
         self._forward = tf.function(self._run)
 
     def _run(self, inputs: Any) -> Any:

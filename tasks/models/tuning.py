@@ -15,6 +15,7 @@ from tasks.models import gang, saving
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.fitting import History
 from tasks.models.graded import has_kernel
+from tasks.models.learning_task import LearningTask
 from tasks.models.saving import Facts
 from tasks.models.seeding import seed
 
@@ -64,14 +65,19 @@ def untuned(base: Path, facts: Facts, params: FineTune) -> Any:
 
 
 def tune(
-    network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    checkpoints: Mapping[str, Checkpoint],
+    prefix: str = "",
 ) -> History:
     """Train the head alone, then the last layers, where that is asked for, then all of them; return a row per epoch.
 
     Args:
         network: trained in place; see `untuned`.
         data: its training and validation splits are used.
-        facts: of the network.
+        task: what the network learns.
         params: of all runs.
         checkpoints: one for each of `RUNS`.
         prefix: of the runs' names, for the progress and the history.
@@ -81,20 +87,30 @@ def tune(
         StageError: the loss became NaN or infinite.
     """
     with gang.kept(params):
-        rows = tune_head(network, data, facts, params, checkpoints, prefix)
-        return rows + tune_layers(network, data, facts, params, checkpoints, prefix)
+        rows = tune_head(network, data, task, params, checkpoints, prefix)
+        return rows + tune_layers(network, data, task, params, checkpoints, prefix)
 
 
 def tune_head(
-    network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    checkpoints: Mapping[str, Checkpoint],
+    prefix: str = "",
 ) -> History:
     """Train the head alone; see `tune`."""
     set_trainable(network, network.layers[-1:], freeze_batch_norm=True)
-    return gang.fit_spread(network, data, facts, params.head, checkpoints["head"], name=f"{prefix}head", spread=params)
+    return gang.fit_spread(network, data, task, params.head, checkpoints["head"], name=f"{prefix}head", spread=params)
 
 
 def tune_layers(
-    network: Any, data: Dataset, facts: Facts, params: FineTune, checkpoints: Mapping[str, Checkpoint], prefix: str = ""
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    checkpoints: Mapping[str, Checkpoint],
+    prefix: str = "",
 ) -> History:
     """Train the last layers, where that is asked for, and then all of them, at rates that fall towards the first.
 
@@ -109,21 +125,27 @@ def tune_layers(
         kept = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
         set_trainable(network, kept, freeze_batch_norm=params.freeze_batch_norm)
         rows += gang.fit_spread(
-            network, data, facts, fitted, checkpoints[run], name=f"{prefix}{run}", spread=params,
+            network, data, task, fitted, checkpoints[run], name=f"{prefix}{run}", spread=params,
             bottom_rate=params.bottom_rate,
         )  # fmt: skip
     return rows
 
 
 def from_scratch(
-    network: Any, data: Dataset, facts: Facts, params: FineTune, epochs: int, checkpoint: Checkpoint, prefix: str = ""
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    epochs: int,
+    checkpoint: Checkpoint,
+    prefix: str = "",
 ) -> History:
     """Train a network with new weights for as many epochs as another was tuned, and keep its best ones; see `tune`."""
     equal_steps = params.all_layers.model_copy(
         update={"epochs": epochs, "patience": epochs, "learning_rate": params.from_scratch_learning_rate}
     )
     name = f"{prefix}{FROM_SCRATCH}"
-    return gang.fit_spread(network, data, facts, equal_steps, checkpoint, name=name, spread=params)
+    return gang.fit_spread(network, data, task, equal_steps, checkpoint, name=name, spread=params)
 
 
 def last(network: Any, count: int) -> list[Any]:

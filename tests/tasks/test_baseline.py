@@ -18,10 +18,9 @@ from tasks.data import columns
 from tasks.data.columns import Column
 from tasks.data.records import Array
 from tasks.data.shards import write_split
-from tasks.kinds.image_classification.baselines import baselines, pixels
-from tasks.kinds.regression import baselines as regression
-from tasks.kinds.tabular_classification import baselines as tabular_classification
-from tasks.kinds.text_classification import baselines as text_classification
+from tasks.kinds import evaluation_of
+from tasks.kinds.image_classification.evaluation import pixels
+from tasks.kinds.text_classification.evaluation import WORD
 from tasks.metrics.simple_methods import chosen_rows, logistic_regression, probabilities
 from tasks.reporting.baselines import told
 from tests.tasks import line, texts
@@ -45,7 +44,9 @@ def run(tiny_line: Path, report: Path, **changes: int) -> bytes:
 
 def test_the_scores_are_those_of_the_answers_on_the_test_rows(tiny_line: Path, target: columns.Dataset) -> None:
     document, labels = read_json(tiny_line / "reports/baseline.json"), target.column("test", "label").all()
-    for name, outputs in baselines(target, line.params_of(tiny_line).baseline).items():
+    for name, outputs in (
+        evaluation_of("image_classification").baselines(target, line.params_of(tiny_line).baseline).items()
+    ):
         assert outputs.shape == (len(labels), 10)
         np.testing.assert_allclose(outputs.sum(axis=1), 1)
         expected = accuracy_score(labels, outputs.argmax(axis=1))
@@ -131,7 +132,7 @@ def test_trees_predict_numbers_of_a_table_far_better_than_their_mean(tmp_path: P
     target = dataset(
         tmp_path, {"features": data.astype(np.float32), "value": values.astype(np.float32)}, target="value"
     )
-    outputs = regression.baselines(target, Baseline(max_rows=1000, seed=0))
+    outputs = evaluation_of("regression").baselines(target, Baseline(max_rows=1000, seed=0))
     truth = target.column("test", "value").all()
     errors = {name: root_mean_squared_error(truth, found) for name, found in outputs.items()}
     assert {found.shape for found in outputs.values()} == {(len(truth), 1)}
@@ -143,7 +144,7 @@ def test_trees_tell_classes_of_a_table(tmp_path: Path) -> None:
     data, labels = load_digits(n_class=3, return_X_y=True)
     table = {"features": data.astype(np.float32), "label": labels.astype(np.int32)}
     target = dataset(tmp_path, table, target="label", classes=["0", "1", "2"])
-    outputs = tabular_classification.baselines(target, Baseline(max_rows=200, seed=0))
+    outputs = evaluation_of("tabular_classification").baselines(target, Baseline(max_rows=200, seed=0))
     right = {
         name: (found.argmax(axis=1) == target.column("test", "label").all()).mean() for name, found in outputs.items()
     }
@@ -153,8 +154,8 @@ def test_trees_tell_classes_of_a_table(tmp_path: Path) -> None:
 
 def test_words_tell_spam_and_no_text_is_without_words(tmp_path: Path) -> None:
     target = texts.ready(tmp_path, texts.messages(0, 400))
-    outputs = text_classification.baselines(target, Baseline(max_rows=1000, seed=0))
+    outputs = evaluation_of("text_classification").baselines(target, Baseline(max_rows=1000, seed=0))
     labels = target.column("test", "label").all()
     right = {name: (found.argmax(axis=1) == labels).mean() for name, found in outputs.items()}
     assert right["logistic_regression_of_words"] >= right["majority_class"]
-    assert re.findall(text_classification.WORD, "?! :)") == list("?!:)")
+    assert re.findall(WORD, "?! :)") == list("?!:)")

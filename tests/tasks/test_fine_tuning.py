@@ -124,16 +124,18 @@ def test_a_step_falls_from_the_head_to_the_first_layer_by_the_factor() -> None:
 
 
 def test_mirrored_images_are_whole_and_about_half_of_them() -> None:
-    from tasks.kinds.image_classification.learning import augmented
+    from tasks.models.images import IMAGES
 
     images = np.random.default_rng(0).integers(0, 255, (400, 6, 5, 3), np.uint8)
     flips = Augment(max_shift=0, flip=True)
-    got = augmented({"image": images}, flips, np.random.default_rng(1))["image"]
+    got = IMAGES.augment({"image": images}, flips, np.random.default_rng(1))["image"]
     same = (got == images).all(axis=(1, 2, 3))
     mirrored = (got == images[:, :, ::-1]).all(axis=(1, 2, 3))
     assert (same ^ mirrored).all() and 150 < mirrored.sum() < 250 and got.dtype == np.uint8
     for none in (None, Augment(max_shift=0, flip=False)):
-        np.testing.assert_array_equal(augmented({"image": images}, none, np.random.default_rng(1))["image"], images)
+        np.testing.assert_array_equal(
+            IMAGES.augment({"image": images}, none, np.random.default_rng(1))["image"], images
+        )
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,8 @@ from tasks.models import saving
 from tasks.models.architectures import conv_net
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.gang import fit_spread
+from tasks.models.images import IMAGES
+from tasks.models.learning_task import LearningTask
 
 if __name__ == "__main__":
     params, data = params_file.load().train, columns.load(Path("data/ready/base"))
@@ -161,7 +163,7 @@ if __name__ == "__main__":
     part = Parted(data.folder, data.facts, {"train": some[-80:], "validation": some[:40], "test": some[:0]})
     network, checkpoint = conv_net.build(params, saving.facts_of(data)), Checkpoint("part", params, [])
     fit = params.fit.model_copy(update={"epochs": 3})
-    fit_spread(network, part, saving.facts_of(data), fit, checkpoint, name="part", spread=params)
+    fit_spread(network, part, LearningTask(IMAGES, saving.facts_of(data)), fit, checkpoint, name="part", spread=params)
     say(f"steps: {int(checkpoint.read().optimizer[0])}")
 """
 

@@ -21,7 +21,7 @@ from tasks.data.line_parts import LinePart
 from tasks.data.reading import rows_of
 from tasks.data.records import Array, BadRow, Chunk
 from tasks.data.records_reading import lines_of
-from tasks.kinds.regression import rows
+from tasks.kinds.regression.data import DATA, RegressionSchema
 from tests.tasks.test_tables import settings
 
 NUMBERS = (
@@ -39,10 +39,10 @@ def table_settings(rows_of_a_shard: int = 1000, **changes: Any) -> Tables:
     return settings(**ROLES).model_copy(update={"shard_rows": rows_of_a_shard, **changes})
 
 
-def schema() -> rows.Schema:
+def schema() -> RegressionSchema:
     wide = {"min": -1e30, "max": 1e30}
     told = {"kind": "regression", "numeric": {"one": wide, "two": wide}, "categorical": ["word"], "target": wide}
-    return rows.Schema.model_validate(told)
+    return RegressionSchema.model_validate(told)
 
 
 def cleaned(chunks: list[Chunk], params: Tables) -> tuple[dict[str, list[Any]], list[str], list[BadRow]]:
@@ -50,7 +50,7 @@ def cleaned(chunks: list[Chunk], params: Tables) -> tuple[dict[str, list[Any]], 
     values: dict[str, list[Any]] = {}
     sources, bad = list[str](), list[BadRow]()
     for chunk in chunks:
-        good, wrong = rows.good_rows(chunk, schema(), params)
+        good, wrong = DATA.good_rows(chunk, schema(), params)
         bad += wrong
         sources += good.sources.tolist()
         for name, column in good.columns.items():

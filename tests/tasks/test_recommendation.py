@@ -11,7 +11,8 @@ from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json
 from tasks.data import columns
 from tasks.data.records import Chunk, objects
-from tasks.kinds.recommendation import answering, rows
+from tasks.kinds.recommendation.data import DATA
+from tasks.kinds.recommendation.evaluation import EVALUATION
 from tasks.kinds.recommendation.settings import Preprocess
 from tasks.metrics.ranking import gains, listed
 from tasks.metrics.recommended import Recommended
@@ -180,7 +181,7 @@ def test_ratings_that_are_all_equal_are_refused() -> None:
     columns_ = {"user": objects(["1", "2"]), "item": objects(["1", "1"]), "rating": objects(["3", "3"])}
     chunk = Chunk(columns_ | {"time": objects(["1", "2"])}, np.array(["a:1", "a:2"]))
     with pytest.raises(DataError, match="different"):
-        rows.observe([chunk], "recommendation", Preprocess.model_validate(ratings.roles()))
+        DATA.observe([chunk], "recommendation", Preprocess.model_validate(ratings.roles()))
 
 
 def test_a_list_is_worth_what_scikit_learn_says() -> None:
@@ -227,11 +228,11 @@ def test_the_line_learns_and_no_item_of_a_history_is_recommended(tiny: Path) -> 
 
 def test_an_empty_history_and_unknown_items_have_answers(tiny: Path) -> None:
     assets, model = tiny / "release/assets", tiny / "release/model.tflite"
-    encoder = rows.Encoder(assets)
+    encoder = DATA.encoder(assets)
 
     def asked(*words: str) -> Any:
-        inputs = encoder.encoded(rows.parsed(list(words), assets))
-        return answering.answers(model, {name: inputs[name] for name in ("history", "history_ratings", "item")}, 1)[0]
+        inputs = encoder.encode(DATA.parse(list(words), assets))
+        return EVALUATION.infer(model, {name: inputs[name] for name in ("history", "history_ratings", "item")}, 1)[0]
 
     nothing = asked("history=")
     assert np.isfinite(nothing).all() and len(set(nothing[:10])) == 10 and nothing[:10].min() > 0
@@ -264,12 +265,12 @@ def test_the_bundle_answers_as_evaluate_measured(tiny: Path) -> None:
 )
 def test_what_cannot_be_asked_is_refused(data: columns.Dataset, words: list[str]) -> None:
     with pytest.raises(DataError):
-        rows.parsed(words, data.assets)
+        DATA.parse(words, data.assets)
 
 
 def test_unknown_items_are_said(data: columns.Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     known = data.classes[0]
-    rows.parsed([f"history={known} no_such_film", "item=nor_this"], data.assets)
+    DATA.parse([f"history={known} no_such_film", "item=nor_this"], data.assets)
     assert "unknown items: no_such_film, nor_this" in capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from tasks.compression.file import File
 from tasks.contracts.files import read_json, sha256
 from tasks.data import columns
 from tasks.device.golden import replay
-from tasks.kinds.image_classification.answering import answers
+from tasks.device.running import answers
 from tests.tasks import line
 
 

@@ -42,12 +42,14 @@ def network(facts: Any, dropout: float = 0.0) -> Any:
 
 def trained(digits: Digits, fit: dict[str, Any], **changes: Any) -> tuple[Any, list[dict[str, float]]]:
     from tasks.models.fitting import fit as fit_
+    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import LearningTask
     from tasks.models.place import of_this_machine
 
     data, facts = digits
     model = network(facts)
     place = of_this_machine(Speed(**SPEED | changes))
-    return model, fit_(model, data, facts, Fit(**fit), None, name="run", place=place)
+    return model, fit_(model, data, LearningTask(IMAGES, facts), Fit(**fit), None, name="run", place=place)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -60,6 +62,8 @@ def test_a_killed_run_of_a_network_with_dropout_goes_on_to_the_same_weights(digi
 
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.fitting import fit
+    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import LearningTask
 
     class Killed(Exception):
         pass
@@ -74,7 +78,15 @@ def test_a_killed_run_of_a_network_with_dropout_goes_on_to_the_same_weights(digi
 
     def run(name: str, callbacks: Callable[[], list[Any]] = list) -> Any:
         model = network(facts, dropout=0.5)
-        fit(model, data, facts, params, Checkpoint(name, params, []), name=name, callbacks=callbacks)
+        fit(
+            model,
+            data,
+            LearningTask(IMAGES, facts),
+            params,
+            Checkpoint(name, params, []),
+            name=name,
+            callbacks=callbacks,
+        )
         return model
 
     undisturbed = run("undisturbed")
@@ -113,10 +125,10 @@ def test_xla_learns(digits: Digits) -> None:
 
 
 def test_a_warm_up_rises_to_the_rate_and_falls_to_nothing(digits: Digits) -> None:
-    from tasks.models import learning
     from tasks.models.fitting import compile_
+    from tasks.models.images import IMAGES
 
     model = network(digits[1])
-    compile_(model, learning.of(digits[1]), Fit(**line.fit(1, 0.5)), 100, speed=Speed(**SPEED | {"warm_up_steps": 10}))
+    compile_(model, IMAGES, Fit(**line.fit(1, 0.5)), 100, speed=Speed(**SPEED | {"warm_up_steps": 10}))
     rates = [float(model.optimizer._learning_rate(step)) for step in (0, 5, 10, 55, 100)]
     assert rates == pytest.approx([0, 0.25, 0.5, 0.25, 0], abs=1e-6)

@@ -37,7 +37,14 @@ class Lab:
     def training(self, checkpoint: Callable[[str], Any] = lambda name: None) -> Any:
         from tasks.compression.training import Training
 
-        return Training(self.data, self.facts, self.model, "test", checkpoint)
+        return Training(self.data, self.task, self.model, "test", checkpoint)
+
+    @property
+    def task(self) -> Any:
+        from tasks.models.images import IMAGES
+        from tasks.models.learning_task import LearningTask
+
+        return LearningTask(IMAGES, self.facts)
 
     def images(self) -> Array:
         return normalised(self.data, "test", self.facts)
@@ -422,7 +429,7 @@ def test_a_recipe_applies_its_steps_in_order_and_leaves_the_tuned_model_alone(la
     ]
     recipe = Recipe.model_validate({"steps": steps, "precision": "int8", "float_layers": [], "finish": []})
     before = weights(lab.model)
-    network, facts, history = train(lab.model, lab.facts, recipe, lab.data, "all", lambda name: None)
+    network, facts, history = train(lab.model, lab.task, recipe, lab.data, "all", lambda name: None)
     assert same(before, weights(lab.model))
     assert facts.steps == ["prune", "re_estimate_batch_norm", "cluster", "quantize_aware"]
     assert facts.sparsity == sparsity_of(network) >= line.SPARSITY - 0.01

@@ -18,8 +18,10 @@ from tasks.data import columns
 from tasks.data.records import Array, Chunk, Columns, Result
 from tasks.data.shards import write_split
 from tasks.data.table_features import TableEncoder
-from tasks.kinds.regression import answering, rows, scores
-from tasks.kinds.tabular_classification import rows as classified
+from tasks.kinds import evaluation_of, export_of, model_of
+from tasks.kinds.regression.data import DATA, RegressionSchema
+from tasks.kinds.regression.evaluation import EVALUATION
+from tasks.kinds.tabular_classification.data import DATA as CLASSIFIED
 from tests.graph_rules import ROOT, yaml
 
 HOUSES = ROOT.parent / "shared/data/tabular/housing.csv"
@@ -56,23 +58,23 @@ def houses(count: int = 400, **changed: dict[int, str]) -> Chunk:
     return Chunk(found, np.array([f"housing.csv:{row + 2}" for row in range(count)]))
 
 
-def prepared(chunk: Chunk, assets: Path) -> tuple[rows.Schema, Columns, dict[str, Any]]:
+def prepared(chunk: Chunk, assets: Path) -> tuple[RegressionSchema, Columns, dict[str, Any]]:
     params = settings(**MAIN)
-    schema = rows.observe([chunk], "regression", params)
-    good, _ = rows.good_rows(chunk, schema, params)
+    schema = DATA.observe([chunk], "regression", params)
+    good, _ = DATA.good_rows(chunk, schema, params)
 
     early = np.arange(len(good)) < 100
     train = InShards([good.chosen(some, []).columns for some in (early, ~early)])
-    return schema, good.columns, rows.fitted(train, schema, params, assets)
+    return schema, good.columns, DATA.fit(train, schema, params, assets)
 
 
 @with_houses
 def test_bad_rows_are_named_with_their_reasons() -> None:
-    schema = rows.observe([houses()], "regression", settings(**MAIN))
+    schema = DATA.observe([houses()], "regression", settings(**MAIN))
     chunk = houses(
         latitude={1: "far", 2: "1e999", 3: "1_000", 4: "-999"}, median_house_value={5: "", 6: "many", 7: "1e9"}
     )
-    good, bad = rows.good_rows(chunk, schema, settings(**MAIN))
+    good, bad = DATA.good_rows(chunk, schema, settings(**MAIN))
     assert len(good) == 393
     assert sorted((row.source.split(":")[1], row.reason.split(":")[0]) for row in bad) == [
         ("3", "not a number"), ("4", "out of range of float32"), ("5", "not a number"), ("6", "out of range"),
@@ -90,7 +92,7 @@ def test_missing_and_unseen_values_have_their_places(tmp_path: Path) -> None:
     seen = facts["table"]["categorical"][0]["values"]
     told = [f"{CATEGORY}={name}" for name in (seen[0], "MARS", "")]
     features = np.concatenate(
-        [encoder.features(rows.parsed([one, "latitude=37.5", "total_bedrooms="], tmp_path)) for one in told]
+        [encoder.features(DATA.parse([one, "latitude=37.5", "total_bedrooms="], tmp_path)) for one in told]
     )
     np.testing.assert_allclose(features[:, 0], 37.5)
     np.testing.assert_allclose(features[:, 1], described[1]["median"])
@@ -105,7 +107,7 @@ def test_missing_and_unseen_values_have_their_places(tmp_path: Path) -> None:
 def test_a_row_that_cannot_be_read_is_refused(tmp_path: Path, words: list[str]) -> None:
     prepared(houses(), tmp_path)
     with pytest.raises(DataError):
-        rows.parsed(words, tmp_path)
+        DATA.parse(words, tmp_path)
 
 
 @with_houses
@@ -116,8 +118,8 @@ def test_only_equal_rows_with_equal_targets_are_copies() -> None:
         np.tile(chunk.sources.tolist(), 2),
     )
     twice.columns[VALUE][400] = "100"
-    good, _ = rows.good_rows(twice, rows.observe([twice], "regression", params), params)
-    digests = rows.contents(good)
+    good, _ = DATA.good_rows(twice, DATA.observe([twice], "regression", params), params)
+    digests = DATA.content_digests(good)
     assert digests[0] != digests[400]
     assert digests[1] == digests[401]
 
@@ -126,9 +128,9 @@ def test_only_equal_rows_with_equal_targets_are_copies() -> None:
 def test_targets_that_are_all_equal_and_a_single_class_are_refused() -> None:
     chunk = houses(median_house_value=dict.fromkeys(range(400), "5"))
     with pytest.raises(DataError, match="no two different numbers"):
-        rows.observe([chunk], "regression", settings(**MAIN))
+        DATA.observe([chunk], "regression", settings(**MAIN))
     with pytest.raises(DataError, match="at least two"):
-        classified.observe([chunk], "tabular_classification", settings(**MAIN))
+        CLASSIFIED.observe([chunk], "tabular_classification", settings(**MAIN))
 
 
 @pytest.mark.parametrize(
@@ -154,22 +156,20 @@ def test_an_exported_model_gives_the_target_in_its_own_unit(tmp_path: Path) -> N
     facts = saving.facts_of(data)
     params = Train.model_validate(yaml("presets/diabetes.yaml")["train"])
     network = build(params, facts)
-    kind = import_module("tasks.kinds.regression.learning")
+    kind, to_tflite = model_of("regression"), export_of("regression").to_tflite
     features = data.column("train", "features").all()
     network.compile(tf_keras.optimizers.Adam(0.01), kind.loss())
-    network.fit(features, kind.targets(tf.constant(truth), facts), epochs=15, batch_size=16, verbose=0)
+    network.fit(features, kind.preprocess_targets(tf.constant(truth), facts), epochs=15, batch_size=16, verbose=0)
     expected = kind.outputs(network(features), facts).numpy()
     export = Export(calibration_rows=20, seed=0)
     for precision, off in (("float32", 1e-3), ("dynamic", 0.3)):
         recipe = {"steps": [], "precision": precision, "float_layers": [], "finish": [{"step": "slim"}]}
-        content = kind.exported(network, facts, Recipe.model_validate(recipe), data, export)
-        answers = answering.answers(content, {"features": features}, threads=1)
+        content = to_tflite(network, facts, Recipe.model_validate(recipe), data, export)
+        answers = EVALUATION.infer(content, {"features": features}, threads=1)
         np.testing.assert_allclose(answers, expected, atol=off)
-        assert scores.headline(truth, answers) < 0.5  # petals are 0.1 to 2.5 cm wide: std 0.76
+        assert EVALUATION.headline(truth, answers) < 0.5  # petals are 0.1 to 2.5 cm wide: std 0.76
     with pytest.raises(ParamsError, match="int8"):
-        kind.exported(
-            network, facts, Recipe.model_validate({**recipe, "precision": "int8", "finish": []}), data, export
-        )
+        to_tflite(network, facts, Recipe.model_validate({**recipe, "precision": "int8", "finish": []}), data, export)
 
 
 def test_an_exported_classifier_of_tables_gives_probabilities(tmp_path: Path) -> None:
@@ -180,10 +180,12 @@ def test_an_exported_classifier_of_tables_gives_probabilities(tmp_path: Path) ->
     facts = Facts("tabular_classification", {**data.facts, "classes": ["0", "1", "2"]})
     network = build(Train.model_validate(yaml("presets/diabetes.yaml")["train"]), facts)
     recipe = Recipe.model_validate({"steps": [], "precision": "dynamic", "float_layers": [], "finish": []})
-    kind = import_module("tasks.kinds.tabular_classification.learning")
-    content = kind.exported(network, facts, recipe, data, Export(calibration_rows=20, seed=0))
+    kind = model_of("tabular_classification")
+    content = export_of("tabular_classification").to_tflite(
+        network, facts, recipe, data, Export(calibration_rows=20, seed=0)
+    )
     features = data.column("train", "features").all()[:20]
-    answers = import_module("tasks.kinds.tabular_classification.answering").answers(content, {"features": features}, 1)
+    answers = evaluation_of("tabular_classification").infer(content, {"features": features}, 1)
     np.testing.assert_allclose(answers, kind.outputs(network(features), facts).numpy(), atol=0.02)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
@@ -199,12 +201,12 @@ def _irises(folder: Path) -> tuple[columns.Dataset, Array]:
         np.array([str(row) for row in range(len(lines))]),
     )
     params = settings(numeric=names[:3], categorical=["class"], target="width")
-    schema = rows.observe([chunk], "regression", params)
-    good, bad = rows.good_rows(chunk, schema, params)
+    schema = DATA.observe([chunk], "regression", params)
+    good, bad = DATA.good_rows(chunk, schema, params)
     assert not bad
     (folder / "assets").mkdir()
-    facts = rows.fitted(InShards([good.columns]), schema, params, folder / "assets")
-    encoded = rows.Encoder(folder / "assets").encoded(good.columns)
+    facts = DATA.fit(InShards([good.columns]), schema, params, folder / "assets")
+    encoded = DATA.encoder(folder / "assets").encode(good.columns)
     splits = {"train": write_split(folder, "train", [encoded]), "validation": [], "test": []}
     return columns.Dataset(folder, {"kind": "regression", **facts, "splits": splits}), good.columns["value"]
 
@@ -213,18 +215,18 @@ def test_classes_of_a_table_become_numbers(tmp_path: Path) -> None:
     params = settings(numeric=["width"], categorical=[], target="kind")
     found = {"width": np.array(["1", "2", "3"], object), "kind": np.array(["b", " a", "?"], object)}
     chunk = Chunk(found, np.array(["t:1", "t:2", "t:3"]))
-    schema = classified.observe([chunk.chosen(np.array([True, True, False]), [])], "tabular_classification", params)
-    good, bad = classified.good_rows(chunk, schema, params)
+    schema = CLASSIFIED.observe([chunk.chosen(np.array([True, True, False]), [])], "tabular_classification", params)
+    good, bad = CLASSIFIED.good_rows(chunk, schema, params)
     assert [(row.source, row.reason) for row in bad] == [("t:3", "unknown class: '?'")]
-    classified.fitted(InShards([good.columns]), schema, params, tmp_path)
-    assert classified.Encoder(tmp_path).encoded(good.columns)["label"].tolist() == [1, 0]
+    CLASSIFIED.fit(InShards([good.columns]), schema, params, tmp_path)
+    assert CLASSIFIED.encoder(tmp_path).encode(good.columns)["label"].tolist() == [1, 0]
 
 
 def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
     evaluate = import_module("tasks.contracts.judging").Evaluate.model_validate(yaml("params.yaml")["evaluate"])
     truth = np.linspace(0, 100, 200, dtype=np.float32)
     reference = (truth + np.tile([1, -1], 100))[:, np.newaxis].astype(np.float32)
-    measured = scores.measure(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)
+    measured = EVALUATION.measure(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)
     assert measured["scores"]["rmse"]["drop"] > 0
     assert 0.9 < measured["agreement_with_float32"] < 1
     assert len(measured["slices"]) == 4
@@ -236,4 +238,4 @@ def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
     ("value", "said"), [(182312.4, "182,300"), (0.012344, "0.01234"), (0.0, "0"), (-7.5, "-7.500")]
 )
 def test_a_prediction_is_told_with_few_digits(tmp_path: Path, value: float, said: str) -> None:
-    assert answering.told(np.array([value]), tmp_path) == said
+    assert EVALUATION.describe(np.array([value]), tmp_path) == said

@@ -74,7 +74,7 @@ def some_tokens(vocabulary: int) -> Array:
 
 def file_of(network: Any, precision: str, given: Array) -> bytes:
     """The exported file, through the kind's own conversion; `given` stands for the training rows."""
-    from tasks.kinds.text_classification import learning
+    from tasks.kinds import export_of
 
     class Data:
         def rows(self, split: str) -> int:
@@ -88,7 +88,7 @@ def file_of(network: Any, precision: str, given: Array) -> bytes:
     )  # fmt: skip
     facts = texts.facts(network.get_layer("embedding").input_dim, given.shape[1])
     export = Export(calibration_rows=4, seed=0)
-    return learning.exported(network, facts, recipe, Data(), export)  # type: ignore[arg-type]
+    return export_of("text_classification").to_tflite(network, facts, recipe, Data(), export)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [separable, transformer])
@@ -163,10 +163,12 @@ def test_pruning_and_clustering_take_the_embedding_too(tmp_path: Path) -> None:
     from tasks.compression.steps.prune import prune
     from tasks.compression.training import Training
     from tasks.contracts.recipes import Cluster
+    from tasks.kinds.text_classification.model import MODEL
+    from tasks.models.learning_task import LearningTask
 
     data = texts.ready(tmp_path, texts.messages(0, 400))
     network = separable()
-    training = Training(data, texts.facts(500, 32), network, "recipe", lambda _: None)
+    training = Training(data, LearningTask(MODEL, texts.facts(500, 32)), network, "recipe", lambda _: None)
     params = Prune.model_validate(line.prune_step(fit=fit(3), layers={"embedding": 0.8}, sparsity=0.5))
     pruned, _ = prune(network, params, training)
     zeros = {name: float((kernel == 0).mean()) for name, kernel in kernels_of(pruned).items()}

@@ -13,7 +13,7 @@ from tasks.contracts.errors import DataError, ParamsError
 from tasks.data.formats import lines_by_class, tsv
 from tasks.data.reading import rows_of
 from tasks.data.records import Chunk, objects
-from tasks.kinds.text_classification import rows
+from tasks.kinds.text_classification.data import DATA, TextSchema, cleaned
 from tasks.kinds.text_classification.settings import Text
 from tests.graph_rules import ROOT
 from tests.tasks import texts
@@ -37,18 +37,18 @@ def chunk(labels: list[str], raw: list[str]) -> Chunk:
     ],
 )
 def test_a_text_is_normalised(raw: str, clean: str) -> None:
-    assert rows.cleaned(raw, CLEANING) == clean
+    assert cleaned(raw, CLEANING) == clean
 
 
 def test_html_stays_where_it_is_not_to_go() -> None:
-    assert rows.cleaned("<b>&amp;", CLEANING.model_copy(update={"strip_html": False})) == "<b>&amp;"
+    assert cleaned("<b>&amp;", CLEANING.model_copy(update={"strip_html": False})) == "<b>&amp;"
 
 
 def test_bad_texts_are_named_with_their_row_and_the_reason() -> None:
     raw = ["fine", " <br> ", "x", "y" * 100_000, "also fine", "日本語 ☃"]
-    good, bad = rows.good_rows(
+    good, bad = DATA.good_rows(
         chunk(["ham", "ham", "ham", "spam", "eggs", "spam"], raw),
-        rows.Schema.model_validate(texts.SCHEMA), texts.section(),
+        TextSchema.model_validate(texts.SCHEMA), texts.section(),
     )  # fmt: skip
     assert [(row.source, row.reason) for row in bad] == [
         ("sms.tsv:2", "empty text"),
@@ -61,22 +61,22 @@ def test_bad_texts_are_named_with_their_row_and_the_reason() -> None:
 
 def test_one_class_only_is_refused() -> None:
     with pytest.raises(DataError, match="at least two"):
-        rows.observe([chunk(["ham", "ham"], ["one", "two"])], "text_classification", texts.section())
+        DATA.observe([chunk(["ham", "ham"], ["one", "two"])], "text_classification", texts.section())
 
 
 def test_copies_are_the_same_whatever_their_case_and_class() -> None:
-    digests = rows.contents(chunk(["ham", "spam", "ham"], ["Call NOW", "call now", "call later"]))
+    digests = DATA.content_digests(chunk(["ham", "spam", "ham"], ["Call NOW", "call now", "call later"]))
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_equal_texts_give_a_tokenizer_of_equal_bytes_in_another_process(tmp_path: Path) -> None:
     texts.written(tmp_path, texts.messages(0, 300))
     code = (
-        "import sys; from pathlib import Path; from tasks.kinds.text_classification import rows\n"
+        "import sys; from pathlib import Path; from tasks.kinds.text_classification.data import trained\n"
         "from tasks.kinds.text_classification.settings import TrainedTokenizer\n"
         "lines = Path(sys.argv[1]).read_text().splitlines()\n"
         "params = TrainedTokenizer(vocabulary=400, lowercase=True)\n"
-        "rows.trained(params, iter([lines[:100], lines[100:]])).save(sys.argv[2])\n"
+        "trained(params, iter([lines[:100], lines[100:]])).save(sys.argv[2])\n"
     )
     for name in ("first.json", "second.json"):
         subprocess.run(
@@ -90,7 +90,7 @@ def test_the_tokenizer_knows_the_training_rows_alone(tmp_path: Path) -> None:
     data = texts.ready(tmp_path / "whole", first + other)
     train = set(data.column("train", "text").all().tolist())
     held_out = [text for split in ("validation", "test") for text in data.column(split, "text").all()]
-    changed = [line for line in first + other if rows.cleaned(line.split("\t")[1], CLEANING) in train]
+    changed = [line for line in first + other if cleaned(line.split("\t")[1], CLEANING) in train]
     alone = texts.ready(tmp_path / "alone", changed, split={"validation": 0.0, "test": 0.0, "seed": 0})
     assert held_out
     assert set(alone.column("train", "text").all().tolist()) == train
@@ -102,18 +102,18 @@ def test_a_bundles_files_encode_a_text_as_the_data_set_has_it(tmp_path: Path) ->
     assert data.facts["inputs"] == {"tokens": {"shape": [32], "dtype": "int32"}}
     assert data.facts["vocabulary"] == 500
     assets = shutil.copytree(data.assets, tmp_path / "elsewhere")
-    encoder, stored = rows.Encoder(assets), data.column("test", "tokens").all()
+    encoder, stored = DATA.encoder(assets), data.column("test", "tokens").all()
     for text, tokens in zip(data.column("test", "text").all(), stored, strict=True):
-        assert np.array_equal(encoder.encoded(rows.parsed([text], assets))["tokens"][0], tokens)
+        assert np.array_equal(encoder.encode(DATA.parse([text], assets))["tokens"][0], tokens)
 
 
 def test_unknown_letters_and_an_empty_text_of_a_persons_have_defined_answers(tmp_path: Path) -> None:
     data = texts.ready(tmp_path, texts.messages(0, 400))
-    tokens = rows.Encoder(data.assets).encoded(rows.parsed(["日本語 ☃ 漢字"], data.assets))["tokens"]
+    tokens = DATA.encoder(data.assets).encode(DATA.parse(["日本語 ☃ 漢字"], data.assets))["tokens"]
     assert tokens.shape == (1, 32)
     assert set(tokens[0].tolist()) == {0, 1}  # padding and the unknown token
     with pytest.raises(DataError, match="a text"):
-        rows.parsed([" <br>"], data.assets)
+        DATA.parse([" <br>"], data.assets)
 
 
 def test_a_packaged_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from tasks.data.records import SPLITS, Array, Chunk, objects
 from tasks.data.splits import text_digests
 from tasks.device.translating import Translator
 from tasks.evaluate import evaluate
-from tasks.kinds.translation import answering, baselines, rows, scores
+from tasks.kinds.translation.data import DATA, SIDES, SentenceSchema
+from tasks.kinds.translation.evaluation import EVALUATION, EXAMPLES
 from tasks.kinds.translation.settings import Split
 from tasks.metrics.text_slices import lengths
 from tasks.predict import Bundle
@@ -44,15 +45,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def trained(data: Dataset, epochs: int) -> tuple[Any, Any]:
+    from tasks.kinds.translation.model import MODEL
     from tasks.models.architectures import translator_gru
     from tasks.models.fitting import fit
+    from tasks.models.learning_task import LearningTask
     from tasks.models.saving import facts_of
     from tasks.models.seeding import seed
 
     params, facts = translations.params(epochs=epochs, batch_size=32, learning_rate=1e-2), facts_of(data)
     seed(0)
     network = translator_gru.build(params, facts)
-    fit(network, data, facts, params.fit, None, name="train")
+    fit(network, data, LearningTask(MODEL, facts), params.fit, None, name="train")
     return network, facts
 
 
@@ -62,9 +65,9 @@ def network(data: Dataset) -> tuple[Any, Any]:
 
 
 def exported(network: tuple[Any, Any], data: Dataset, precision: str, **changes: Any) -> bytes:
-    from tasks.kinds.translation import learning
+    from tasks.kinds import export_of
 
-    return learning.exported(*network, translations.recipe(precision, **changes), data, CALIBRATION)
+    return export_of("translation").to_tflite(*network, translations.recipe(precision, **changes), data, CALIBRATION)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +78,12 @@ def float32(network: tuple[Any, Any], data: Dataset) -> bytes:
 def chunk(pairs: list[tuple[str, str]]) -> Chunk:
     sources = np.array([f"fra.txt:{number}" for number in range(1, len(pairs) + 1)])
     texts = [objects(list(side)) for side in zip(*pairs, strict=True)]
-    return Chunk(dict(zip(rows.SIDES, texts, strict=True)), sources)
+    return Chunk(dict(zip(SIDES, texts, strict=True)), sources)
 
 
-def schema() -> rows.Schema:
+def schema() -> SentenceSchema:
     letters = " abcdefghijklmnopqrstuvwxyzé.!'"
-    return rows.Schema(kind="translation", characters={"source": letters, "target": letters})
+    return SentenceSchema(kind="translation", characters={"source": letters, "target": letters})
 
 
 def test_bad_pairs_are_named_with_their_row_and_the_reason() -> None:
@@ -88,7 +91,7 @@ def test_bad_pairs_are_named_with_their_row_and_the_reason() -> None:
         ("go now.", "va !"), ("", "va !"), ("go", " \u200b "), ("word " * 21, "mot"), ("x" * 100_000, "mot"),
         ("go \u2603", "va"), ("go", "va tout de suite et ne te retourne surtout jamais."), ("go", "caf\u0065\u0301"),
     ]  # fmt: skip
-    good, bad = rows.good_rows(chunk(pairs), schema(), translations.section())
+    good, bad = DATA.good_rows(chunk(pairs), schema(), translations.section())
     assert [(row.source, row.reason) for row in bad] == [
         ("fra.txt:2", "empty source"),
         ("fra.txt:3", "empty target"),
@@ -112,7 +115,7 @@ def test_lines_of_one_column_are_unreadable_and_those_of_another_encoding_refuse
 
 def test_pairs_without_a_known_character_are_refused() -> None:
     with pytest.raises(DataError, match="in both languages"):
-        rows.observe([chunk([("go", "")])], "translation", translations.section())
+        DATA.observe([chunk([("go", "")])], "translation", translations.section())
 
 
 def test_columns_have_to_name_both_sides() -> None:
@@ -121,12 +124,12 @@ def test_columns_have_to_name_both_sides() -> None:
 
 
 def test_equal_pairs_are_copies_and_other_translations_are_not() -> None:
-    digests = rows.contents(chunk([("Go.", "Va !"), ("go.", "VA !"), ("Go.", "Allez !")]))
+    digests = DATA.content_digests(chunk([("Go.", "Va !"), ("go.", "VA !"), ("Go.", "Allez !")]))
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_no_sentence_is_in_two_splits(data: Dataset) -> None:
-    for side in rows.SIDES:
+    for side in SIDES:
         seen = {split: {text.casefold() for text in data.column(split, side).all()} for split in SPLITS}
         assert not seen["train"] & seen["test"] and not seen["train"] & seen["validation"]
         assert not seen["validation"] & seen["test"]
@@ -159,21 +162,25 @@ def test_pieces_joined_are_the_sentence_again(data: Dataset) -> None:
 
 
 def test_a_longer_sentence_is_cut_off_without_its_end(data: Dataset) -> None:
-    encoder = rows.Encoder(data.assets)
-    tokens = encoder.encoded({"source": objects(["a " * 40])})["source_tokens"]
+    encoder = DATA.encoder(data.assets)
+    tokens = encoder.encode({"source": objects(["a " * 40])})["source_tokens"]
     assert tokens.shape == (1, translations.MAX_TOKENS) and pieces.END not in tokens
 
 
 def test_padding_changes_nothing_that_is_learned(network: tuple[Any, Any], data: Dataset) -> None:
-    from tasks.kinds.translation import learning
+    from tasks.kinds.translation.model import MODEL
     from tasks.models.batches import Batches
+    from tasks.models.learning_task import LearningTask
 
     model, facts = network
-    tokens = [data.column("train", name).take(np.arange(8)) for name in learning.INPUTS]
-    alone = [model(learning.fed(tuple(side[:1] for side in tokens), facts), training=False).numpy()]
-    together = model(learning.fed(tuple(tokens), facts), training=False).numpy()[:1, : alone[0].shape[1]]
+    tokens = [data.column("train", name).take(np.arange(8)) for name in MODEL.inputs]
+    alone = [model(MODEL.preprocess_inputs(tuple(side[:1] for side in tokens), facts), training=False).numpy()]
+    together = model(MODEL.preprocess_inputs(tuple(tokens), facts), training=False).numpy()[:1, : alone[0].shape[1]]
     assert np.allclose(alone[0], together, atol=1e-4)
-    widths = [int(wanted.shape[1]) for _, wanted in Batches(data, facts, translations.params().fit).epochs(0)]
+    widths = [
+        int(wanted.shape[1])
+        for _, wanted in Batches(data, LearningTask(MODEL, facts), translations.params().fit).epochs(0)
+    ]
     assert min(widths) < max(widths)
 
 
@@ -251,12 +258,14 @@ def test_a_compressed_translator_keeps_what_it_is_asked_for(
 ) -> None:
     from tasks.compression.apply import train
     from tasks.compression.sparsity import clusters_of, sparsities_of
+    from tasks.kinds.translation.model import MODEL
+    from tasks.models.learning_task import LearningTask
     from tests.tasks import line
 
     make = {"prune": line.prune_step, "cluster": line.cluster_step}[step]
     fit = line.fit(1, 1e-3) | {"augment": None, "batch_size": 256}
     recipe = translations.recipe("dynamic", steps=[make(fit=fit, **changes)])
-    smaller, facts, _ = train(*network, recipe, data, step, lambda _: None)
+    smaller, facts, _ = train(network[0], LearningTask(MODEL, network[1]), recipe, data, step, lambda _: None)
     assert facts.steps == [step]
     if step == "prune":
         assert sparsities_of(smaller) == pytest.approx(dict.fromkeys(sparsities_of(smaller), 0.5), abs=0.01)
@@ -283,9 +292,9 @@ def test_sentences_are_measured_and_not_their_tokens(evaluated: Path, data: Data
     assert sum(one["rows"] for one in measured["slices"]) == data.rows("test")
     assert "tok:13a" in measured["signatures"]["bleu"]
     examples = (evaluated / "tables/examples.csv").read_text().splitlines()
-    assert examples[0] == "reference,translation" and len(examples) == 1 + scores.EXAMPLES
+    assert examples[0] == "reference,translation" and len(examples) == 1 + EXAMPLES
     truth = data.column("test", "target").all()
-    assert scores.scored(truth, truth[:, np.newaxis], data.facts, EVALUATE).values["bleu"] == pytest.approx(100)
+    assert EVALUATION.score(truth, truth[:, np.newaxis], data.facts, EVALUATE).values["bleu"] == pytest.approx(100)
 
 
 def test_references_of_one_length_are_one_slice() -> None:
@@ -330,14 +339,16 @@ def test_both_signatures_are_profiled(evaluated: Path, data: Dataset, tmp_path: 
 def test_simple_methods_translate_each_row(data: Dataset) -> None:
     from tasks.contracts.judging import Baseline
 
-    found = baselines.baselines(data, Baseline(max_rows=100_000, seed=0))
+    found = EVALUATION.baselines(data, Baseline(max_rows=100_000, seed=0))
     assert {name: outputs.shape for name, outputs in found.items()} == dict.fromkeys(
         ("copy", "most_frequent_translation", "nearest_sentence"), (data.rows("test"), 1)
     )
     truth = data.column("test", "target").all()
-    bleu = {name: scores.scored(truth, outputs, data.facts, EVALUATE).values["bleu"] for name, outputs in found.items()}
+    bleu = {
+        name: EVALUATION.score(truth, outputs, data.facts, EVALUATE).values["bleu"] for name, outputs in found.items()
+    }
     assert bleu["nearest_sentence"] > bleu["most_frequent_translation"]  # type: ignore[operator]
 
 
 def test_one_answer_is_a_whole_translation(data: Dataset, evaluated: Path) -> None:
-    answering.once(evaluated / "float32.tflite", data.fed("test"))()
+    EVALUATION.timed_call(evaluated / "float32.tflite", data.fed("test"))()

@@ -48,10 +48,10 @@ def ready(folder: Path, lines: list[str], **changes: Any) -> columns.Dataset:
     """Ingest such lines and preprocess them, in this process."""
     from tasks.data.formats import tab_pairs
     from tasks.data.reading import rows_of
-    from tasks.kinds.translation import rows
+    from tasks.kinds.translation.data import DATA
 
     source, params = written(folder / "source", lines), section(**changes)
-    schema = rows.observe(rows_of(tab_pairs, source, params), "translation", params)
+    schema = DATA.observe(rows_of(tab_pairs, source, params), "translation", params)
     return columns.load(line.prepared(folder, source, params, schema.model_dump()))
 
 

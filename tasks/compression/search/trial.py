@@ -105,9 +105,11 @@ def file_of(task: Task, data: columns.Dataset) -> bytes:
     from tasks.compression.apply import train
     from tasks.compression.exporting import exported
     from tasks.models import saving
+    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import LearningTask
     from tasks.models.seeding import seed
 
     network, facts = saving.load(task.tuned)
-    network, facts, _ = train(network, facts, task.recipe, data, task.name, lambda _: None)
+    network, facts, _ = train(network, LearningTask(IMAGES, facts), task.recipe, data, task.name, lambda _: None)
     seed(task.export.seed)
     return exported(network, facts, task.recipe, data, task.export)

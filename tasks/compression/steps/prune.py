@@ -31,7 +31,7 @@ def prune(model: Any, params: Prune, training: Training) -> tuple[Any, History]:
         StageError: a layer did not reach its sparsity, or the pattern is broken.
     """
     targets = per_layer(model, params.sparsity, params.layers, "prune")
-    steps = Batches(training.data, training.facts, params.fit).steps * params.fit.epochs
+    steps = Batches(training.data, training.task, params.fit).steps * params.fit.epochs
 
     def wrapped(layer: Any) -> Any:
         if not targets.get(layer.name):

@@ -14,7 +14,6 @@ from tasks.contracts.errors import ParamsError
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import ReEstimateBatchNorm
 from tasks.data.records import Array
-from tasks.models import learning
 from tasks.models.batches import rows_of
 from tasks.models.fitting import History
 
@@ -38,13 +37,13 @@ def re_estimate_batch_norm(model: Any, params: ReEstimateBatchNorm, training: Tr
             expected="a model with BatchNormalization layers",
             do="take the step out of the recipe",
         )
-    available = len(training.data.column("train", next(iter(learning.of(training.facts).INPUTS))))
+    available = len(training.data.column("train", training.task.kind.inputs[0]))
     count = min(params.rows, available)
     rows = np.sort(np.random.default_rng(params.seed).choice(available, count, replace=False))
     for layer in norms:
         before = Model(network.input, layer.input)
         mean, variance = _moments(
-            before(rows_of(training.data, "train", training.facts, rows[start : start + BATCH]), training=False).numpy()
+            before(rows_of(training.data, "train", training.task, rows[start : start + BATCH]), training=False).numpy()
             for start in range(0, count, BATCH)
         )
         layer.moving_mean.assign(mean)

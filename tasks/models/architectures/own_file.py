@@ -99,10 +99,12 @@ def accuracy(network: Any, data: Dataset, facts: Facts) -> float:
         DataError: what it gives are no logits: a softmax or a sigmoid is in it that is not its last layer's.
     """
     from tasks.models.batches import rows_of
+    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import LearningTask
 
     images = data.column("train", "image")
     rows = np.unique(np.linspace(0, len(images) - 1, MEASURED_ROWS).astype(int))
-    logits = network.predict(rows_of(data, "train", facts, rows), verbose=0)
+    logits = network.predict(rows_of(data, "train", LearningTask(IMAGES, facts), rows), verbose=0)
     if logits.min() >= 0 and logits.max() <= 1:
         raise DataError(
             got=f"outputs of {logits.min():.3g} to {logits.max():.3g}, as probabilities have",

@@ -1,4 +1,4 @@
-"""What known methods make of the same histories: each is tuned on validation rows, never on test rows."""
+"""Baselines of recommendation: known methods, each tuned on validation rows, never on test rows."""
 
 from collections.abc import Callable, Iterator
 from itertools import product

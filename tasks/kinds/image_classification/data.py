@@ -1,0 +1,193 @@
+"""Rows of images with one class each: their checks, their statistics, the uint8 array that the model is fed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tasks.contracts.errors import DataError
+from tasks.contracts.files import read_json, write_json
+from tasks.data import classes
+from tasks.data.images import UNREADABLE, decode
+from tasks.data.kind_data import KindData
+from tasks.data.pixels import Sums, normalisation, sums_of
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train
+from tasks.data.schema import Range, Schema
+from tasks.data.splits import content_digests
+from tasks.kinds.image_classification.settings import Preprocess
+
+INPUT = "input.json"
+
+
+class ImageSchema(Schema):
+    """Raw images with one class each."""
+
+    dtype: str
+    height: Range
+    width: Range
+    channels: int
+    value: Range
+    classes: list[str]
+
+
+def problems(chunk: Chunk, schema: ImageSchema) -> list[str]:
+    """Say for each row of a chunk what is wrong with it; an empty string for a good row."""
+    images, labels = chunk.columns["image"], chunk.columns["label"]
+    if images.dtype != schema.dtype:
+        return [f"wrong type: {images.dtype}"] * len(images)
+    height, width, channels = images.shape[1:]
+    fits = schema.height.min <= height <= schema.height.max and schema.width.min <= width <= schema.width.max
+    if not fits or channels != schema.channels:
+        return [f"wrong size: {height}x{width}x{channels}"] * len(images)
+    flat = images.reshape(len(images), -1)
+    low, high = flat.min(axis=1), flat.max(axis=1)  # NaN where a row holds one
+    found = [""] * len(flat)
+    known = np.isin(labels, schema.classes)
+    for index in np.flatnonzero(~((low >= schema.value.min) & (high <= schema.value.max) & (low < high) & known)):
+        if np.isnan(low[index]):
+            found[index] = "NaN"
+        elif low[index] < schema.value.min or high[index] > schema.value.max:
+            found[index] = f"out of range: {low[index]:g} to {high[index]:g}"
+        elif low[index] == high[index]:
+            found[index] = "empty: all pixels are equal"
+        else:
+            found[index] = f"unknown class: {str(labels[index])!r}"
+    return found
+
+
+def measured(columns: Columns) -> tuple[set[str], Sums]:
+    """Return the different class names of some rows, and what their pixels sum up to."""
+    return set(columns["label"].tolist()), sums_of(columns["image"])
+
+
+class Encoder:
+    """Good rows as columns on disk: the image as it is, its class as a number."""
+
+    def __init__(self, assets: Path) -> None:
+        self._classes = classes.read(assets)
+
+    def encode(self, columns: Columns) -> Columns:
+        """Return `image`, and `label` (rows,) of int32 where there are classes."""
+        found = {"image": columns["image"]}
+        if "label" in columns:
+            found["label"] = classes.numbered(columns["label"], self._classes)
+        return found
+
+
+def model_input(images: Array, shape: tuple[int, ...], value_max: int) -> Array:
+    """Return raw images as the uint8 array (rows, *shape) that the exported model is fed.
+
+    Values are scaled so that `value_max` becomes 255; another size is resized with Pillow's bilinear filter, which
+    averages when it shrinks.
+    """
+    if images.dtype != np.uint8 or value_max != 255:
+        images = np.clip(np.rint(images * (255.0 / value_max)), 0, 255).astype(np.uint8)
+    if images.shape[1:] == shape:
+        return images
+    return np.stack([resize(image, shape) for image in images]) if len(images) else np.empty((0, *shape), np.uint8)
+
+
+def resize(image: Array, shape: tuple[int, ...]) -> Array:
+    """Resize one image (height, width, channels) of uint8."""
+    height, width, channels = shape
+    plane = image[..., 0] if channels == 1 else image
+    resized = Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized, np.uint8).reshape(shape)
+
+
+class ImageData(KindData[ImageSchema, Preprocess]):
+    """Images with one class each; an image is stored as the model is fed: no bundle encodes it in another way."""
+
+    schema = ImageSchema
+    target = "label"
+    raw = ()
+
+    def observe(self, chunks: Iterable[Chunk], kind: str, params: Preprocess) -> ImageSchema:
+        """Describe the readable rows.
+
+        Raises:
+            DataError: no row could be read, or fewer than two classes are there.
+        """
+        heights, widths, lows, highs, names, dtype = set[int](), set[int](), [], [], set[str](), "uint8"
+        for chunk in chunks:
+            if len(chunk):
+                images = chunk.columns["image"]
+                heights.add(images.shape[1])
+                widths.add(images.shape[2])
+                lows.append(float(np.nanmin(images)))
+                highs.append(float(np.nanmax(images)))
+                names.update(chunk.columns["label"].tolist())
+                dtype = str(images.dtype)
+        if max(highs, default=0) > params.value_max:
+            raise DataError(
+                got=f"a value of {max(highs):g}",
+                expected=f"at most value_max: {params.value_max}, the raw value that means white",
+                do="raise preprocess.<role>.value_max, or mend the data",
+            )
+        ordered = classes.in_order(names)
+        return ImageSchema(
+            kind=kind,
+            dtype=dtype,
+            height=Range(min=min(heights), max=max(heights)),
+            width=Range(min=min(widths), max=max(widths)),
+            channels=params.image_shape[2],
+            value=Range(min=min(0, *lows), max=params.value_max),
+            classes=ordered,
+        )
+
+    def good_rows(self, chunk: Chunk, schema: ImageSchema, params: Preprocess) -> tuple[Chunk, list[BadRow]]:
+        """Divide a chunk into its good rows, as the model is fed, and its bad ones."""
+        if not len(chunk):
+            return chunk, chunk.unreadable
+        found = problems(chunk, schema)
+        bad = [BadRow(str(chunk.sources[index]), reason) for index, reason in enumerate(found) if reason]
+        good = chunk.chosen(np.array([not reason for reason in found]), [])
+        images = model_input(good.columns["image"], params.image_shape, params.value_max)
+        return Chunk({**good.columns, "image": images}, good.sources, good.given), chunk.unreadable + bad
+
+    def content_digests(self, chunk: Chunk) -> Array:
+        """Return a digest of each image, (rows,) of void; equal images are copies, whatever their classes."""
+        return content_digests(chunk.columns["image"])
+
+    def strata(self, columns: Columns) -> Array:
+        """Return what a split takes its fractions of: the classes, (rows,) of str."""
+        return columns["label"].astype(np.str_)
+
+    def fit(self, train: Train, schema: ImageSchema, params: Preprocess, assets: Path) -> dict[str, Any]:
+        """Measure the training rows.
+
+        Raises:
+            DataError: a class has none.
+        """
+        parts = list(train.map(measured, "image", "label"))
+        classes.require_rows((labels for labels, _ in parts), schema.classes)
+        classes.write(assets, schema.classes)
+        write_json(assets / INPUT, {"shape": list(params.image_shape), "value_max": 255})
+        return {
+            "classes": schema.classes,
+            "inputs": {"image": {"shape": list(params.image_shape), "dtype": "uint8"}},
+            "normalisation": normalisation(sums for _, sums in parts),
+        }
+
+    def parse(self, words: list[str], assets: Path) -> Columns:
+        """Read an image file, named on the command line, as the model is fed: (1, height, width, channels).
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        shape = read_json(assets / INPUT)["shape"]
+        (path,) = words
+        try:
+            pixels = decode(Path(path), channels=shape[2])
+        except UNREADABLE as error:
+            raise DataError(got=f"{path}: {error}", expected="an image file", do="correct the path") from None
+        return {"image": model_input(pixels[np.newaxis], tuple(shape), value_max=255)}
+
+    def encoder(self, assets: Path) -> Encoder:
+        """Return what encodes rows by the assets."""
+        return Encoder(assets)
+
+
+DATA = ImageData()

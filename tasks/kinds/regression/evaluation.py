@@ -1,0 +1,118 @@
+"""Evaluation of tables with a number as target."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.contracts.judging import Baseline, Evaluate
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.data.table_features import FEATURES
+from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+
+MAX_POINTS, BINS = 1000, 40
+DIGITS = 4  # of a prediction, for people
+
+
+def _agreement(own: Array, reference: Array) -> float:
+    spread = float(reference.std())
+    distance = float(np.sqrt(np.square(own - reference).mean()))
+    return 1 - distance / spread if spread else float(distance == 0)
+
+
+class RegressionEvaluation(KindEvaluation):
+    """Predictions in the target's unit, (rows, 1), against the mean and gradient boosting."""
+
+    primary = "rmse"
+    lower_is_better = True
+
+    def describe(self, output: Array, assets: Path) -> str:
+        """Write a prediction with as many digits as it is good for."""
+        value = float(output[0])
+        after_point = DIGITS - 1 - math.floor(math.log10(abs(value))) if value else 0
+        return f"{round(value, after_point):,.{max(after_point, 0)}f}"
+
+    def headline(self, truth: Array, outputs: Array) -> float:
+        """Return the RMSE alone, in the target's unit."""
+        return float(np.sqrt(np.square(truth - outputs[:, 0], dtype=np.float64).mean()))
+
+    def measure(
+        self,
+        truth: Array,
+        own: Array,
+        reference: Array,
+        facts: dict[str, Any],
+        columns: dict[str, Array],
+        params: Evaluate,
+    ) -> dict[str, Any]:
+        """Measure a model against a reference on the same rows.
+
+        Args:
+            truth: targets, (rows,).
+            own: predictions of the model, (rows, 1), in the target's unit.
+            reference: predictions of the float32 model, (rows, 1).
+            facts: of the data set; `table` has the target's name.
+            columns: what the slices ask for, (rows,) each, by name.
+            params: of the stage.
+
+        Returns:
+            `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null;
+            `agreement_with_float32`: 1 less the RMSE between the two models in standard deviations of float32's
+            predictions; `slices`: quarters of the target and what is asked for, the worst first.
+        """
+        from tasks.metrics.compared import compared
+        from tasks.metrics.error_slices import quarters, sliced
+        from tasks.metrics.regression import Regression
+        from tasks.metrics.slices import asked
+
+        targets, guesses, expected = (values.astype(np.float64) for values in (truth, own[:, 0], reference[:, 0]))
+        measured = Regression(targets, guesses)
+        parts = quarters(targets, facts["table"]["target"]) | asked(columns, params.slices)
+        return {
+            "scores": compared(measured, Regression(targets, expected), params),
+            "undefined": self.score(truth, own, facts, params).undefined,
+            "agreement_with_float32": _agreement(guesses, expected),
+            "slices": sliced(targets, guesses, expected, parts, params),
+        }
+
+    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+        """Write what plots are made of: predictions beside targets, thinned, and how many rows are how far off."""
+        from tasks.metrics.curves import write_rows
+
+        chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
+        write_rows(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
+        counts, edges = np.histogram(own[:, 0].astype(np.float64) - truth, bins=BINS)
+        write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+
+    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+        """Compute every metric without intervals."""
+        from tasks.metrics.compared import Scores
+        from tasks.metrics.regression import Regression
+
+        values = Regression(truth.astype(np.float64), outputs[:, 0].astype(np.float64)).values()
+        undefined = "all targets of these rows are equal"
+        return Scores(values, {name: undefined for name, value in values.items() if value is None})
+
+    def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
+        """Return predictions of the test rows, (rows, 1) in the target's unit, by method.
+
+        Categories are their indices to the trees, as they are to the network's input.
+        """
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        from tasks.metrics.simple_methods import chosen_rows
+
+        rows, values = chosen_rows(target, params), target.column("train", "value")
+        test = target.column("test", FEATURES).all()
+        trees = HistGradientBoostingRegressor(random_state=params.seed)
+        trees.fit(target.column("train", FEATURES).take(rows), values.take(rows))
+        mean = values.all().mean(dtype=np.float64)
+        return {
+            "mean": np.full((len(test), 1), mean),
+            "gradient_boosting": trees.predict(test)[:, np.newaxis],
+        }
+
+
+EVALUATION = RegressionEvaluation()

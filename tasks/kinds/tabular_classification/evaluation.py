@@ -1,0 +1,27 @@
+"""Evaluation of tables with a class as target."""
+
+from tasks.contracts.judging import Baseline
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
+from tasks.data.table_features import FEATURES
+from tasks.metrics.kind_evaluation import ClassifierEvaluation
+
+
+class TableEvaluation(ClassifierEvaluation):
+    """Probabilities of classes, against the majority class and gradient boosting."""
+
+    def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
+        """Return probabilities of the test rows, (rows, classes), by method.
+
+        Categories are their indices to the trees, as they are to the network's input.
+        """
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        from tasks.metrics.simple_methods import classified, majority_class
+
+        trees = HistGradientBoostingClassifier(random_state=params.seed)
+        boosted = classified(trees, target, FEATURES, params)
+        return {"majority_class": majority_class(target), "gradient_boosting": boosted}
+
+
+EVALUATION = TableEvaluation()

@@ -1,5 +1,0 @@
-"""The metrics of tables with one class per row."""
-
-from tasks.metrics.classifier import LOWER_IS_BETTER, PRIMARY, headline, measure, scored, write_tables
-
-__all__ = ["LOWER_IS_BETTER", "PRIMARY", "headline", "measure", "scored", "write_tables"]

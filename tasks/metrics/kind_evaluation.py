@@ -1,0 +1,142 @@
+"""The contract for measuring a kind of work: `tasks/kinds/<kind>/evaluation.py` implements it.
+
+What scikit-learn and SciPy are needed for is imported inside the methods: they take seconds, and whoever asks a bundle
+for one answer, or times it, measures nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from tasks.contracts.judging import Baseline, Evaluate
+from tasks.data import classes
+from tasks.data.columns import Dataset
+from tasks.data.records import Array, Columns
+from tasks.device import running
+
+LIKELIEST = 3  # classes that are told of an answer
+
+
+class Scored(Protocol):
+    """The figures of a set of rows: values by metric, and by metric why one is None."""
+
+    @property
+    def values(self) -> Mapping[str, float | None]: ...  # noqa: D102
+
+    @property
+    def undefined(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
+class KindEvaluation(Protocol):
+    """How an exported file of a kind is asked, what is measured of its outputs, and what simple methods reach.
+
+    Attributes:
+        primary: the first metric.
+        lower_is_better: of that metric.
+        decodes: whether a file's outputs are decoded step by step: then a model in memory, which gives each step its
+            true predecessor, has no score, and cannot be fine-tuned or cross-validated.
+    """
+
+    primary: ClassVar[str]
+    lower_is_better: ClassVar[bool]
+    decodes: ClassVar[bool] = False
+
+    def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:
+        """Return what an exported file gives for rows of inputs by name, (rows, n)."""
+        return running.answers(source, inputs, threads)
+
+    def timed_call(self, source: Path, inputs: Columns) -> Callable[[], None]:
+        """Return a function that answers the first row, ready to be timed."""
+        return running.once(source, inputs)
+
+    def describe(self, output: Array, assets: Path) -> str:
+        """Write the output of one row, (n,), for people."""
+
+    def headline(self, truth: Array, outputs: Array) -> float:
+        """Return the primary metric alone.
+
+        Raises:
+            TypeError: the kind decodes its outputs.
+        """
+        raise TypeError(f"{type(self).__name__} measures exported files only, and all metrics together")
+
+    def measure(
+        self,
+        truth: Array,
+        own: Array,
+        reference: Array,
+        facts: dict[str, Any],
+        columns: dict[str, Array],
+        params: Evaluate,
+    ) -> dict[str, Any]:
+        """Measure a model against a reference on the same rows.
+
+        Args:
+            truth: targets, (rows, ...).
+            own: outputs of the model, (rows, n).
+            reference: outputs of the float32 model, (rows, n).
+            facts: of the data set.
+            columns: what the slices ask for, (rows,) each, by name.
+            params: of the stage `evaluate`.
+
+        Returns:
+            `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null;
+            `agreement_with_float32`; `slices`, the worst first; and what else the kind measures.
+        """
+
+    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+        """Write what plots are made of."""
+
+    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+        """Compute every metric without intervals."""
+
+    def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
+        """Return outputs of the test rows, in the file's form, by simple method.
+
+        Raises:
+            ParamsError: the chosen training rows have one class only.
+        """
+
+
+class ClassifierEvaluation(KindEvaluation, Protocol):
+    """What classifiers share, whatever they are fed; their outputs are probabilities, (rows, classes)."""
+
+    primary: ClassVar[str] = "accuracy"
+    lower_is_better: ClassVar[bool] = False
+
+    def describe(self, output: Array, assets: Path) -> str:
+        """Write the likeliest classes of a row with their probabilities, the likeliest first."""
+        pairs = sorted(zip(classes.read(assets), map(float, output), strict=True), key=lambda pair: -pair[1])
+        return ", ".join(f"{name} {probability:.1%}" for name, probability in pairs[:LIKELIEST])
+
+    def headline(self, truth: Array, outputs: Array) -> float:
+        """Return the accuracy alone."""
+        from tasks.metrics.classifier import headline
+
+        return headline(truth, outputs)
+
+    def measure(
+        self,
+        truth: Array,
+        own: Array,
+        reference: Array,
+        facts: dict[str, Any],
+        columns: dict[str, Array],
+        params: Evaluate,
+    ) -> dict[str, Any]:
+        """Measure a model against a reference; see `tasks.metrics.classifier.measure`."""
+        from tasks.metrics.classifier import measure
+
+        return measure(truth, own, reference, facts, columns, params)
+
+    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+        """Write what plots are made of; of `confusion` a line per row."""
+        from tasks.metrics.classifier import write_tables
+
+        write_tables(truth, own, facts, params, folder)
+
+    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+        """Compute every metric without intervals; see `tasks.metrics.classification.scored`."""
+        from tasks.metrics.classifier import scored
+
+        return scored(truth, outputs, facts, params)
