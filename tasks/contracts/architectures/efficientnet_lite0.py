@@ -2,7 +2,14 @@
 
 from typing import ClassVar, Literal
 
+from tasks.contracts.section import Settings
 from tasks.contracts.training import Taken
+
+DEFAULTS: Settings = {
+    "fine_tune": {"bottom_rate": 0.1},
+    "search": None,  # a trial of this network takes minutes
+    "release": {"max_size_bytes": 20_000_000},
+}
 
 
 class Train(Taken):
@@ -10,4 +17,4 @@ class Train(Taken):
 
     FINISHED: ClassVar[bool] = False
 
-    tracked: Literal["requirements.lock"]
+    tracked: Literal["plan/train.json"]

@@ -4,7 +4,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from tasks.contracts.section import Settings
 from tasks.contracts.training import Taken
+
+DEFAULTS: Settings = {
+    "fine_tune": {"bottom_rate": 0.1},
+    "search": None,  # a trial of this network takes minutes
+}
 
 
 class Train(Taken):

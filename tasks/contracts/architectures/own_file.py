@@ -4,8 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.contracts.section import Rate
+from tasks.contracts.section import Rate, Settings
 from tasks.contracts.training import Taken
+
+DEFAULTS: Settings = {
+    "train": {"mean": 0, "std": 255.0},
+    "fine_tune": None,
+}
 
 
 class Train(Taken):

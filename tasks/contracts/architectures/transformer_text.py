@@ -4,14 +4,19 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from tasks.contracts.section import HalfOpenFraction, Positive
+from tasks.contracts.section import HalfOpenFraction, Positive, Settings
 from tasks.contracts.training import Trained
+
+DEFAULTS: Settings = {
+    "train": {"width": 64, "blocks": 2, "heads": 4, "feed_forward": 128, "dropout": 0.1, "fit": {"patience": 5}},
+    "compress": {"pruned_dynamic": {"steps": {"prune": {"layers": {"logits": 0.0}}}}},
+}
 
 
 class Train(Trained):
     """The base model, trained on the base data set."""
 
-    tracked: Literal["requirements.lock"]
+    tracked: Literal["plan/train.json"]
     width: Positive
     blocks: Positive
     heads: Positive

@@ -151,7 +151,7 @@ def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:
 def taken(params: PackagedTokenizer) -> Tokenizer:
     """Read a packaged tokenizer; see `fitted`."""
     path = installed(
-        PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
+        PackageSource(source="package", package=params.package, path=params.path, tracked="plan/ingest/base.json")
     )
     try:
         tokenizer = Tokenizer.from_file(str(path))

@@ -64,7 +64,7 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
 
 def located() -> Path:
     """Return where the installed package has its file."""
-    return installed(PackageSource(source="package", package=PACKAGE, path=FILE, tracked="requirements.lock"))
+    return installed(PackageSource(source="package", package=PACKAGE, path=FILE, tracked="plan/ingest/base.json"))
 
 
 def build(shape: tuple[int, ...], num_classes: int) -> Any:

@@ -32,7 +32,7 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
         DataError: the file is damaged, or is not of such an encoder; the tokens are not of its vocabulary.
     """
     path = installed(
-        PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
+        PackageSource(source="package", package=params.package, path=params.path, tracked="plan/ingest/base.json")
     )
     seed(params.seed)
     try:
