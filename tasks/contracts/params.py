@@ -64,7 +64,7 @@ class FineTune(Spread):
     all_layers: Fit = Field(default_factory=Fit, description="last training run: all layers, at a low rate")
     bottom_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0,
-        description="layer-wise learning rate decay: the first layer's rate as a fraction of the head's; the rate falls "
+        description="layer-wise learning rate decay: the first layer's rate as a fraction of the head's; rates fall "
         "geometrically from layer to layer. 1.0 is one rate for all (Howard and Ruder 2018)",
     )
     frozen: list[str] = Field(
@@ -105,8 +105,8 @@ class Export(Section):
 
     calibration_rows: Positive = Field(
         200,
-        description="training rows of the calibration set: they fix the ranges of an int8 file, and show that `slim` is "
-        "lossless",
+        description="training rows of the calibration set: they fix the ranges of an int8 file, and show that `slim`"
+        " is lossless",
     )
     seed: Seed = Field(0, description="seed of the choice of these rows")
 

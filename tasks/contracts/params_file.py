@@ -53,11 +53,10 @@ def check(raw: Any, path: Path = PARAMS_FILE) -> Params:
     problems = _unknown_recipes(raw)
     try:
         line = validated(raw)
-        if not problems:
-            return line
     except ValidationError as error:
-        model, complete = typed(*names_of(raw)), completed(raw)
-        problems += [_sentence(problem, model, complete, raw) for problem in error.errors()]
+        problems += _sentences(error, raw)
+    if not problems:
+        return line
     raise ParamsError(
         got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in {path}:\n  " + "\n  ".join(problems),
         expected="known keys, each of its type, and those that have no default",
@@ -81,11 +80,19 @@ def _unknown_recipes(raw: Any) -> list[str]:
         return []
     built_in = sorted(known_defaults(*names_of(raw)).part("compress"))
     return [
-        f"compress.{name}: an empty recipe, and {name!r} is no built-in{_nearest(str(name), built_in)}; give it steps, "
-        f"precision or finish, or take one of {', '.join(built_in)}"
+        f"compress.{name}: an empty recipe, and {name!r} is not built in{_nearest(str(name), built_in)}. Give it "
+        f"steps, precision or finish, or take one of {', '.join(built_in)}"
         for name, body in recipes.items()
         if body == {} and name not in built_in and built_in
     ]
+
+
+def _sentences(error: ValidationError, raw: Any) -> list[str]:
+    """Say each problem; where the kind is wrong, what is missing depends on it and is not said."""
+    problems, complete, names = error.errors(), completed(raw), names_of(raw)
+    if any(problem["loc"] == ("kind",) for problem in problems):
+        problems = [problem for problem in problems if problem["type"] != "missing" or len(problem["loc"]) == 1]
+    return [_sentence(problem, typed(*names), complete, raw) for problem in problems]
 
 
 def _sentence(problem: Any, model: type[BaseModel], complete: Value, raw: Value) -> str:
@@ -93,18 +100,20 @@ def _sentence(problem: Any, model: type[BaseModel], complete: Value, raw: Value)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "missing":
         about = _fields(model, problem["loc"][:-1], complete).get(problem["loc"][-1], "")
-        return f"{where}: this key is missing" + (f"; it is the {about.removeprefix('the ')}" if about else "")
+        return f"{where}: this key is missing" + (f" ({about})" if about else "")
     if problem["type"] == "extra_forbidden":
         allowed = sorted(_fields(model, problem["loc"][:-1], complete))
         near = _nearest(problem["loc"][-1], allowed)
         return f"{where}: this key is unknown{near or ', allowed: ' + ', '.join(allowed)}"
+    if problem["type"] in {"model_type", "dict_type", "model_attributes_type"}:
+        message = "should be a mapping of keys to values, such as {}"
     got = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
     return f"{where or 'the file'}: {message}{got}"
 
 
 def _nearest(name: Any, allowed: list[str]) -> str:
     found = get_close_matches(str(name), allowed, n=1)
-    return f", did you mean {found[0]!r}?" if found else ""
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def _path(parts: tuple[Any, ...], complete: Any, raw: Any) -> str:
@@ -114,13 +123,21 @@ def _path(parts: tuple[Any, ...], complete: Any, raw: Any) -> str:
     """
     names: list[str] = []
     for index, part in enumerate(parts):
-        inside = part in complete if isinstance(complete, dict) else isinstance(complete, list) and type(part) is int
+        last = index == len(parts) - 1
+        inside = _is_key(part, complete, last=last)
         key = complete[part].get("step", part) if inside and isinstance(raw, dict) and type(part) is int else part
-        if inside or index == len(parts) - 1:
+        if inside or last:
             names.append(str(key))
         complete = complete[part] if inside else complete
         raw = _below(raw, key) if inside else raw
     return ".".join(names)
+
+
+def _is_key(part: Any, value: Any, *, last: bool) -> bool:
+    """Whether a part of pydantic's location is a key of a value, and not the tag of a union, which may look so."""
+    if isinstance(value, list):
+        return type(part) is int
+    return isinstance(value, dict) and part in value and (last or isinstance(value[part], dict | list))
 
 
 def _below(value: Any, key: Any) -> Any:
@@ -133,7 +150,7 @@ def _fields(model: type[BaseModel], parts: tuple[Any, ...], value: Any) -> dict[
     """Return the fields that a section at a place may have, with their descriptions."""
     kind: Any = model
     for part in parts:
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and type(part) is int):
+        if _is_key(part, value, last=False):
             kind, value = _type_below(kind, part, value), value[part]
     return {
         name: field.description or ""

@@ -100,8 +100,8 @@ class QuantizeAware(TrainingStep):
     )
     weight_step: WeightStep | None = Field(
         None,
-        description="width of a coarser grid inside int8, in root mean squares of a kernel's weights: the file is as big"
-        " on the device, and its zip is smaller; null for int8's own grid",
+        description="width of a coarser grid inside int8, in root mean squares of a kernel's weights: the file is as"
+        " big on the device, and its zip is smaller; null for int8's own grid",
     )
     layers: dict[str, WeightStep | None] = Field(
         default_factory=dict, description="another weight_step for single layers by name; replaced as a whole"
