@@ -78,7 +78,7 @@ class Cluster(TrainingStep):
     )
     per_channel: bool = Field(False, description="whether each output channel of a convolution has its own values")
     preserve_sparsity: bool = Field(
-        False, description="keep zeros zero. Default: true where a prune step comes before, false elsewhere"
+        False, description="keep zeros zero", json_schema_extra={"default_in_words": "`true` after a prune step"}
     )
 
     @model_validator(mode="after")
@@ -93,10 +93,10 @@ class QuantizeAware(TrainingStep):
 
     step: Literal["quantize_aware"] = Field(description="quantization-aware training")
     preserve_sparsity: bool = Field(
-        False, description="keep zeros zero. Default: true where a prune step comes before, false elsewhere"
+        False, description="keep zeros zero", json_schema_extra={"default_in_words": "`true` after a prune step"}
     )
     preserve_clusters: bool = Field(
-        False, description="keep clusters. Default: true where a cluster step comes before, false elsewhere"
+        False, description="keep clusters", json_schema_extra={"default_in_words": "`true` after a cluster step"}
     )
     weight_step: WeightStep | None = Field(
         None,

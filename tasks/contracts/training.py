@@ -22,19 +22,18 @@ class Fit(Section):
     epochs: Positive = Field(10, description="passes over the training rows, at most")
     batch_size: Positive = Field(
         32,
-        description="rows per step, of all workers together. Other runs than `train.fit` use the batch size of "
-        "`train.fit` where that exists",
+        description="rows per training step, of all workers together; later runs have that of the first run",
     )
     learning_rate: Rate = Field(1e-3, description="initial learning rate of Adam (Kingma and Ba 2015, arXiv:1412.6980)")
     patience: Positive = Field(
         1,
-        description="epochs without a lower validation loss before training stops early. Default: as many as `epochs`, "
-        "which never stops early; the best weights are kept in any case",
+        description="epochs without a lower validation loss before training stops early. By default it never does; the "
+        "weights with the lowest validation loss are kept in any case",
+        json_schema_extra={"default_in_words": "as many as `epochs`"},
     )
     augment: Augment | None = Field(
         None,
-        description="augmentation of images, null for none. Other runs than `train.fit` use that of `train.fit`, "
-        "or of `fine_tune.head` where nothing is trained before",
+        description="augmentation of images, null for none; later runs have that of the first run",
     )
     seed: Seed = Field(0, description="seed of the order of the rows, of augmentation and dropout")
 
