@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from tasks.commands import parser_of
 from tasks.contracts import params_file
-from tasks.contracts.defaults import WHOLE, completed
+from tasks.contracts.defaults import WHOLE, completed, shortened
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import replacing
 from tasks.contracts.progress import say
@@ -40,10 +40,13 @@ def override(path: Path, changes: list[str]) -> None:
 
 
 def put_recipe(path: Path, name: str, recipe: dict[str, Any]) -> None:
-    """Write a recipe under `compress`, in the place of one of its name or behind the others; see `override`."""
-    steps = [{"step": step["step"], **{key: _flow(value) for key, value in step.items()}} for step in recipe["steps"]]
+    """Write a recipe under `compress`, in the place of one of its name or last, without what is default; see `override`."""
     with _edited(path) as document:
-        document["compress"][name] = {**recipe, "steps": steps}
+        file = _plain(document)
+        file["compress"][name] = recipe
+        short: Any = shortened(file)["compress"]
+        steps = [{key: _flow(value) for key, value in step.items()} for step in short[name].get("steps", [])]
+        document["compress"][name] = short[name] | ({"steps": steps} if steps else {})
 
 
 def _complete(document: Any) -> Any:

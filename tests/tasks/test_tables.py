@@ -20,7 +20,8 @@ from tasks.data.shards import write_split
 from tasks.data.table_features import TableEncoder
 from tasks.kinds.regression import answering, rows, scores
 from tasks.kinds.tabular_classification import rows as classified
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
+from tests.tasks import line
 
 HOUSES = ROOT.parent / "shared/data/tabular/housing.csv"
 with_houses = pytest.mark.skipif(not HOUSES.exists(), reason="the shared data are not here")
@@ -41,7 +42,7 @@ class InShards:
 
 def settings(**roles: Any) -> Tables:
     names = [*roles["numeric"], *roles["categorical"], roles["target"]]
-    shared = {**yaml("presets/housing.yaml")["preprocess"]["base"], "columns": {name: name for name in names}}
+    shared = {**line.complete("presets/housing.yaml")["preprocess"]["base"], "columns": {name: name for name in names}}
     return Tables.model_validate({**shared, **roles})
 
 
@@ -153,7 +154,7 @@ def test_an_exported_model_gives_the_target_in_its_own_unit(tmp_path: Path) -> N
 
     data, truth = _irises(tmp_path)
     facts = saving.facts_of(data)
-    params = Train.model_validate(yaml("presets/diabetes.yaml")["train"])
+    params = Train.model_validate(line.complete("presets/diabetes.yaml")["train"])
     network = build(params, facts)
     kind = import_module("tasks.kinds.regression.learning")
     features = data.column("train", "features").all()
@@ -180,7 +181,7 @@ def test_an_exported_classifier_of_tables_gives_probabilities(tmp_path: Path) ->
 
     data, _ = _irises(tmp_path)
     facts = Facts("tabular_classification", {**data.facts, "classes": ["0", "1", "2"]})
-    network = build(Train.model_validate(yaml("presets/diabetes.yaml")["train"]), facts)
+    network = build(Train.model_validate(line.complete("presets/diabetes.yaml")["train"]), facts)
     recipe = Recipe.model_validate({"steps": [], "precision": "dynamic", "float_layers": [], "finish": []})
     kind = import_module("tasks.kinds.tabular_classification.learning")
     content = kind.exported(network, facts, recipe, data, Export(calibration_rows=20, seed=0))
@@ -223,7 +224,7 @@ def test_classes_of_a_table_become_numbers(tmp_path: Path) -> None:
 
 
 def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
-    evaluate = import_module("tasks.contracts.judging").Evaluate.model_validate(yaml("params.yaml")["evaluate"])
+    evaluate = import_module("tasks.contracts.judging").Evaluate()
     truth = np.linspace(0, 100, 200, dtype=np.float32)
     reference = (truth + np.tile([1, -1], 100))[:, np.newaxis].astype(np.float32)
     measured = scores.measure(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)
