@@ -40,7 +40,7 @@ def override(path: Path, changes: list[str]) -> None:
 
 
 def put_recipe(path: Path, name: str, recipe: dict[str, Any]) -> None:
-    """Write a recipe under `compress`, in the place of one of its name or last, without what is default; see `override`."""
+    """Write a recipe under `compress`, in place of one of its name or last, without its defaults; see `override`."""
     with _edited(path) as document:
         file = _plain(document)
         file["compress"][name] = recipe
