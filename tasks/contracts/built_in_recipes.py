@@ -25,4 +25,4 @@ QUANTIZATION_AWARE: Settings = {
     "clustered_qat_int8": {"steps": {"cluster": {}, "quantize_aware": {}}, "precision": "int8"},
     "pruned_clustered_qat_int8": {"steps": {"prune": {}, "cluster": {}, "quantize_aware": {}}, "precision": "int8"},
 }
-SLIM_DYNAMIC: Settings = {"dynamic": {"precision": "dynamic", "finish": {"slim": {}}}}
+SLIM_DYNAMIC: Settings = {"dynamic": {"finish": {"slim": {}}}}

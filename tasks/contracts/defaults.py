@@ -12,6 +12,7 @@ from types import ModuleType
 
 from pydantic import ValidationError
 
+from tasks.contracts.built_in_recipes import FLOAT_ARITHMETIC
 from tasks.contracts.params import Params, architecture_settings, kind_settings, typed
 from tasks.contracts.section import Settings, Value
 
@@ -27,6 +28,7 @@ NO_SECTIONS = frozenset(
 # `fit` is where every training run starts from, `steps` has the steps of recipes by name.
 DEFAULTS: Settings = {
     "fit": {},
+    "compress": FLOAT_ARITHMETIC,  # every kind can be exported so
     "steps": {
         "tune": {"fit": {"epochs": 3, "learning_rate": 3e-4}},
         "prune": {"fit": {"epochs": 6}},

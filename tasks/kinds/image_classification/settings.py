@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tasks.contracts import preprocessing
-from tasks.contracts.built_in_recipes import FLOAT16, FLOAT_ARITHMETIC, INTEGER_ARITHMETIC, QUANTIZATION_AWARE
+from tasks.contracts.built_in_recipes import FLOAT16, INTEGER_ARITHMETIC, QUANTIZATION_AWARE
 from tasks.contracts.section import Positive, Settings
 
 DEFAULTS: Settings = {
@@ -13,7 +13,7 @@ DEFAULTS: Settings = {
     "baseline": {"max_rows": 5000},
     "train": {"architecture": "conv_net"},
     "fit": {"augment": {}},
-    "compress": {**FLOAT_ARITHMETIC, **FLOAT16, **INTEGER_ARITHMETIC, **QUANTIZATION_AWARE},
+    "compress": {**FLOAT16, **INTEGER_ARITHMETIC, **QUANTIZATION_AWARE},
     "steps": {"prune": {"sparsity": 0.6}},
     "export": {"calibration_rows": 500},
     "release": {

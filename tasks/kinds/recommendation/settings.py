@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.contracts.built_in_recipes import FLOAT_ARITHMETIC, SLIM_DYNAMIC
+from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
 from tasks.contracts.ratings import Items, Ratings, TimeSplit
 from tasks.contracts.records import Place, Records
 from tasks.contracts.section import Positive, Settings
@@ -15,7 +15,7 @@ DEFAULTS: Settings = {
     "train": {"architecture": "two_towers"},
     "fine_tune": None,
     "cross_validate": None,
-    "compress": {**FLOAT_ARITHMETIC, **SLIM_DYNAMIC},
+    "compress": SLIM_DYNAMIC,
     "search": None,
     "release": {"max_drop": {"ndcg_at_10": 0.003, "rmse": 0.02}, "max_slice_drop": 0.02, "min_agreement": 0.8},
     "compare": {"max_drop": {"ndcg_at_10": 0.005}, "max_slice_drop": 0.03},

@@ -1,6 +1,6 @@
 """Settings of regression: tables with a number as target."""
 
-from tasks.contracts.built_in_recipes import FLOAT_ARITHMETIC, SLIM_DYNAMIC
+from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
 from tasks.contracts.section import Settings
 from tasks.contracts.tables import Tables as Preprocess
 
@@ -11,12 +11,9 @@ DEFAULTS: Settings = {
     "fine_tune": None,
     "cross_validate": None,
     "compress": {
-        **FLOAT_ARITHMETIC,
         **SLIM_DYNAMIC,
         "pruned_dynamic": {  # the last layer is small, and stays dense
             "steps": {"prune": {"layers": {"value": 0.0}}},
-            "precision": "dynamic",
-            "finish": {"slim": {}},
         },
     },
     "search": None,

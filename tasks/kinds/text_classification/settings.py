@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.contracts.built_in_recipes import FLOAT16, FLOAT_ARITHMETIC, INTEGER_ARITHMETIC, SLIM_DYNAMIC
+from tasks.contracts.built_in_recipes import FLOAT16, INTEGER_ARITHMETIC, SLIM_DYNAMIC
 from tasks.contracts.records import Place, Records
 from tasks.contracts.section import Name, Positive, Section, Settings
 
@@ -13,7 +13,7 @@ DEFAULTS: Settings = {
     "train": {"architecture": "separable_text"},
     "fine_tune": None,
     "cross_validate": None,
-    "compress": {**FLOAT_ARITHMETIC, **FLOAT16, **INTEGER_ARITHMETIC, **SLIM_DYNAMIC},
+    "compress": {**FLOAT16, **INTEGER_ARITHMETIC, **SLIM_DYNAMIC},
     "export": {"calibration_rows": 100},
     "evaluate": {"top_k": 2},
     "search": None,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.contracts import preprocessing
-from tasks.contracts.built_in_recipes import FLOAT16, FLOAT_ARITHMETIC, SLIM_DYNAMIC
+from tasks.contracts.built_in_recipes import FLOAT16, SLIM_DYNAMIC
 from tasks.contracts.records import Place, Records
 from tasks.contracts.section import Fraction, Name, Positive, Section, Settings
 
@@ -16,7 +16,7 @@ DEFAULTS: Settings = {
     "train": {"architecture": "translator_gru"},
     "fine_tune": None,
     "cross_validate": None,
-    "compress": {**FLOAT_ARITHMETIC, **FLOAT16, **SLIM_DYNAMIC},
+    "compress": {**FLOAT16, **SLIM_DYNAMIC},
     "export": {"calibration_rows": 100},
     "evaluate": {"top_k": 2},
     "profile": {"warm_up_runs": 10, "runs": 200},
