@@ -44,7 +44,7 @@ def section_of(network: str, batch: int, workers: int) -> Any:
     )
     params = Fit(epochs=EPOCHS, batch_size=batch, learning_rate=1e-3, patience=EPOCHS, augment=None, seed=0)
     return Train(
-        architecture="conv_net", tracked="plan/train.json", filters=NETWORKS[network], fit=params,
+        architecture="conv_net", tracked="plan/train.json", data="base", filters=NETWORKS[network], fit=params,
         workers=workers, speed=speed,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The section `ingest.<role>` of `params.yaml`: where the raw files come from."""
+"""Settings of `ingest.<role>`: where the raw files come from."""
 
 from typing import Annotated, Literal
 
@@ -10,29 +10,32 @@ from tasks.contracts.section import Section
 class PackageSource(Section):
     """A data file inside an installed Python package."""
 
-    source: Literal["package"]
-    package: str
-    path: str
-    tracked: Literal["requirements.lock"]
+    source: Literal["package"] = Field(description="the data come from an installed package")
+    package: str = Field(description="name that the package is imported by")
+    path: str = Field(description="path of the file inside the package")
+    tracked: Literal["plan/ingest/base.json", "plan/ingest/target.json"] = Field(
+        description="what DVC watches for new data: the plan file of this stage, which holds the package's version"
+    )
 
 
 class PathSource(Section):
-    """A file, a folder or an archive (zip, tar) of the user's own."""
+    """A file, a folder or an archive (zip, tar) of your own."""
 
-    source: Literal["path"]
-    tracked: str
+    source: Literal["path"] = Field(description="the data lie on this machine")
+    tracked: str = Field(description="the file, folder or archive; DVC watches it for new data")
 
 
 class UrlSource(Section):
-    """A file, a folder or an archive on another machine: any protocol that fsspec knows.
+    """A file, a folder or an archive on another machine, by any protocol that fsspec knows."""
 
-    `tracked` is what DVC watches for new data: the URL again where DVC knows the protocol (s3, gs, azure, https, ssh),
-    else, or where asking takes too long, a file that you change when the data do.
-    """
-
-    source: Literal["url"]
-    url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/].*$")]
-    tracked: str
+    source: Literal["url"] = Field(description="the data lie on another machine")
+    url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/].*$")] = Field(
+        description="address of the file, folder or archive, such as s3://bucket/images"
+    )
+    tracked: str = Field(
+        description="what DVC watches for new data: the URL again where DVC knows the protocol (s3, gs, azure, https, "
+        "ssh); otherwise, or where asking takes too long, a file that you change when the data change"
+    )
 
     @field_validator("url", "tracked")
     @classmethod

@@ -1,4 +1,4 @@
-"""What ratings are: their scale, how they are split by time, and what their items are called."""
+"""Settings of ratings: their scale, their split by time, and the titles of their items."""
 
 from typing import Annotated, Self
 
@@ -9,26 +9,21 @@ from tasks.contracts.section import Fraction, Positive, Rate, Section
 
 
 class TimeSplit(Split):
-    """The last ratings of each user are measured on, those before them stop the training, the rest trains.
+    """The last ratings of each user are the test rows, those before them validation, the rest training rows."""
 
-    Attributes:
-        validation, test: fractions of each user's ratings.
-        seed: changes nothing: the split follows from the times.
-        min_ratings: a user with fewer trains alone.
-        history: how many of a user's ratings before a row the model is told, the last ones.
-    """
-
-    validation: Fraction
-    test: Fraction
-    min_ratings: Positive
-    history: Annotated[int, Field(ge=2)]
+    validation: Fraction = Field(0.1, description="fraction of each user's ratings, those before the test ratings")
+    test: Fraction = Field(0.1, description="fraction of each user's ratings, the last ones")
+    min_ratings: Positive = Field(10, description="ratings of a user; a user with fewer is used for training only")
+    history: Annotated[int, Field(ge=2)] = Field(
+        100, description="ratings before a row that the model sees as the user's history, the latest ones"
+    )
 
 
 class Ratings(Section):
-    """Which ratings are believed, both ends allowed; 0 says that a rating is not known, so all are above it."""
+    """The scale of the ratings, both ends allowed; 0 means that a rating is unknown, so all are above it."""
 
-    min: Rate
-    max: Rate
+    min: Rate = Field(0.5, description="lowest rating; rows below it are quarantined")
+    max: Rate = Field(5.0, description="highest rating; rows above it are quarantined")
 
     @model_validator(mode="after")
     def _some_are_different(self) -> Self:
@@ -38,8 +33,8 @@ class Ratings(Section):
 
 
 class Items(Section):
-    """A CSV file with a header that lies beside the ratings, and its columns of ids and titles."""
+    """A CSV file with a header that lies beside the ratings, with the titles of the items."""
 
-    file: str
-    id: str
-    title: str
+    file: str = Field(description="path of the file below the raw data")
+    id: str = Field(description="column of the item's id")
+    title: str = Field(description="column of the item's title")

@@ -1,6 +1,6 @@
-"""A recipe of compression as types: training steps, the precision of the file, and what is then done to the file."""
+"""Settings of a compression recipe: training steps, the precision of the file, and finishing steps on the file."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,37 +12,46 @@ WeightStep = Annotated[float, Field(ge=0.1, le=4)]
 
 
 class Distillation(Section):
-    """How much a training step listens to the float parent (Hinton et al. 2015, arXiv:1503.02531)."""
+    """Knowledge distillation from the float model (Hinton et al. 2015, arXiv:1503.02531)."""
 
-    weight: Annotated[float, Field(gt=0, le=1)]
-    temperature: Rate
+    weight: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.9, description="weight of the teacher's loss; the labels' loss has the rest"
+    )
+    temperature: Rate = Field(3.0, description="temperature that softens both probability distributions")
 
 
 class TrainingStep(Section):
-    """What every step that trains has."""
+    """Settings of every step that trains."""
 
-    distillation: Distillation | None
-    fit: Fit
+    distillation: Distillation | None = Field(
+        None, description="distillation from the float model, null for none; image and text classification only"
+    )
+    fit: Fit = Field(default_factory=Fit, description="the training run of this step")
 
 
 class Tune(TrainingStep):
-    """More training and nothing else: what an uncompressed model makes of the same number of steps."""
+    """More training and nothing else: the control for what the training of another step gains by itself."""
 
-    step: Literal["tune"]
+    step: Literal["tune"] = Field(description="more training")
 
 
 class Prune(TrainingStep):
-    """Magnitude pruning (Zhu and Gupta 2017, arXiv:1710.01878).
+    """Magnitude pruning (Zhu and Gupta 2017, arXiv:1710.01878)."""
 
-    `layers` gives single layers another sparsity, 0 leaves one dense. `2_of_4` keeps the two largest of each four
-    weights; `block_1x4` and `block_4x4` prune whole blocks of dense layers, and convolutions without a pattern.
-    """
-
-    step: Literal["prune"]
-    schedule: Literal["constant", "polynomial"]
-    sparsity: OpenFraction
-    layers: dict[str, HalfOpenFraction]
-    pattern: Literal["unstructured", "2_of_4", "block_1x4", "block_4x4"]
+    step: Literal["prune"] = Field(description="magnitude pruning")
+    schedule: Literal["constant", "polynomial"] = Field(
+        "polynomial", description="rise of the sparsity during training; `constant` prunes all at the first step"
+    )
+    sparsity: OpenFraction = Field(0.5, description="fraction of each kernel's weights that become zero")
+    layers: dict[str, HalfOpenFraction] = Field(
+        default_factory=dict,
+        description="another sparsity for single layers by name; 0 leaves one dense. Replaced as a whole",
+    )
+    pattern: Literal["unstructured", "2_of_4", "block_1x4", "block_4x4"] = Field(
+        "unstructured",
+        description="`2_of_4` keeps the two largest of each four weights; `block_1x4` and `block_4x4` prune blocks "
+        "of dense layers, and convolutions without a pattern",
+    )
 
     @model_validator(mode="after")
     def _two_of_four_is_a_half(self) -> Self:
@@ -54,19 +63,23 @@ class Prune(TrainingStep):
 class ReEstimateBatchNorm(Section):
     """Batch-norm statistics measured again on training rows, after the weights have changed; nothing is trained."""
 
-    step: Literal["re_estimate_batch_norm"]
-    rows: Positive
-    seed: Seed
+    step: Literal["re_estimate_batch_norm"] = Field(description="new statistics of batch normalization")
+    rows: Positive = Field(1000, description="training rows that the statistics are measured on")
+    seed: Seed = Field(0, description="seed of the choice of these rows")
 
 
 class Cluster(TrainingStep):
     """Weight clustering: each kernel, or each output channel of a convolution, has `clusters` different values."""
 
-    step: Literal["cluster"]
-    clusters: Clusters
-    layers: dict[str, Clusters]
-    per_channel: bool
-    preserve_sparsity: bool
+    step: Literal["cluster"] = Field(description="weight clustering (Han et al. 2016, arXiv:1510.00149)")
+    clusters: Clusters = Field(16, description="different values of each kernel")
+    layers: dict[str, Clusters] = Field(
+        default_factory=dict, description="another number for single layers by name; replaced as a whole"
+    )
+    per_channel: bool = Field(False, description="whether each output channel of a convolution has its own values")
+    preserve_sparsity: bool = Field(
+        False, description="keep zeros zero", json_schema_extra={"default_in_words": "`true` after a prune step"}
+    )
 
     @model_validator(mode="after")
     def _zero_and_both_signs(self) -> Self:
@@ -76,40 +89,44 @@ class Cluster(TrainingStep):
 
 
 class QuantizeAware(TrainingStep):
-    """Quantization-aware training, int8 per channel (Jacob et al. 2017, arXiv:1712.05877).
+    """Quantization-aware training, int8 per channel (Jacob et al. 2017, arXiv:1712.05877)."""
 
-    With a `weight_step` the kernels learn a coarser grid inside int8, that wide in root mean squares of their weights:
-    the file is as big on the device and smaller on its way there. null leaves them int8's own grid. `layers` gives
-    single layers another step.
-    """
-
-    step: Literal["quantize_aware"]
-    preserve_sparsity: bool
-    preserve_clusters: bool
-    weight_step: WeightStep | None
-    layers: dict[str, WeightStep | None]
+    step: Literal["quantize_aware"] = Field(description="quantization-aware training")
+    preserve_sparsity: bool = Field(
+        False, description="keep zeros zero", json_schema_extra={"default_in_words": "`true` after a prune step"}
+    )
+    preserve_clusters: bool = Field(
+        False, description="keep clusters", json_schema_extra={"default_in_words": "`true` after a cluster step"}
+    )
+    weight_step: WeightStep | None = Field(
+        None,
+        description="width of a coarser grid inside int8, in root mean squares of a kernel's weights: the file is as"
+        " big on the device, and its zip is smaller; null for int8's own grid",
+    )
+    layers: dict[str, WeightStep | None] = Field(
+        default_factory=dict, description="another weight_step for single layers by name; replaced as a whole"
+    )
 
 
 class CorrectBias(Section):
-    """Biases that take back the shift of each output channel's mean by quantization (Nagel et al. 2019)."""
+    """Bias correction (Nagel et al. 2019, arXiv:1906.04721): undoes the shift of each output channel's mean."""
 
-    step: Literal["correct_bias"]
+    step: Literal["correct_bias"] = Field(description="bias correction after quantization")
 
 
 class RoundWeights(Section):
-    """Entropy-aware rounding of the int8 kernels: rate against distortion, on the calibration rows, without labels.
+    """Entropy-aware rounding of the int8 kernels: rate against distortion, on the calibration rows, without labels."""
 
-    `noise_per_bit` is the output noise, relative to the output's power, that is accepted for each bit saved.
-    """
-
-    step: Literal["round_weights"]
-    noise_per_bit: Rate
+    step: Literal["round_weights"] = Field(description="entropy-aware rounding; docs/decisions/0008 has the method")
+    noise_per_bit: Rate = Field(
+        1e-7, description="output noise, relative to the output's power, that is accepted for each bit saved"
+    )
 
 
 class Slim(Section):
-    """The same outputs from fewer bytes: names, statistics, metadata and duplicates leave the file."""
+    """The same outputs from fewer bytes: removes names, statistics, metadata and duplicate buffers from the file."""
 
-    step: Literal["slim"]
+    step: Literal["slim"] = Field(description="lossless removal of what no device reads")
 
 
 Step = Annotated[Tune | Prune | ReEstimateBatchNorm | Cluster | QuantizeAware, Field(discriminator="step")]
@@ -117,12 +134,29 @@ Finish = Annotated[CorrectBias | RoundWeights | Slim, Field(discriminator="step"
 
 
 class Recipe(Section):
-    """Training steps in their order, the precision of the exported file, and steps that work on the file."""
+    """Training steps in their order, the precision of the exported file, and steps that work on the file.
 
-    steps: list[Step]
-    precision: Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-    float_layers: list[str]
-    finish: list[Finish]
+    A built-in recipe is changed key by key. `steps` and `finish` are lists, or mappings by the name of the step: a
+    mapping changes the steps of a built-in recipe, a list replaces them.
+    """
+
+    steps: list[Step] = Field(default_factory=list, description="training steps in their order")
+    precision: Literal["float32", "float16", "dynamic", "int8", "int16x8"] = Field(
+        "int8",
+        description="numbers of the file: `dynamic` has int8 weights and float arithmetic, `int16x8` int8 weights "
+        "and int16 activations",
+    )
+    float_layers: list[str] = Field(
+        default_factory=list, description="layers that stay float inside an int8 file, by name"
+    )
+    finish: list[Finish] = Field(default_factory=list, description="steps on the exported file, in their order")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preserve_what_was_made_before(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("steps"), list):
+            return given
+        return {**given, "steps": _with_preserved(given["steps"])}
 
     @model_validator(mode="after")
     def _can_work(self) -> Self:
@@ -134,6 +168,22 @@ class Recipe(Section):
     def names(self) -> list[str]:
         """Return the names of the training steps."""
         return [step.step for step in self.steps]
+
+
+def _with_preserved(steps: list[Any]) -> list[Any]:
+    """Return the steps with `preserve_sparsity` and `preserve_clusters` as the steps before them require."""
+    result: list[Any] = []
+    before: set[object] = set()
+    for step in steps:
+        name = step.get("step") if isinstance(step, dict) else None
+        needed = {}
+        if name in {"cluster", "quantize_aware"}:
+            needed["preserve_sparsity"] = "prune" in before
+        if name == "quantize_aware":
+            needed["preserve_clusters"] = "cluster" in before
+        result.append({**needed, **step} if isinstance(step, dict) else step)
+        before.add(name if isinstance(name, str) else None)
+    return result
 
 
 def _repeated(recipe: Recipe) -> str | None:

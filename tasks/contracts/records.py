@@ -1,4 +1,4 @@
-"""What the `preprocess` section of every kind has that reads records: rows of named or numbered columns."""
+"""Settings of preprocessing that every kind has which reads records: rows of named or numbered columns."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -11,17 +11,16 @@ Place = str | Annotated[int, Field(ge=0)]
 
 
 class Records(Preprocess):
-    """From files of records to clean columns.
-
-    Attributes:
-        columns: where each role's values stand: the name of a column of the file, or its number from 0.
-        header: whether the first line of a `.csv` or `.tsv` file has the names; other formats always have them.
-    """
+    """From files of records to clean columns."""
 
     SHARED: ClassVar[tuple[str, ...]] = ()
 
-    columns: Annotated[dict[Name, Place], Field(min_length=1)]
-    header: bool
+    columns: Annotated[dict[Name, Place], Field(min_length=1)] = Field(
+        description="column of each role: its name in the file, or its number from 0"
+    )
+    header: bool = Field(
+        True, description="whether the first line of a .csv or .tsv file has the names; other formats always have them"
+    )
 
     @model_validator(mode="after")
     def _names_need_a_header(self) -> Self:

@@ -1,11 +1,14 @@
-"""What the sections of `params.yaml` are made of."""
+"""The types that the sections of `params.yaml` are made of."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 TASKS = Path(__file__).parents[1]
+
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+Settings: TypeAlias = dict[str, "Value"]  # a parsed section, or defaults of one
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
@@ -17,9 +20,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Section(BaseModel):
-    """A part of `params.yaml`: no key unknown, no key missing, no type guessed, nothing changed after reading."""
+    """A part of `params.yaml`: strict types, no unknown key, all problems at once; read-only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def modules(folder: str) -> list[str]:

@@ -1,29 +1,29 @@
-"""The section `preprocess` of tables: rows of numbers and categories with one target."""
+"""Settings of preprocessing of tables: rows of numbers and categories with one target."""
 
 from typing import ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tasks.contracts.records import Records
 from tasks.contracts.section import Name
 
 
 class Tables(Records):
-    """From tables to clean columns: which roles of `columns` are numbers, which are categories, which is learnt.
-
-    Attributes:
-        TARGET_IS_NUMBER: whether the target is a number; otherwise it is a class.
-        numeric: numbers; a missing one becomes the training rows' median, and is told to the model as missing.
-        categorical: texts of which few are different.
-        target: what the model learns; a row without it is bad.
-    """
+    """From tables to clean columns: which roles of `columns` are numbers, which are categories, which is the target."""
 
     SHARED: ClassVar[tuple[str, ...]] = ("numeric", "categorical", "target")
     TARGET_IS_NUMBER: ClassVar[bool] = False
 
-    numeric: list[Name]
-    categorical: list[Name]
-    target: Name
+    numeric: list[Name] = Field(
+        default_factory=list,
+        description="roles that are numbers; a missing one is replaced by the median of the training rows, and the "
+        "model sees that it was missing",
+    )
+    categorical: list[Name] = Field(
+        default_factory=list,
+        description="roles that are texts or numbers with few different values; unseen and missing ones have an index",
+    )
+    target: Name = Field(description="role that the model predicts; a row without it is quarantined")
 
     @model_validator(mode="after")
     def _every_column_has_one_role(self) -> Self:

@@ -81,9 +81,14 @@ def aware_step(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
+def complete(path: str) -> dict[str, Any]:
+    """A parameters file of the repository, all defaults written out."""
+    return params_file.resolved(yaml(path))
+
+
 def tiny_params() -> dict[str, Any]:
     """The repository's own params.yaml with less work in it."""
-    params: dict[str, Any] = yaml("params.yaml")
+    params = complete("params.yaml")
     steps = {"float32": [], "int8": [], "pruned_qat_int8": [prune_step(), aware_step(preserve_sparsity=True)]}
     finish = {"pruned_qat_int8": [{"step": "round_weights", "noise_per_bit": 1e-6}, {"step": "slim"}]}
     for role in ("base", "target"):
@@ -122,7 +127,7 @@ def conv_net(filters: list[int], shape: tuple[int, int, int]) -> Any:
     from tasks.models.architectures.conv_net import Train
     from tasks.models.saving import of_images
 
-    params = Train.model_validate(yaml("params.yaml")["train"] | {"filters": filters})
+    params = Train.model_validate(complete("params.yaml")["train"] | {"filters": filters})
     return architecture.build(params, of_images([str(digit) for digit in range(10)], shape, 0, 1))
 
 

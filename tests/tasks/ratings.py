@@ -7,7 +7,7 @@ import pytest
 
 from tasks.data import columns
 from tasks.kinds.recommendation.settings import Preprocess
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
 from tests.tasks import line
 
 RATINGS = ROOT.parent / "shared/data/recsys/ml-latest-small_ratings.csv"
@@ -27,7 +27,8 @@ def ratings(users: int) -> list[str]:
 
 def roles(**changes: Any) -> dict[str, Any]:
     """A section preprocess.<role> for them, changed."""
-    found: dict[str, Any] = yaml("presets/movielens.yaml")["preprocess"]["base"] | {"min_count": 3, "shard_rows": 700}
+    found: dict[str, Any] = line.complete("presets/movielens.yaml")["preprocess"]["base"]
+    found |= {"min_count": 3, "shard_rows": 700}
     found["split"] = {"validation": 0.1, "test": 0.2, "seed": 0, "min_ratings": 30, "history": LENGTH}
     return found | changes
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
 from tests.tasks import line
 
 PAGE = ROOT / "docs/how-to/add-a-kind.md"
@@ -20,7 +20,7 @@ STAGES = [
 
 
 def counts_params() -> dict[str, Any]:
-    params: dict[str, Any] = yaml("presets/diabetes.yaml")
+    params: dict[str, Any] = line.complete("presets/diabetes.yaml")
     params["kind"], params["cross_validate"] = "counts", None
     params["train"]["fit"] |= {"epochs": 60, "patience": 60, "learning_rate": 3e-3}
     params["compress"] = {"float32": params["compress"]["float32"]}

@@ -15,7 +15,6 @@ from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import read_json
 from tasks.contracts.training import Augment
 from tasks.data import columns
-from tests.graph_rules import yaml
 from tests.tasks import line
 
 OUTPUTS = ("models/tuned", "reports/fine_tune")
@@ -155,6 +154,6 @@ def test_a_wrong_parameter_is_named(key: str, value: Any, told: str) -> None:
 
 
 def test_a_start_with_a_new_head_has_to_be_tuned() -> None:
-    params = yaml("presets/clothing.yaml") | {"fine_tune": None}
+    params = line.complete("presets/clothing.yaml") | {"fine_tune": None}
     with pytest.raises(ParamsError, match="the head of mobilenet_v2_035 is new"):
         params_file.check(params)

@@ -18,7 +18,7 @@ def path_source(path: Path) -> PathSource:
 
 
 def package(name: str, path: str) -> PackageSource:
-    return PackageSource(source="package", package=name, path=path, tracked="requirements.lock")
+    return PackageSource(source="package", package=name, path=path, tracked="plan/ingest/base.json")
 
 
 def test_a_file_of_a_package_comes_in_byte_for_byte(tmp_path: Path) -> None:

@@ -20,14 +20,13 @@ from tasks.metrics.ranking import Ranking
 from tasks.metrics.regression import Regression
 from tasks.metrics.resampling import LEVELS, Classification
 from tasks.metrics.translation import Translation
-from tests.graph_rules import yaml
 
 SETTINGS = Settings(top_k=2, calibration_bins=10)
 CLASSES = ["ant", "bee", "cow"]
 
 
 def params(**changes: Any) -> Evaluate:
-    return Evaluate.model_validate(yaml("params.yaml")["evaluate"] | {"top_k": 2, "resamples": 300} | changes)
+    return Evaluate.model_validate({"top_k": 2, "resamples": 300} | changes)
 
 
 def drawn(rows: int, seed: int, sharpness: float = 1.5) -> tuple[Array, Array]:

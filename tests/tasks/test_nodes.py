@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
 from tests.tasks import line
 from tests.tasks.ray_nodes import cluster
 from tests.tasks.running import lines_of, spread_line, wait_for_an_epoch
@@ -22,7 +22,7 @@ EPOCHS = 24  # of the default line's 70 steps
 def default_line(folder: Path) -> Path:
     """The repository's own line up to its training, by two workers."""
     line.create(folder)
-    params = yaml("params.yaml")
+    params = line.complete("params.yaml")
     params["train"] |= {"workers": 2}
     params["train"]["fit"] |= {"epochs": EPOCHS, "patience": EPOCHS}
     line.write_params(folder, params)

@@ -13,7 +13,6 @@ from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import read_json, sha256
 from tasks.data import columns
 from tasks.data.records import Array
-from tests.graph_rules import yaml
 from tests.tasks import line, own
 
 RECIPES = ("float32", "int8", "rounded_int8")
@@ -27,7 +26,7 @@ pytestmark = [
 
 def own_params() -> dict[str, Any]:
     """The tiny line's parameters with the preset's model and recipes; base and target are the same digits."""
-    params, preset = line.tiny_params(), yaml("presets/own_model.yaml")
+    params, preset = line.tiny_params(), line.complete("presets/own_model.yaml")
     params["ingest"]["base"] = params["ingest"]["target"]
     params["preprocess"]["base"] = params["preprocess"]["target"]
     return params | {name: preset[name] for name in ("fine_tune", "compress")} | {

@@ -8,8 +8,12 @@ import pytest
 from tasks.contracts import params_file
 from tasks.contracts.errors import ParamsError
 from tasks.models.architectures.conv_net import Train
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
 from tests.tasks import line
+
+
+def complete() -> Any:
+    return line.complete("params.yaml")
 
 
 def refused(params: Any) -> str:
@@ -28,22 +32,62 @@ def test_every_shipped_file_is_accepted(path: str) -> None:
 
 def test_a_rate_written_as_1e_3_is_a_float(tmp_path: Path) -> None:
     text = (ROOT / "params.yaml").read_text()
-    assert "learning_rate: 3.0e-3" in text
-    (tmp_path / "params.yaml").write_text(text.replace("learning_rate: 3.0e-3", "learning_rate: 1e-3"))
+    assert "fit: {epochs: 12," in text
+    (tmp_path / "params.yaml").write_text(text.replace("fit: {epochs: 12,", "fit: {epochs: 12, learning_rate: 1e-3,"))
     train = line.params_of(tmp_path).train
     assert isinstance(train, Train) and train.fit.learning_rate == 0.001
 
 
 def test_an_unknown_key_is_named() -> None:
-    params = yaml("params.yaml")
+    params = complete()
     params["train"]["fit"]["epoch"] = 3
     assert "train.fit.epoch: this key is unknown" in refused(params)
 
 
-def test_a_missing_section_is_named() -> None:
-    params = yaml("params.yaml")
-    del params["evaluate"]
-    assert "evaluate: this key is missing" in refused(params)
+def test_a_key_that_is_nearly_right_is_told_what_it_may_be() -> None:
+    params = complete()
+    params["train"]["fit"]["epoch"] = 3
+    params["ingest"]["base"]["pth"] = "x"
+    params["compress"]["qat_int8"] = {"steps": {"quantize_aware": {"fitt": {}}}}
+    said = refused(params)
+    assert "train.fit.epoch: this key is unknown (did you mean 'epochs'?)" in said
+    assert "ingest.base.pth: this key is unknown (did you mean 'path'?)" in said
+    assert "compress.qat_int8.steps.quantize_aware.fitt: this key is unknown (did you mean 'fit'?)" in said
+
+
+def test_a_key_that_is_like_no_other_is_told_all_that_there_are() -> None:
+    params = complete()
+    params["preprocess"]["target"]["whatever"] = 1
+    assert "preprocess.target.whatever: this key is unknown, allowed: attributes, format, image_shape" in refused(
+        params
+    )
+
+
+@pytest.mark.parametrize("key", ["kind", "ingest", "preprocess", "compress", "train.tracked", "train.data"])
+def test_a_key_without_a_default_is_missed(key: str) -> None:
+    params = complete()
+    *parents, last = key.split(".")
+    section = params
+    for name in parents:
+        section = section[name]
+    del section[last]
+    assert f"{key}: this key is missing" in refused(params)
+
+
+def test_a_wrong_kind_is_the_only_thing_that_is_said_of_it() -> None:
+    params = params_file.read(ROOT / "params.yaml")
+    assert isinstance(params, dict)
+    said = refused(params | {"kind": "image_classificatio"})
+    assert said.startswith("1 problem") and "kind: 'image_classificatio' is not one of image_classification" in said
+
+
+def test_an_empty_recipe_has_to_be_built_in() -> None:
+    params = complete()
+    params["compress"] |= {"qat_int9": {}, "mine": None}
+    params["compute"]["threads"] = 0
+    said = refused(params)
+    assert "compress.qat_int9: an empty recipe, and 'qat_int9' is not built in (did you mean 'qat_int8'?)" in said
+    assert "compress.mine: should be a mapping of keys to values" in said and "compute.threads" in said
 
 
 @pytest.mark.parametrize(
@@ -61,38 +105,56 @@ def test_a_missing_section_is_named() -> None:
     ],
 )
 def test_a_wrong_type_or_value_is_shown(section: str, key: str, value: Any) -> None:
-    params = yaml("params.yaml")
+    params = complete()
     params[section][key] = value
     said = refused(params)
     assert f"{section}.{key}: " in said and f"got {value!r}" in said
 
 
 def test_several_problems_are_listed_at_once() -> None:
-    params = yaml("params.yaml")
+    params = complete()
     params["compute"]["threads"] = "two"
     params["release"]["max_size"] = 3
-    del params["profile"]["runs"]
+    del params["train"]["tracked"]
     said = refused(params)
     assert said.startswith("3 problems in params.yaml:")
-    assert all(key in said for key in ("compute.threads", "release.max_size", "profile.runs"))
+    assert all(key in said for key in ("compute.threads", "release.max_size", "train.tracked"))
 
 
 def test_the_float_recipe_cannot_be_left_out() -> None:
-    params = yaml("params.yaml")
+    params = complete()
     del params["compress"]["float32"]
     assert "float32" in refused(params)
 
 
-def test_both_data_sets_are_needed_in_one_shape() -> None:
-    params = yaml("params.yaml")
+def test_both_data_sets_have_one_shape() -> None:
+    params = complete()
     params["preprocess"]["target"]["image_shape"] = [14, 14, 1]
     assert "image_shape differs" in refused(params)
+
+
+def test_the_base_may_be_left_out_where_training_is_on_the_target() -> None:
+    params = complete()
     del params["ingest"]["base"]
-    assert "ingest lacks ['base']" in refused(params)
+    assert "give both sections the same roles" in refused(params)
+    del params["preprocess"]["base"]
+    assert "train.data is base, and ingest and preprocess lack `base`" in refused(params)
+    params["train"]["data"] = "target"
+    assert set(params_file.check(params).ingest) == {"target"}
+    del params["ingest"]["target"], params["preprocess"]["target"]
+    assert "lack `target`" in refused(params)
+
+
+def test_a_package_is_watched_by_the_plan_file_of_its_own_stage() -> None:
+    params = complete()
+    params["ingest"]["target"]["tracked"] = "plan/ingest/base.json"
+    assert "write plan/ingest/target.json" in refused(params)
+    params["ingest"]["target"]["tracked"] = "requirements.lock"
+    assert "ingest.target.tracked: " in refused(params)
 
 
 def test_splits_that_leave_nothing_to_train_on_are_refused() -> None:
-    params = yaml("params.yaml")
+    params = complete()
     params["preprocess"]["target"]["split"] |= {"validation": 0.5, "test": 0.5}
     assert "leaves no rows to train on" in refused(params)
 
@@ -119,8 +181,7 @@ def test_a_typo_under_release_stops_ingest_before_it_reads_anything(folder: Path
     line.write_params(folder, params)
     done = line.run(folder, "ingest@base")
     assert done.returncode == 78
-    assert "release.max_sise_bytes: this key is unknown" in done.stdout
-    assert "release.max_size_bytes: this key is missing" in done.stdout
+    assert "release.max_sise_bytes: this key is unknown (did you mean 'max_size_bytes'?)" in done.stdout
     assert not (folder / "data").exists()
 
 
@@ -142,7 +203,7 @@ def test_a_key_that_the_section_lacks_is_refused_with_those_that_it_has(folder: 
     ],
 )
 def test_a_value_that_no_stage_can_work_with_is_refused(key: str, value: Any) -> None:
-    params = yaml("params.yaml")
+    params = complete()
     *parents, last = key.split(".")
     section = params
     for name in parents:
@@ -152,6 +213,6 @@ def test_a_value_that_no_stage_can_work_with_is_refused(key: str, value: Any) ->
 
 
 def test_the_path_in_a_message_is_that_of_the_file() -> None:
-    params = yaml("params.yaml")
+    params = complete()
     params["compress"]["qat_int8"]["steps"][0]["fit"]["epochs"] = 0
     assert "compress.qat_int8.steps.0.fit.epochs: " in refused(params)

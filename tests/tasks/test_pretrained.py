@@ -45,7 +45,7 @@ def facts(*shape: int) -> Any:
 def taken(tracked: Path, *shape: int) -> Any:
     from tasks.models.architectures import mobilenet_v2_035
 
-    section = mobile_section.Train(architecture="mobilenet_v2_035", tracked=str(tracked))
+    section = mobile_section.Train(architecture="mobilenet_v2_035", tracked=str(tracked), data="base")
     return mobilenet_v2_035.take(section, None, facts(*shape))  # type: ignore[arg-type]
 
 
@@ -86,7 +86,7 @@ def test_efficientnet_sees_the_flower_and_the_palace() -> None:
 def test_equal_starts_are_equal_and_have_a_head_without_a_seed() -> None:
     from tasks.models.architectures import efficientnet_lite0
 
-    section = efficient_section.Train(architecture="efficientnet_lite0", tracked="plan/train.json")
+    section = efficient_section.Train(architecture="efficientnet_lite0", tracked="plan/train.json", data="base")
     model, kept = efficientnet_lite0.take(section, None, facts(32, 32, 3))  # type: ignore[arg-type]
     assert (kept.mean, kept.std) == (127, 128)
     assert model.output_shape == (None, 3) and not np.any(model.layers[-1].get_weights()[0])

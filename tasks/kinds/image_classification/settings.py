@@ -1,11 +1,30 @@
-"""The section `preprocess` of images with one class each."""
+"""Settings of image classification: images with one class each."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from tasks.contracts import preprocessing
-from tasks.contracts.section import Positive
+from tasks.contracts.built_in_recipes import FLOAT16, INTEGER_ARITHMETIC, QUANTIZATION_AWARE
+from tasks.contracts.section import Positive, Settings
+
+DEFAULTS: Settings = {
+    "preprocess": {"format": "image_folder", "max_bad_fraction": 0.05},
+    "baseline": {"max_rows": 5000},
+    "train": {"architecture": "conv_net"},
+    "fit": {"augment": {}},
+    "compress": {**FLOAT16, **INTEGER_ARITHMETIC, **QUANTIZATION_AWARE},
+    "steps": {"prune": {"sparsity": 0.6}},
+    "export": {"calibration_rows": 500},
+    "release": {
+        "at_most": {"calibration_error": 0.1},
+        "max_drop": {"accuracy": 0.03},
+        "max_slice_drop": 0.2,
+        "min_agreement": 0.85,
+        "device": "phone_cpu",
+    },
+    "compare": {"max_drop": {"accuracy": 0.015}},
+}
 
 
 class Preprocess(preprocessing.Preprocess):
@@ -13,5 +32,7 @@ class Preprocess(preprocessing.Preprocess):
 
     SHARED: ClassVar[tuple[str, ...]] = ("image_shape",)
 
-    image_shape: Annotated[tuple[Positive, Positive, Literal[1, 3]], Field(strict=False)]  # YAML has lists
-    value_max: Positive
+    image_shape: Annotated[tuple[Positive, Positive, Literal[1, 3]], Field(strict=False)] = Field(  # YAML has lists
+        (96, 96, 3), description="(height, width, channels) of the model's input; images of other sizes are resized"
+    )
+    value_max: Positive = Field(255, description="raw value of a pixel that means white")

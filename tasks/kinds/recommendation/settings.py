@@ -1,32 +1,41 @@
-"""The section `preprocess` of recommendation: who rated what, how, and when."""
+"""Settings of recommendation: who rated what, how, and when."""
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
 from tasks.contracts.ratings import Items, Ratings, TimeSplit
 from tasks.contracts.records import Place, Records
-from tasks.contracts.section import Positive
+from tasks.contracts.section import Positive, Settings
 
 ROLES = ("user", "item", "rating", "time")
+DEFAULTS: Settings = {
+    "baseline": {"max_rows": 1_000_000},
+    "train": {"architecture": "two_towers"},
+    "fine_tune": None,
+    "cross_validate": None,
+    "compress": SLIM_DYNAMIC,
+    "search": None,
+    "release": {"max_drop": {"ndcg_at_10": 0.003, "rmse": 0.02}, "max_slice_drop": 0.02, "min_agreement": 0.8},
+    "compare": {"max_drop": {"ndcg_at_10": 0.005}, "max_slice_drop": 0.03},
+}
 
 
 class Preprocess(Records):
-    """From ratings to clean columns.
-
-    Attributes:
-        rating: the scale.
-        min_count: training rows that an item has to have; one with fewer is unknown and never recommended.
-        items: what items are called, null where ids are enough.
-    """
+    """From ratings to clean columns."""
 
     SHARED: ClassVar[tuple[str, ...]] = ("rating", "min_count", "split")
 
-    columns: dict[Literal["user", "item", "rating", "time"], Place]  # type: ignore[assignment]
-    split: TimeSplit
-    rating: Ratings
-    min_count: Positive
-    items: Items | None
+    columns: dict[Literal["user", "item", "rating", "time"], Place] = Field(  # type: ignore[assignment]
+        description="column of each role: its name in the file, or its number from 0; `time` is any number that grows"
+    )
+    split: TimeSplit = Field(default_factory=TimeSplit, description="training, validation and test rows, by time")
+    rating: Ratings = Field(default_factory=Ratings, description="the scale of the ratings")
+    min_count: Positive = Field(
+        5, description="training rows of an item; one with fewer is unknown and never recommended"
+    )
+    items: Items | None = Field(None, description="titles of the items, null where ids are enough")
 
     @property
     def shipped(self) -> tuple[str, ...]:

@@ -1,8 +1,26 @@
-"""The section `preprocess` of tables with a number as target."""
+"""Settings of regression: tables with a number as target."""
 
 from typing import ClassVar
 
+from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
+from tasks.contracts.section import Settings
 from tasks.contracts.tables import Tables
+
+DEFAULTS: Settings = {
+    "train": {"architecture": "tables"},
+    "fine_tune": None,
+    "cross_validate": None,
+    "compress": {
+        **SLIM_DYNAMIC,
+        "pruned_dynamic": {  # the last layer is small, and stays dense
+            "steps": {"prune": {"layers": {"value": 0.0}}},
+        },
+    },
+    "search": None,
+    # R2 has no unit, so that these bounds suit any target.
+    "release": {"max_drop": {"r2": 0.02}, "min_agreement": 0.85},
+    "compare": {"max_drop": {"r2": 0.02}},
+}
 
 
 class Preprocess(Tables):

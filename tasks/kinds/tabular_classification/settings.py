@@ -1,5 +1,22 @@
-"""The section `preprocess` of tables with a class as target."""
+"""Settings of tabular classification: tables with a class as target."""
 
+from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
+from tasks.contracts.section import Settings
 from tasks.contracts.tables import Tables as Preprocess
 
-__all__ = ["Preprocess"]
+__all__ = ["DEFAULTS", "Preprocess"]
+
+DEFAULTS: Settings = {
+    "train": {"architecture": "tables"},
+    "fine_tune": None,
+    "cross_validate": None,
+    "compress": {
+        **SLIM_DYNAMIC,
+        "pruned_dynamic": {  # the last layer is small, and stays dense
+            "steps": {"prune": {"layers": {"logits": 0.0}}},
+        },
+    },
+    "search": None,
+    "release": {"max_drop": {"accuracy": 0.02}, "min_agreement": 0.95},
+    "compare": {"max_drop": {"accuracy": 0.015}},
+}

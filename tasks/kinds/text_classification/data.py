@@ -12,13 +12,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, sha256, write_json
-from tasks.contracts.ingesting import PackageSource
 from tasks.contracts.progress import say
 from tasks.data import classes
 from tasks.data.kind_data import KindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Schema
-from tasks.data.sources.package import installed
+from tasks.data.sources.package import packaged_file
 from tasks.data.splits import text_digests
 from tasks.kinds.text_classification.settings import PackagedTokenizer, Preprocess, Text, TrainedTokenizer
 
@@ -86,9 +85,7 @@ def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:
 
 def taken(params: PackagedTokenizer) -> Tokenizer:
     """Read a packaged tokenizer; see `fitted`."""
-    path = installed(
-        PackageSource(source="package", package=params.package, path=params.path, tracked="requirements.lock")
-    )
+    path = packaged_file(params.package, params.path)
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower

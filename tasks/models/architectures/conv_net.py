@@ -5,12 +5,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import Positive
+from tasks.contracts.section import Positive, Settings
 from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
 # TensorFlow's default of .99 needs thousands of steps to forget its start; small data sets have hundreds.
 BATCH_NORM_MOMENTUM = 0.9
+
+
+DEFAULTS: Settings = {
+    "train": {"filters": [16, 32, 48, 64, 64], "fit": {"epochs": 25, "learning_rate": 3e-3, "patience": 5}},
+}
 
 
 class Train(Trained):

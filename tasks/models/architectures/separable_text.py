@@ -5,9 +5,22 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Positive
+from tasks.contracts.section import HalfOpenFraction, Positive, Settings
 from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
+
+
+DEFAULTS: Settings = {
+    "train": {
+        "width": 64,
+        "filters": [128],
+        "kernel": 7,
+        "dropout": 0.4,
+        "fit": {"learning_rate": 2e-3, "patience": 5},
+    },
+    "compress": {"pruned_dynamic": {"steps": {"prune": {"layers": {"embedding": 0.8, "logits": 0.0}}}}},
+    "steps": {"prune": {"fit": {"epochs": 8}}},
+}
 
 
 class Train(Trained):

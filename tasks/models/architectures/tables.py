@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Positive
+from tasks.contracts.section import HalfOpenFraction, Positive, Settings
 from tasks.contracts.tables import Tables
 from tasks.contracts.training import Trained
 from tasks.data.records import Array
@@ -19,6 +19,18 @@ from tasks.data.table_features import FEATURES, UNSEEN_INDEX
 from tasks.models.saving import Facts
 
 PIECES = "pieces"
+
+
+DEFAULTS: Settings = {
+    "train": {
+        "bins": 32,
+        "embedding": 8,
+        "units": [128, 64],
+        "dropout": 0.1,
+        "fit": {"epochs": 25, "batch_size": 128, "learning_rate": 2e-3},
+    },
+    "steps": {"prune": {"fit": {"epochs": 12}}},
+}
 
 
 class Train(Trained):

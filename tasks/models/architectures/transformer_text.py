@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Positive
+from tasks.contracts.section import HalfOpenFraction, Positive, Settings
 from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
@@ -17,6 +17,12 @@ BLOCK_TYPES = {
     "add": "Add",
 }  # fmt: skip
 MEAN_TYPES = {"without_padding": "Rescaling", "weights": "Softmax", "mean": "Dot"}
+
+
+DEFAULTS: Settings = {
+    "train": {"width": 64, "blocks": 2, "heads": 4, "feed_forward": 128, "dropout": 0.1, "fit": {"patience": 5}},
+    "compress": {"pruned_dynamic": {"steps": {"prune": {"layers": {"logits": 0.0}}}}},
+}
 
 
 class Train(Trained):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction
+from tasks.contracts.section import HalfOpenFraction, Settings
 from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
@@ -21,6 +21,16 @@ TYPES = {
     "second_decoder": "GRU", "concatenate_1": "Concatenate", "mixed": "Dense", "dropout_3": "Dropout",
     "logits": "Dense",
 }  # fmt: skip
+
+
+DEFAULTS: Settings = {
+    "train": {
+        "width": 192,
+        "dropout": 0.1,
+        "fit": {"epochs": 4, "batch_size": 64, "learning_rate": 2e-3, "patience": 3},
+    },
+    "steps": {"prune": {"sparsity": 0.4, "fit": {"epochs": 1, "batch_size": 64, "learning_rate": 5e-4}}},
+}
 
 
 class Train(Trained):

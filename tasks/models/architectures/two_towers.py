@@ -12,7 +12,7 @@ from pydantic import Field
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.preprocessing import Preprocess
 from tasks.contracts.ratings import TimeSplit
-from tasks.contracts.section import HalfOpenFraction, Positive, Rate
+from tasks.contracts.section import HalfOpenFraction, Positive, Rate, Settings
 from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
@@ -40,6 +40,31 @@ TYPES = {
     "alike_and_telling": "Add", "rating_weights": "Reshape", "bias": "Reshape", "given": "Reshape",
     "bias_and_given": "Add", "rating": "Rescaling", "answers": "Concatenate",
 }  # fmt: skip
+
+
+DEFAULTS: Settings = {
+    "train": {
+        "recent": 30,
+        "width": 192,
+        "half_life": 1.5,
+        "dropout": 0.5,
+        "item_dropout": 0.3,
+        "rating_width": 16,
+        "rating_dropout": 0.3,
+        "fit": {"epochs": 7, "batch_size": 256, "learning_rate": 7e-3},
+    },
+    # These layers are small, and what they do is lost with few of their weights.
+    "compress": {
+        "pruned_dynamic": {
+            "steps": {
+                "prune": {
+                    "layers": {"liking": 0.0, "recency": 0.0, "item_biases": 0.0, "telling": 0.0, "rated_items": 0.0},
+                },
+            },
+        },
+    },
+    "steps": {"prune": {"sparsity": 0.25, "fit": {"epochs": 2, "learning_rate": 2e-4}}},
+}
 
 
 class Train(Trained):
