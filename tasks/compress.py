@@ -10,7 +10,7 @@ from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import Recipe
 from tasks.data import columns
-from tasks.reporting.history import write_history
+from tasks.data.history import write_history
 
 if TYPE_CHECKING:
     from tasks.models.checkpoint import Checkpoint

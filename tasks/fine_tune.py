@@ -12,7 +12,7 @@ from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
 from tasks.data import columns
-from tasks.reporting.history import write_history
+from tasks.data.history import write_history
 
 
 def fine_tune(

@@ -11,7 +11,7 @@ from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
 from tasks.contracts.training import Base, Trained
 from tasks.data import columns
-from tasks.reporting.history import write_history
+from tasks.data.history import write_history
 
 
 def train(params: Base, compute: Compute, *, data: Path, model: Path, history: Path) -> None:
