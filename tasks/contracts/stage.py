@@ -45,7 +45,7 @@ def arguments(stage: Callable[..., None], line: Params, key: str | None) -> list
 
     `params` is the stage's own section, `line` the whole file, any other name the section of that name.
     """
-    values = []
+    values: list[Any] = []
     for name in sections(stage):
         if name == "device":
             values.append(devices.load(Path("presets/devices", f"{line.release.device}.yaml")))

@@ -3,7 +3,7 @@
 from tasks.reporting import gates, words
 from tasks.reporting.findings import Findings, rows_of
 from tasks.reporting.markdown import escaped, escaped_table
-from tasks.reporting.results import results
+from tasks.reporting.results import result_table
 from tasks.reporting.sections.decision import not_released
 from tasks.reporting.sections.provenance import (
     SPLITS,
@@ -21,13 +21,13 @@ MAX_NAMED = 100  # classes
 
 def model_card(found: Findings) -> str:
     """Return the card as Markdown: of the released model, or of the candidate that came nearest."""
-    owner, shown = found.owner, results(found)
+    owner = found.owner
     sections = {
         "Model details": _details(found),
         "Intended use": escaped(owner.intended_use),
         "Limits": escaped(owner.limits),
         "Data": _data(found),
-        "Results": shown.strip(),
+        "Results": result_table(found),
         "Metrics": _metrics(found),
         **({"Each class": _per_class(found)} if "per_class" in found.measured else {}),
         "Slices": _slices(found),

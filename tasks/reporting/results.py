@@ -23,10 +23,15 @@ COLUMNS = (
 
 
 def results(found: Findings) -> str:
+    """Return the result table, below the reason where nothing is released."""
+    above = [] if found.is_released else [f"**{escaped(not_released(found))}.**"]
+    return "\n\n".join([*above, result_table(found)]) + "\n"
+
+
+def result_table(found: Findings) -> str:
     """Return a Markdown table with a row per recipe; below it the gain of transfer, and what simple baselines reach."""
     shown = markdown_table([header(found.metrics), *result_rows(found)])
-    above = "" if found.is_released else f"**{escaped(not_released(found))}.**\n\n"
-    return f"{above}{shown}\n\n{measured_on(found.float32)} {gain(found.transfer)}\n\n{baselines.summary(found)}\n"
+    return f"{shown}\n\n{measured_on(found.float32)} {gain(found.transfer)}\n\n{baselines.summary(found)}"
 
 
 def header(metrics: dict[str, Any]) -> tuple[str, ...]:

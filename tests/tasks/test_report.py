@@ -199,7 +199,7 @@ def test_a_released_float_file_has_its_page_too(tiny_line: Path, found: Findings
 
 def refused(found: Findings) -> Findings:
     """The same line where every recipe fails two gates, the described one included."""
-    failing = {
+    failing: dict[str, dict[str, Any]] = {
         "at_least.accuracy": {"value": 0.9, "bound": 0.999, "interval": [0.85, 0.95],
                               "reason": "at_least.accuracy: down to 0.85 < 0.999"},
         "max_latency_us": {"value": None, "bound": 0.5, "interval": None, "reason": "max_latency_us: more than 0.5"},
@@ -219,7 +219,8 @@ def test_without_a_release_the_page_says_why_with_every_candidate_bound_value_an
     page = report_page(nothing)
     reader = Reader(page)
     assert reader.headings[0] == (
-        f"Not released, because {RELEASE}, the nearest of 3 recipes, fails 2 gates: Accuracy; Median latency"
+        f"Not released, because {RELEASE}, the nearest of 3 recipes, fails 2 gates: Accuracy ≥ 99.90%; "
+        "Median latency ≤ 0.5 µs"
     )
     for recipe in line.RECIPES:
         rows = reader.rows(f"Gates of {recipe}: it fails 2 of 7")

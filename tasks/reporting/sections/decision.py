@@ -45,7 +45,7 @@ def headline(found: Findings) -> Headline:
 
 def not_released(found: Findings) -> str:
     """Say in one line why nothing is released."""
-    missed = [gate.title for gate in _shown(found, found.verdict["gates"]) if not gate.passed]
+    missed = [f"{gate.title} {gate.bound}" for gate in _shown(found, found.verdict["gates"]) if not gate.passed]
     count, recipes = words.counted(len(missed), "gate"), len(found.verdict["candidates"])
     nearest = f"{found.recipe}, the nearest of {recipes} recipes," if recipes > 1 else found.recipe
     return f"Not released, because {nearest} fails {count}: {'; '.join(missed)}"
@@ -86,7 +86,7 @@ def _shown(found: Findings, recorded: Iterable[dict[str, Any]], recipe: str | No
 
 
 def _passed(found: Findings) -> str:
-    return f"It passed {words.counted(len(found.verdict['gates']), 'gate')}."
+    return f"{found.recipe} passed {words.counted(len(found.verdict['gates']), 'gate')}."
 
 
 def _failed(found: Findings) -> str:
@@ -101,8 +101,8 @@ def _figures(found: Findings) -> str:
     measured, score = found.measured, found.measured["scores"][found.primary]
     share = measured["zip_bytes"] / found.float32["zip_bytes"]
     return (
-        f"It takes {measured['size_bytes']:,} bytes on the device and {measured['zip_bytes']:,} as a zip file, "
-        f"{words.percent(share, 1)} of {FLOAT32}'s. On {measured['rows']:,} test rows it has "
+        f"{found.recipe} takes {measured['size_bytes']:,} bytes on the device and {measured['zip_bytes']:,} as a zip "
+        f"file, {words.percent(share, 1)} of {FLOAT32}'s. On {measured['rows']:,} test rows it has "
         f"{_named(found.primary)} {words.score(found.primary, score['value'])}, "
         f"{_against(found.primary, score['drop'])}."
     )
@@ -127,7 +127,7 @@ def _tiles(found: Findings) -> Tiles:
 
 
 def _times(floats: dict[str, int], measured: dict[str, int], name: str) -> str:
-    return f"{words.number(floats[name] / measured[name], 1)} times smaller"
+    return f"{words.number(floats[name] / measured[name], 1)} times smaller than {FLOAT32}"
 
 
 def _named(primary: str) -> str:

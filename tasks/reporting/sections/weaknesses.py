@@ -1,7 +1,8 @@
 """Where the model is weak: confused classes, large errors, bad slices."""
 
 from tasks.reporting import words
-from tasks.reporting.charts import numbers, parts
+from tasks.reporting.charts import regression
+from tasks.reporting.charts import weaknesses as drawings
 from tasks.reporting.findings import Findings
 from tasks.reporting.sections import blocks
 from tasks.reporting.sections.blocks import Section, Table, charts, fold, note, ranged, table
@@ -27,18 +28,18 @@ def confusion(found: Findings) -> Section:
         for count, name, other in sorted(wrong, key=lambda pair: -pair[0])[:MAX_ROWS]
     ]
     listed = table(f"Wrong answers of {found.recipe}", ("class", "predicted as", "rows", "of all rows"), rows)
-    few = f"The {parts.MAX_CLASSES} classes with the most wrong answers, of {len(classes)}."
+    few = f"The {drawings.MAX_CLASSES} classes with the most wrong answers, of {len(classes)}."
     return blocks.section(
         "confusion", "Which classes are confused with one another", "Confusion",
-        note(few) if len(classes) > parts.MAX_CLASSES else None,
-        charts(*parts.confusions(found)),
+        note(few) if len(classes) > drawings.MAX_CLASSES else None,
+        charts(*drawings.confusions(found)),
         fold(f"As a table: {words.counted(len(wrong), 'pair')}", listed, rest(len(wrong))),
     )  # fmt: skip
 
 
 def errors(found: Findings) -> Section:
     """Draw predicted against actual numbers, and the distribution of the errors."""
-    return blocks.section("predicted", "How large the errors are", "Errors", charts(*numbers.predictions(found)))
+    return blocks.section("predicted", "How large the errors are", "Errors", charts(*regression.predictions(found)))
 
 
 def examples(found: Findings) -> Section:
@@ -66,7 +67,7 @@ def slices(found: Findings) -> Section:
     better = table("Slices, better ones", names, rows[UNFOLDED:])
     return blocks.section(
         "slices", "The weakest slices, and what compression costs there", "Slices",
-        charts(parts.worst_slices(found)),
+        charts(drawings.worst_slices(found)),
         table("Slices of the test rows, worst first", names, rows[:UNFOLDED]),
         fold("More slices", better, rest(len(found_slices))) if better.rows else None,
         fold("Each class: precision, recall and more", _per_class(found), rest(len(found.measured["per_class"])))
