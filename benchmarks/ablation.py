@@ -16,7 +16,7 @@ from tasks.contracts import environment, params_file
 from tasks.contracts.params import Params
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import Recipe
-from tasks.reporting.results import markdown_table
+from tasks.reporting.markdown import markdown_table
 
 SEEDS, EPOCHS = (0, 1, 2), 30
 DISTILLED = {"weight": 0.9, "temperature": 3.0}

@@ -21,7 +21,7 @@ from tasks.data.records import Array
 from tasks.device.latency import in_turn
 from tasks.device.own_running import OwnFile
 from tasks.metrics.sizes import zip_bytes
-from tasks.reporting.results import markdown_table
+from tasks.reporting.markdown import markdown_table
 
 PEER = ROOT / "benchmarks/peer"
 NOISES = (1e-8, 3e-8, 5e-8, 1e-7, 3e-7, 1e-6)

@@ -24,8 +24,8 @@ from tasks.device.bundle import ASSETS, MODEL, opened
 from tasks.device.latency import in_turn
 from tasks.kinds import data_of, evaluation_of
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
-from tasks.reporting.page.champion import page
-from tasks.reporting.results import markdown_table
+from tasks.reporting.markdown import markdown_table
+from tasks.reporting.sections.champion import champion_page
 from tasks.reporting.words import shortened
 
 DATA, REPORTS = Path("data/ready/target"), Path("reports/compare")
@@ -143,7 +143,7 @@ def _write(
     with replacing(reports) as folder:
         folder.mkdir()
         write_json(folder / "comparison.json", document)
-        (folder / "report.html").write_text(page(document), encoding="utf-8")
+        (folder / "report.html").write_text(champion_page(document), encoding="utf-8")
 
 
 def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int, *, lower_is_better: bool) -> str:

@@ -10,8 +10,8 @@ from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
 from tasks.contracts.recipes import Recipe
 from tasks.data import columns
+from tasks.data.history import write_history
 from tasks.kinds import model_of
-from tasks.reporting.history import write_history
 
 if TYPE_CHECKING:
     from tasks.models.checkpoint import Checkpoint

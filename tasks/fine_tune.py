@@ -11,8 +11,8 @@ from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
 from tasks.contracts.progress import say
 from tasks.data import columns
+from tasks.data.history import write_history
 from tasks.kinds import evaluation_of, model_of
-from tasks.reporting.history import write_history
 
 if TYPE_CHECKING:
     from tasks.models.learning_task import LearningTask

@@ -1,27 +1,24 @@
-"""The pages for people, and what other programs read of a release: `dvc repro report`"""
+"""The pages for people and the bill of materials, whatever the verdict: `dvc repro report`."""
 
 from contextlib import ExitStack
 from pathlib import Path
 
 from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
-from tasks.contracts.params import Report
+from tasks.contracts.params import Params
 from tasks.contracts.progress import say
-from tasks.contracts.recipes import Recipe
 from tasks.reporting.bom import bill_of_materials
 from tasks.reporting.findings import Places, read
 from tasks.reporting.model_card import model_card
-from tasks.reporting.page.report import report_page
+from tasks.reporting.page import report_page
 from tasks.reporting.results import results
 
 
 def report(
-    params: Report,
-    compress: dict[str, Recipe],
+    line: Params,
     *,
-    manifest: Path,
-    model: Path,
-    float32: Path,
+    verdict: Path,
+    models: Path,
     evaluations: Path,
     profiles: Path,
     comparison: Path,
@@ -29,7 +26,6 @@ def report(
     baseline: Path,
     train_history: Path,
     fine_tune_history: Path,
-    compressed: Path,
     base: Path,
     data: Path,
     page: Path,
@@ -39,15 +35,16 @@ def report(
 ) -> None:
     """Write the report, the model card, the bill of materials and the result table.
 
-    All but the bill show latencies, so their bytes differ between equal runs.
+    They describe the recipe that is released, or else the one that came nearest, and say which. All but the bill show
+    latencies, so their bytes differ between equal runs.
 
     Raises:
         DataError: a column of the target is not as it was written.
     """
-    found = read(params, compress, Places(
-        manifest=manifest, model=model, float32=float32, evaluations=evaluations, profiles=profiles,
-        comparison=comparison, cross_validation=cross_validation, baseline=baseline, train_history=train_history,
-        fine_tune_history=fine_tune_history, compressed=compressed, base=base, data=data,
+    found = read(line, Places(
+        verdict=verdict, models=models, evaluations=evaluations, profiles=profiles, comparison=comparison,
+        cross_validation=cross_validation, baseline=baseline, train_history=train_history,
+        fine_tune_history=fine_tune_history, base=base, data=data,
     ))  # fmt: skip
     with ExitStack() as stack:
         page_file, card_file, bom_file, table_file = (
@@ -56,8 +53,7 @@ def report(
         page_file.write_text(report_page(found), encoding="utf-8")
         card_file.write_text(model_card(found), encoding="utf-8")
         write_json(bom_file, bill_of_materials(found))
-        shown = results(found.bundle, found.metrics, found.profiles, found.transfer, found.baseline)
-        table_file.write_text(shown, encoding="utf-8")
+        table_file.write_text(results(found), encoding="utf-8")
     say(f"[100%] report: {page}")
 
 

@@ -10,8 +10,8 @@ from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
 from tasks.contracts.training import Taken, Trained
 from tasks.data import columns
+from tasks.data.history import write_history
 from tasks.kinds import model_of
-from tasks.reporting.history import write_history
 
 
 def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path, history: Path) -> None:

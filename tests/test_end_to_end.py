@@ -101,7 +101,7 @@ def test_killing_dvc_repro_in_mid_train_leaves_no_process_and_no_half_artifact(c
 def test_the_flow_then_ends_with_the_bytes_of_the_committed_lock(clone: Path, tmp_path: Path) -> None:
     said = run(clone, "flows.pipeline")
     assert "pruned_qat_int8" in said
-    assert "release/report.html" in said
+    assert "reports/report.html" in said
     own = lock_without_measurements(clone / "dvc.lock")
     assert own == expected_lock(own, tmp_path / "undisturbed", "train")  # the stage that was killed
     assert not list((clone / ".trimline/checkpoints").glob("*"))
@@ -116,14 +116,14 @@ def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(c
     said = run(clone, "dvc", "repro")
     ran = re.findall(r"Running stage '(.+)'", said)
     own = [f"{stage}@int8" for stage in ("compress", "export", "evaluate", "profile")]
-    assert sorted(ran) == sorted([*own, "release", "report"])
+    assert sorted(ran) == sorted([*own, *line.DECISION])
 
 
 def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(clone: Path) -> None:
     before = line.tree(clone / "release")
     run(clone, "tasks.override", "params.yaml", "release.max_size_bytes=10")
     finished = subprocess.run(
-        [sys.executable, "-m", "flows.pipeline", "--stages", "release,report"],
+        [sys.executable, "-m", "flows.pipeline", "--stages", "verdict,report,release"],
         cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     assert finished.returncode == 1

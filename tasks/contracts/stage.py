@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tasks.contracts import environment, params_file
+from tasks.contracts import devices, environment, params_file
 from tasks.contracts.errors import ParamsError, StageError, TrimlineError
 from tasks.contracts.params import Params
 from tasks.contracts.progress import say
@@ -45,8 +45,11 @@ def arguments(stage: Callable[..., None], line: Params, key: str | None) -> list
 
     `params` is the stage's own section, `line` the whole file, any other name the section of that name.
     """
-    values = []
+    values: list[Any] = []
     for name in sections(stage):
+        if name == "device":
+            values.append(devices.load(Path("presets/devices", f"{line.release.device}.yaml")))
+            continue
         value = line if name == "line" else getattr(line, stage.__name__ if name == "params" else name)
         if isinstance(value, dict) and key is not None:
             if key not in value:

@@ -1,10 +1,11 @@
-"""Which recipe is released: the smallest of those that pass every gate."""
+"""The candidates for a release: recipes with their gates. The smallest that passes every gate is released."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tasks.contracts.devices import Device
+from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json
 from tasks.contracts.judging import Release
 from tasks.metrics.gates import Gate, at_least, at_most, drop_gates, score_gates, slice_gate
@@ -29,6 +30,11 @@ class Candidate:
     def recorded(self) -> dict[str, Any]:
         """Return what equal runs agree on."""
         return {**vars(self), "gates": [gate.recorded() for gate in self.gates]}
+
+    @property
+    def size(self) -> tuple[int, int, str]:
+        """Sorts candidates: int8 files of one network take equal bytes on the device, so the zip bytes come first."""
+        return self.zip_bytes, self.size_bytes, self.recipe
 
 
 def judged(recipe: str, evaluations: Path, profiles: Path, params: Release, device: Device) -> Candidate:
@@ -60,11 +66,39 @@ def device_gate(profile: dict[str, Any], device: Device) -> Gate:
 
 
 def smallest_passing(candidates: list[Candidate]) -> Candidate | None:
-    """Return the candidate that passes all its gates with the fewest zip bytes, None where there is none.
+    """Return the candidate that passes all its gates with the fewest zip bytes, None where there is none."""
+    passing = [candidate for candidate in candidates if all(gate.passed for gate in candidate.gates)]
+    return min(passing, key=lambda candidate: candidate.size, default=None)
 
-    int8 files of one network are equally big on the device, so the bytes that travel decide between them.
+
+def nearest(candidates: list[Candidate]) -> Candidate:
+    """Return the candidate that fails the fewest gates; of those, the smallest."""
+    return min(candidates, key=lambda candidate: (sum(not gate.passed for gate in candidate.gates), *candidate.size))
+
+
+def require_exactly(recipes: list[str], *, models: Path, evaluations: Path, profiles: Path | None = None) -> None:
+    """Refuse leftovers of recipes that are no longer in the settings: DVC does not see them.
+
+    Raises:
+        DataError: a folder holds anything else than the files of these recipes, or lacks one.
     """
-    inside = [candidate for candidate in candidates if all(gate.passed for gate in candidate.gates)]
-    return min(
-        inside, key=lambda candidate: (candidate.zip_bytes, candidate.size_bytes, candidate.recipe), default=None
-    )
+    expected = _files_of(recipes, models, evaluations, profiles)
+    got = {folder: {path.name for path in folder.iterdir() if not path.name.startswith(".")} for folder in expected}
+    extra = sorted(f"{folder}/{name}" for folder in expected for name in got[folder] - expected[folder])
+    missing = sorted(f"{folder}/{name}" for folder in expected for name in expected[folder] - got[folder])
+    if extra or missing:
+        raise DataError(
+            got=f"too many: {', '.join(extra) or 'none'}; missing: {', '.join(missing) or 'none'}",
+            expected="the files of the recipes of params.yaml, and no other",
+            do=f"rm -r {' '.join(extra)}" if extra else "run `dvc repro`",
+        )
+
+
+def _files_of(recipes: list[str], models: Path, evaluations: Path, profiles: Path | None) -> dict[Path, set[str]]:
+    """Return the names that each folder has to hold."""
+    found = {
+        models / "tflite": {f"{recipe}.tflite" for recipe in recipes},
+        models / "compressed": set(recipes),
+        evaluations: set(recipes),
+    }
+    return found if profiles is None else found | {profiles: {f"{recipe}.json" for recipe in recipes}}

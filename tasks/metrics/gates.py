@@ -31,9 +31,11 @@ class Gate:
     reason: str | None = None
 
     def recorded(self) -> dict[str, Any]:
-        """Return what equal runs agree on."""
-        hidden = {"value", "interval", "reason"} if self.name in MEASURED else set[str]()
-        return {name: None if name in hidden else value for name, value in asdict(self).items()}
+        """Return what equal runs agree on: of a measured gate that failed, the reason names the bound alone."""
+        if self.name not in MEASURED:
+            return asdict(self)
+        reason = None if self.passed else f"{self.name}: more than {_shown(self.bound)}"
+        return asdict(self) | {"value": None, "interval": None, "reason": reason}
 
 
 def at_most(name: str, value: float | None, bound: float | None, interval: list[float] | None = None) -> list[Gate]:

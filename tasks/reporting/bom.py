@@ -1,4 +1,4 @@
-"""The bill of materials of a release, with its model card for machines: CycloneDX 1.6 (ECMA-424), an ML-BOM.
+"""The bill of materials with a model card for machines: CycloneDX 1.6 (ECMA-424), an ML-BOM.
 
 It holds nothing that differs between equal runs: no time, no latency, and a serial number that follows from the model.
 """
@@ -9,7 +9,8 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from tasks.reporting.findings import Findings, rows_of
-from tasks.reporting.page.origin import inputs_told, output_told
+from tasks.reporting.sections.decision import not_released
+from tasks.reporting.sections.provenance import inputs_summary, output_summary
 
 ROLES = {"base": "trains the base model", "target": "is what the model is adapted to and measured on"}
 # Facts of the environment that are no software.
@@ -19,7 +20,7 @@ MODEL, PLATFORM = "model", "python"
 
 def bill_of_materials(found: Findings) -> dict[str, Any]:
     """Return the document; it is valid by the schema of CycloneDX 1.6."""
-    digest = found.bundle["files"]["model.tflite"]
+    digest = found.files["model.tflite"]
     parts = [*_data_sets(found), *_software(found)]
     references = [part["bom-ref"] for part in parts]
     return {
@@ -39,19 +40,20 @@ def bill_of_materials(found: Findings) -> dict[str, Any]:
 def _model(found: Findings, digest: str) -> dict[str, Any]:
     facts = {
         "recipe": found.recipe,
-        "size_bytes": found.released["size_bytes"],
-        "zip_bytes": found.released["zip_bytes"],
-        "agreement_with_float32": found.released["agreement_with_float32"],
+        "released": found.is_released,
+        "size_bytes": found.measured["size_bytes"],
+        "zip_bytes": found.measured["zip_bytes"],
+        "agreement_with_float32": found.measured["agreement_with_float32"],
         "macs": found.macs,
         "training_flops": sum(one.flops for one in found.costs),
-        **{name: found.bundle["environment"][name] for name in MACHINE},
+        **{name: found.environment[name] for name in MACHINE},
     }
     return {
         "type": "machine-learning-model",
         "bom-ref": MODEL,
         "name": found.owner.name,
         "version": digest[:16],
-        "description": found.owner.intended_use,
+        "description": ("" if found.is_released else f"{not_released(found)}. ") + found.owner.intended_use,
         "hashes": [{"alg": "SHA-256", "content": digest}],
         "licenses": [{"license": {"name": found.owner.licence}}],
         "modelCard": _card(found),
@@ -60,17 +62,17 @@ def _model(found: Findings, digest: str) -> dict[str, Any]:
 
 
 def _card(found: Findings) -> dict[str, Any]:
-    parameters = found.bundle["parameters"]
+    parameters = found.parameters
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},
-            "task": found.bundle["kind"].replace("_", " "),
+            "task": found.kind,
             "modelArchitecture": parameters["train"]["architecture"],
             "datasets": [{"ref": _data_reference(role)} for role in found.datasets],
-            "inputs": [{"format": inputs_told(found)}],
-            "outputs": [{"format": output_told(found)}],
+            "inputs": [{"format": inputs_summary(found)}],
+            "outputs": [{"format": output_summary(found)}],
         },
-        "quantitativeAnalysis": {"performanceMetrics": list(_metrics(found.released))},
+        "quantitativeAnalysis": {"performanceMetrics": list(_metrics(found.measured))},
         "considerations": {
             "useCases": [found.owner.intended_use],
             "technicalLimitations": [found.owner.limits],
@@ -104,7 +106,7 @@ def _metric(
 
 def _data_sets(found: Findings) -> Iterator[dict[str, Any]]:
     for role, dataset in found.datasets.items():
-        digest = found.bundle["inputs"][f"data/ready/{role}/dataset.json"]
+        digest = found.inputs[f"data/ready/{role}/dataset.json"]
         rows = ", ".join(f"{rows_of(dataset, split):,} {split}" for split in dataset["splits"])
         yield {
             "type": "data",
@@ -118,7 +120,7 @@ def _data_sets(found: Findings) -> Iterator[dict[str, Any]]:
 
 
 def _software(found: Findings) -> Iterator[dict[str, Any]]:
-    for name, version in found.bundle["environment"].items():
+    for name, version in found.environment.items():
         if name == PLATFORM:
             yield {"type": "platform", "bom-ref": PLATFORM, "name": "CPython", "version": version}
         elif name not in MACHINE:

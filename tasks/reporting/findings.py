@@ -1,18 +1,19 @@
-"""All that the stages found out about a line, read once for every page that is made of it."""
+"""All that the stages found out about a line, read once for the report, the model card and the bill of materials."""
 
 import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts.files import read_json
-from tasks.contracts.params import Report
-from tasks.data import columns
+from tasks.contracts import environment
+from tasks.contracts.files import read_json, sha256
+from tasks.contracts.params import Params, Report
+from tasks.data import columns, lineage
+from tasks.data.history import read_history
+from tasks.device import bundle
 from tasks.device.macs import macs
 from tasks.reporting.cost import Cost, costs
-from tasks.reporting.history import read_history
-from tasks.reporting.layers import Layers, layers_of_release
+from tasks.reporting.layers import Layers, layers_of
 from tasks.reporting.words import FLOAT32
 
 TABLES = "tables"
@@ -26,9 +27,8 @@ History = list[dict[str, Any]]
 class Places:
     """Where the stages have left what a report reads: files, but for the folders that a plural or `data` names."""
 
-    manifest: Path
-    model: Path
-    float32: Path
+    verdict: Path
+    models: Path
     evaluations: Path
     profiles: Path
     comparison: Path
@@ -36,7 +36,6 @@ class Places:
     baseline: Path
     train_history: Path
     fine_tune_history: Path
-    compressed: Path
     base: Path
     data: Path
 
@@ -58,27 +57,37 @@ class Curved:
 
 @dataclass(frozen=True)
 class Findings:
-    """Of a line and the file that it releases.
+    """Of a line and the file that the report describes: the released one, or the one that came nearest.
 
     Attributes:
         owner: what only the owner of the model knows.
-        bundle: the manifest.
+        parameters: the settings of the whole line.
+        verdict: which recipe is released, if any, and the gates of all.
+        interface: what the device feeds the described file.
+        files: digests of the described file and its assets, by their names in a bundle.
+        inputs: digests of all that they came from.
+        environment: versions of the software, and the kind of processor.
         metrics, profiles: what `evaluate` and `profile` wrote, by recipe.
-        curves: of the released recipe and of float32; empty where the kind has none.
-        predicted: actual and predicted numbers of the released recipe; empty where the kind has none.
-        examples: references and translations of the released recipe; empty where the kind has none.
+        curves: of the described recipe and of float32; empty where the kind has none.
+        predicted: actual and predicted numbers of the described recipe; empty where the kind has none.
+        examples: references and translations of the described recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
         baseline: what simple methods reach on the same rows.
         datasets: facts of `base` and `target`.
         histories: a row per epoch; of train, fine_tune and each recipe.
-        layers: what each layer of the released file can still lose.
+        layers: what each layer of the described file can still lose.
         macs: multiply-accumulates of one inference of the float32 file.
-        costs: of the runs that the released model came from.
+        costs: of the runs that the described file came from.
     """
 
     owner: Report
-    bundle: dict[str, Any]
+    parameters: dict[str, Any]
+    verdict: dict[str, Any]
+    interface: dict[str, Any]
+    files: dict[str, str]
+    inputs: dict[str, str]
+    environment: dict[str, str]
     metrics: dict[str, dict[str, Any]]
     profiles: dict[str, dict[str, Any]]
     curves: dict[str, Curved]
@@ -96,16 +105,31 @@ class Findings:
     @property
     def primary(self) -> str:
         """The metric that comes first."""
-        return str(self.released["primary"])
+        return str(self.measured["primary"])
+
+    @property
+    def kind(self) -> str:
+        """The kind of model, for people."""
+        return str(self.parameters["kind"]).replace("_", " ")
+
+    @property
+    def is_released(self) -> bool:
+        """Whether a recipe passed every gate."""
+        return bool(self.verdict["released"])
 
     @property
     def recipe(self) -> str:
-        """The recipe that is released."""
-        return str(self.bundle["recipe"])
+        """The recipe that the report describes."""
+        return str(self.verdict["described"])
 
     @property
-    def released(self) -> dict[str, Any]:
-        """The metrics of the released file."""
+    def subject(self) -> str:
+        """The described file, as a sentence names it."""
+        return "the released file" if self.is_released else "the nearest candidate"
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """The metrics of the described file."""
         return self.metrics[self.recipe]
 
     @property
@@ -115,38 +139,41 @@ class Findings:
 
     @property
     def profile(self) -> dict[str, Any]:
-        """The profile of the released file."""
+        """The profile of the described file."""
         return self.profiles[self.recipe]
 
 
-def read(owner: Report, recipes: Iterable[str], places: Places) -> Findings:
-    """Read what a report is made of, and measure the layers of the released file."""
-    recipes, bundle = list(recipes), read_json(places.manifest)
-    recipe, data = bundle["recipe"], columns.load(places.data)
-    histories = {"train": read_history(places.train_history), "fine_tune": read_history(places.fine_tune_history)}
-    histories |= {name: read_history(places.compressed / name / "history.csv") for name in recipes}
-    datasets = {"base": read_json(places.base), "target": data.facts}
-    multiplied = macs(places.float32.read_bytes())
+def read(line: Params, places: Places) -> Findings:
+    """Read what a report is made of, and measure the layers of the described file."""
+    verdict, target, parameters = read_json(places.verdict), columns.load(places.data), line.model_dump(mode="json")
+    recipe, recipes = verdict["described"], list(line.compress)
+    file = bundle.tflite_file(places.models, recipe)
+    histories = _histories(places, recipes)
+    datasets = {"base": read_json(places.base), "target": target.facts}
+    multiplied = macs(bundle.tflite_file(places.models, FLOAT32).read_bytes())
+    tables = {name: places.evaluations / name / TABLES for name in dict.fromkeys((recipe, FLOAT32))}
     return Findings(
-        owner=owner,
-        bundle=bundle,
+        owner=line.report,
+        parameters=parameters,
+        verdict=verdict,
+        interface=bundle.interface(file, target),
+        files={bundle.MODEL: sha256(file)}
+        | {f"{bundle.ASSETS}/{name}": digest for name, digest in target.facts["assets"].items()},
+        inputs=lineage.inputs(places.base, places.data, places.models, places.evaluations),
+        environment=environment.describe(),
         metrics={name: read_json(places.evaluations / name / "metrics.json") for name in recipes},
         profiles={name: read_json(places.profiles / f"{name}.json") for name in recipes},
-        curves={
-            name: _curved(places.evaluations / name / TABLES)
-            for name in dict.fromkeys((recipe, FLOAT32))
-            if (places.evaluations / name / TABLES / "roc.csv").exists()
-        },
-        predicted=_predicted(places.evaluations / recipe / TABLES / "predicted.csv"),
-        examples=_rows_where_there(places.evaluations / recipe / TABLES / "examples.csv"),
+        curves={name: _curved(folder) for name, folder in tables.items() if (folder / "roc.csv").exists()},
+        predicted=_predicted(tables[recipe] / "predicted.csv"),
+        examples=_rows_where_there(tables[recipe] / "examples.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
         baseline=read_json(places.baseline),
         datasets=datasets,
         histories=histories,
-        layers=layers_of_release(places.model, data, multiplied),
+        layers=layers_of(file, target, multiplied),
         macs=multiplied,
-        costs=_costs(multiplied, bundle, histories, datasets),
+        costs=_costs(multiplied, recipe, parameters["compress"][recipe]["steps"], histories, datasets),
     )
 
 
@@ -155,13 +182,22 @@ def rows_of(dataset: dict[str, Any], split: str) -> int:
     return sum(shard["rows"] for shard in dataset["splits"][split])
 
 
+def _histories(places: Places, recipes: list[str]) -> dict[str, History]:
+    found = {"train": read_history(places.train_history), "fine_tune": read_history(places.fine_tune_history)}
+    compressed = places.models / "compressed"
+    return found | {name: read_history(compressed / name / "history.csv") for name in recipes}
+
+
 def _costs(
-    macs: int, bundle: dict[str, Any], histories: dict[str, History], datasets: dict[str, dict[str, Any]]
+    macs: int,
+    recipe: str,
+    steps: list[dict[str, Any]],
+    histories: dict[str, History],
+    datasets: dict[str, dict[str, Any]],
 ) -> list[Cost]:
-    recipe, target = bundle["recipe"], rows_of(datasets["target"], "train")
+    target = rows_of(datasets["target"], "train")
     stages = {"train": histories["train"], "fine_tune": histories["fine_tune"], "compress": histories[recipe]}
     rows = {"train": rows_of(datasets["base"], "train"), "fine_tune": target, "compress": target}
-    steps = bundle["parameters"]["compress"][recipe]["steps"]
     return costs(macs, stages, rows, [f"{recipe}-{step['step']}" for step in steps if step.get("distillation")])
 
 

@@ -1,17 +1,18 @@
-"""A gate in words: what it asks, what was measured, what it may be."""
+"""Gates for people: what each asks, what was measured, which bound it has to keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.reporting import words
+from tasks.reporting.sections import blocks
 from tasks.reporting.words import FLOAT32
 
 TITLES = {
     "max_size_bytes": "Size on the device",
     "max_latency_us": "Median latency",
     "max_memory_bytes": "Memory of all tensors",
-    "max_slice_drop": "Lost in the slice that loses most",
+    "max_slice_drop": "Loss in the worst slice",
     "min_agreement": "Same answer as float32",
     "device": "Operators that the device cannot run",
     "max_size_growth": "Growth of the file",
@@ -19,7 +20,8 @@ TITLES = {
     "max_golden_difference": "Difference on the golden vectors",
 }
 PERCENT = frozenset({"min_agreement", "max_size_growth", "max_latency_growth"})
-# Measured figures that the manifest leaves out, because equal runs differ in them; the profile has them.
+HEADER = ("gate", "outcome", "measured", "interval", "bound")
+# Measured figures that the verdict leaves out, because equal runs differ in them; the profile has them.
 PROFILED = {"max_latency_us": ("latency_us", "median"), "max_memory_bytes": ("memory", "tensor_bytes")}
 
 
@@ -44,7 +46,7 @@ class Shown:
 
 
 def shown(gate: Mapping[str, Any], profile: Mapping[str, Any], reference: str = FLOAT32) -> Shown:
-    """Put a gate of the manifest into words, with what was measured on this machine where the manifest leaves it out.
+    """Put a gate of the verdict into words, with what was measured on this machine where the verdict leaves it out.
 
     Args:
         gate: name, value, bound, passed, interval, reason.
@@ -64,13 +66,28 @@ def shown(gate: Mapping[str, Any], profile: Mapping[str, Any], reference: str = 
     )  # fmt: skip
 
 
+def table(caption: str, rows: Iterable[Shown]) -> blocks.Table:
+    """Return gates as a table with their outcomes."""
+    return blocks.table(
+        caption, HEADER,
+        [
+            (
+                blocks.Cell(row.title, row.name, is_note_code=True),
+                blocks.Cell("✓ pass" if row.passed else "✗ fail", row.reason, passed=row.passed),
+                row.value, row.interval, row.bound,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
 def title(name: str, reference: str) -> str:
     """Say what a gate asks."""
     side, _, metric = name.partition(".")
     if not metric:
         return TITLES.get(name, name.replace("_", " "))
-    told = words.metric(metric).title
-    return f"{told}, lost against {reference}" if side == "max_drop" else told
+    metric_title = words.metric(metric).title
+    return f"{metric_title}, lost against {reference}" if side == "max_drop" else metric_title
 
 
 def _figure(name: str, value: float) -> str:

@@ -1,4 +1,4 @@
-"""What each layer of the released file can still lose, where it can be measured in some seconds."""
+"""The sensitivity of each layer of the described file, where it can be measured in some seconds."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,13 +34,13 @@ class Layers:
     left_out: str | None = None
 
 
-def layers_of_release(model: Path, data: Dataset, macs: int) -> Layers:
+def layers_of(model: Path, data: Dataset, macs: int) -> Layers:
     """Round each int8 kernel of a file alone and see what it saves and which answers change.
 
     How much is measured follows from the file alone and never from a clock, so that equal files give equal pages.
 
     Args:
-        model: the released file.
+        model: the file.
         data: training rows give the statistics, test rows the answers.
         macs: multiply-accumulates of one inference.
     """
@@ -62,7 +62,7 @@ def layers_of_release(model: Path, data: Dataset, macs: int) -> Layers:
 
 def _too_much(layers: int, weights: int, rows: int, all_rows: int) -> str | None:
     if not layers:
-        return "the released file has no int8 layers."
+        return "the file has no int8 layers."
     if layers > MAX_LAYERS:
         return f"{layers} layers; more than {MAX_LAYERS} would take minutes."
     if weights > MAX_WEIGHTS:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.reporting.results import markdown_table
+from tasks.reporting.markdown import markdown_table
 
 
 def pareto_page(document: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.reporting.results import markdown_table
+from tasks.reporting.markdown import markdown_table
 
 CONFIDENCE = 0.95
 HEADER = ("drop [95 %]", "bytes", "zip bytes", "of the first", "median us", "p95 us")

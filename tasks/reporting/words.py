@@ -20,12 +20,12 @@ class Metric:
 
     Attributes:
         title: its name in the field.
-        told: what it says, in a few words.
+        meaning: what it says, in a few words.
         is_share: whether it is shown in percent and its differences in points; else both have four decimals.
     """
 
     title: str
-    told: str
+    meaning: str
     is_share: bool
 
 
@@ -66,8 +66,8 @@ def metric(name: str) -> Metric:
             )
         return Metric(f"Hit rate@{found[2]}", f"rows whose item is among the {found[2]} that are named", is_share=True)
     if (found := AVERAGED.fullmatch(name)) and found[1] in METRICS:
-        (short, told), base = AVERAGES[found[2]], METRICS[found[1]]
-        return Metric(f"{base.title}, {short}", f"{base.told}; {told}", base.is_share)
+        (short, meaning), base = AVERAGES[found[2]], METRICS[found[1]]
+        return Metric(f"{base.title}, {short}", f"{base.meaning}; {meaning}", base.is_share)
     return Metric(name.replace("_", " "), "", is_share=False)
 
 

@@ -23,7 +23,7 @@ def tiny_line(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "tiny").exists():
             folder = line.create(tmp_path_factory.mktemp("tiny") / "line")
-            line.run_all(folder, [*line.FILES, *line.MODELS, *line.EXPORTS, "release", "report"])
+            line.run_all(folder, [*line.FILES, *line.MODELS, *line.EXPORTS, *line.DECISION])
             folder.parent.rename(shared / "tiny")
     return shared / "tiny/line"
 

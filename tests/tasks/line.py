@@ -26,6 +26,7 @@ SPARSITY = 0.6
 FILES = ["ingest@base", "ingest@target", "preprocess@base", "preprocess@target", "baseline"]
 MODELS = ["train", "fine_tune", "cross_validate", *(f"compress@{recipe}" for recipe in RECIPES)]
 EXPORTS = [f"{name}@{recipe}" for name in ("export", "evaluate", "profile") for recipe in RECIPES]
+DECISION = ["verdict", "report", "release"]
 IMPORT_TENSORFLOW = ("train", "fine_tune", "compress", "export")  # cross_validate does in processes of its own
 SCHEMA = {
     "kind": "image_classification",
@@ -143,6 +144,8 @@ def create(folder: Path) -> Path:
     shutil.copyfile(ROOT / "requirements.lock", folder / "requirements.lock")
     shutil.copytree(ROOT / "presets", folder / "presets")
     shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "plan").mkdir()
+    (folder / "plan/train.json").write_text('{"settings": {}}')  # in the place of what the stage `plan` writes
     for role, start in (("base", 0), ("target", 300)):
         (folder / f"incoming/{role}.csv").write_text("\n".join(digits(start, start + 300)) + "\n")
         (folder / f"schemas/{role}.json").write_text(json.dumps(SCHEMA))

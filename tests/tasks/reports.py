@@ -1,5 +1,6 @@
 """The report of the tiny line, made in this process, and its tables as a reader of the page sees them."""
 
+import contextlib
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,19 +15,20 @@ READ = frozenset({"caption", "th", "td", "script", "h1", "h2"})
 
 def places(folder: Path) -> Places:
     return Places(
-        manifest=folder / "release/manifest.json", model=folder / "release/model.tflite",
-        float32=folder / "models/tflite/float32.tflite", evaluations=folder / "reports/evaluate",
+        verdict=folder / "reports/verdict.json", models=folder / "models", evaluations=folder / "reports/evaluate",
         profiles=folder / "reports/profile", comparison=folder / "reports/fine_tune/comparison.json",
         cross_validation=folder / "reports/cross_validation.json", baseline=folder / "reports/baseline.json",
         train_history=folder / "reports/train/history.csv",
-        fine_tune_history=folder / "reports/fine_tune/history.csv", compressed=folder / "models/compressed",
+        fine_tune_history=folder / "reports/fine_tune/history.csv",
         base=folder / "data/ready/base/dataset.json", data=folder / "data/ready/target",
     )  # fmt: skip
 
 
 def findings(folder: Path) -> Findings:
+    """Read from within the folder, as the stage does: the paths of inputs are relative to it."""
     params = line.params_of(folder)
-    return read(params.report, params.compress, places(folder))
+    with contextlib.chdir(folder):
+        return read(params, places(Path()))
 
 
 class Reader(HTMLParser):

@@ -1,7 +1,8 @@
-"""What simple methods reach on the rows that the network is measured on."""
+"""What simple baselines reach on the rows that the network is measured on."""
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from tasks.kinds import evaluation_of
 from tasks.kinds.image_classification.evaluation import pixels
 from tasks.kinds.text_classification.evaluation import WORD
 from tasks.metrics.simple_methods import chosen_rows, logistic_regression, probabilities
-from tasks.reporting.baselines import told
+from tasks.reporting.findings import Findings
+from tasks.reporting.sections.baselines import summary
 from tests.tasks import line, texts
 from tests.tasks.reports import Reader, findings
 
@@ -96,27 +98,29 @@ def test_chosen_rows_of_one_class_are_refused() -> None:
 
 def test_the_page_the_card_and_the_table_show_them(tiny_line: Path) -> None:
     document = read_json(tiny_line / "reports/baseline.json")
-    page = Reader((tiny_line / "release/report.html").read_text())
+    page = Reader((tiny_line / "reports/report.html").read_text())
     own = read_json(tiny_line / "release/manifest.json")["recipe"]
     measured = read_json(tiny_line / f"reports/evaluate/{own}/metrics.json")["scores"]
-    simple = page.rows("Simple methods on the same rows")
+    simple = page.rows("Simple baselines on the same rows")
     assert len(simple) == len(measured)
     values = [measured["accuracy"]["value"], *(one["accuracy"] for one in document["baselines"].values())]
     assert simple["Accuracy"] == [f"{value:.2%}" for value in values]
     sentence = f"majority class {values[1]:.2%}, logistic regression {values[2]:.2%}"
-    for name in ("release/model_card.md", "reports/results.md"):
+    for name in ("reports/model_card.md", "reports/results.md"):
         assert sentence in (tiny_line / name).read_text()
 
 
-def test_a_simple_method_that_does_as_well_is_named_whichever_way_is_better(tiny_line: Path) -> None:
+def summary_of(found: Findings, baseline: dict[str, Any], measured: dict[str, Any]) -> str:
+    return summary(replace(found, baseline=baseline, metrics=found.metrics | {found.recipe: measured}))
+
+
+def test_a_baseline_that_is_as_good_is_named_whichever_way_is_better(tiny_line: Path) -> None:
     found = findings(tiny_line)
     best = {**found.baseline, "baselines": {"mean": {"accuracy": 1.0}}}
-    assert "No better than a simple method: mean." in told(best, found.released)
+    assert "The network is no better than mean:" in summary_of(found, best, found.measured)
     errors = {"primary": "rmse", "lower_is_better": True, "training_rows": 9, "baselines": {"mean": {"rmse": 2.0}}}
-    measured = {"scores": {"rmse": {"value": 1.0}}}
-    assert "No better" not in told(errors, measured)
-    measured["scores"]["rmse"]["value"] = 3.0
-    assert "No better than a simple method: mean." in told(errors, measured)
+    assert "no better" not in summary_of(found, errors, {"scores": {"rmse": {"value": 1.0}}})
+    assert "no better than mean:" in summary_of(found, errors, {"scores": {"rmse": {"value": 3.0}}})
 
 
 def dataset(folder: Path, rows: dict[str, Array], **facts: Any) -> columns.Dataset:

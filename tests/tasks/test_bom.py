@@ -24,9 +24,9 @@ def test_the_bill_is_valid_by_the_schema_of_cyclonedx(tiny_line: Path) -> None:
 
 def test_the_bill_of_an_undefined_metric_and_a_strange_name_is_valid_too(tiny_line: Path) -> None:
     found = findings(tiny_line)
-    found.released["scores"]["f1_macro"] = dict.fromkeys(("value", "interval", "drop", "drop_interval"))
-    found.released["scores"]["accuracy"]["interval"] = None
-    found.released["slices"][0]["slice"] = "class = <b>" + "x" * 500
+    found.measured["scores"]["f1_macro"] = dict.fromkeys(("value", "interval", "drop", "drop_interval"))
+    found.measured["scores"]["accuracy"]["interval"] = None
+    found.measured["slices"][0]["slice"] = "class = <b>" + "x" * 500
     text = json.dumps(bill_of_materials(found))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert "f1_macro" not in text
@@ -63,7 +63,7 @@ def test_the_bill_tells_nothing_that_differs_between_equal_runs(tiny_line: Path)
         profile["latency_us"] = {"median": 1e9, "p95": 1e9, "mad": 1e9}
     assert bill_of_materials(found) == bill
     assert "timestamp" not in json.dumps(bill)
-    found.bundle["files"]["model.tflite"] = "0" * 64
+    found.files["model.tflite"] = "0" * 64
     assert bill_of_materials(found)["serialNumber"] != bill["serialNumber"]
 
 

@@ -67,7 +67,8 @@ def test_the_slice_that_loses_most_decides_and_small_slices_do_not() -> None:
 def test_measured_numbers_are_not_recorded_since_equal_runs_differ_in_them() -> None:
     (gate,) = at_most("max_latency_us", 12.3, 10.0)
     assert gate.recorded() == {
-        "name": "max_latency_us", "value": None, "bound": 10.0, "passed": False, "interval": None, "reason": None,
+        "name": "max_latency_us", "value": None, "bound": 10.0, "passed": False, "interval": None,
+        "reason": "max_latency_us: more than 10",
     }  # fmt: skip
     assert failed([gate]) == ["max_latency_us: 12.3 > 10"]
 

@@ -71,7 +71,7 @@ def released(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own") / "line"
     shutil.copytree(prepared, folder)
     stages = [f"{name}@{recipe}" for name in ("compress", "export", "evaluate", "profile") for recipe in RECIPES]
-    return line.run_all(folder, ["train", "fine_tune", "cross_validate", *stages, "release", "report"])
+    return line.run_all(folder, ["train", "fine_tune", "cross_validate", *stages, *line.DECISION])
 
 
 def probabilities(folder: Path, recipe: str) -> Array:
@@ -109,7 +109,7 @@ def test_nothing_is_trained_and_the_pages_say_so(released: Path) -> None:
     assert compared["as_it_is"]["accuracy"] == pytest.approx(float32["scores"]["accuracy"]["value"])
     folds = read_json(released / "reports/cross_validation.json")
     assert folds["as_it_is"] is True and {fold["epochs"] for fold in folds["folds"]} == {0}
-    for page in ("reports/results.md", "release/model_card.md", "release/report.html"):
+    for page in ("reports/results.md", "reports/model_card.md", "reports/report.html"):
         text = (released / page).read_text()
         assert "nothing was fine-tuned" in text and "transfer gains" not in text
 

@@ -1,5 +1,6 @@
 """A released bundle is enough to classify an image, anywhere."""
 
+import json
 import shutil
 import struct
 import zlib
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tasks.contracts.errors import DataError
+from tasks.contracts.files import read_json
 from tasks.data import classes, columns
 from tasks.predict import Bundle
 from tests.graph_rules import ROOT
@@ -76,6 +78,26 @@ def test_a_bundle_with_a_changed_or_missing_file_is_refused(name: str, bundle: P
     (bundle / name).unlink()
     with pytest.raises(DataError, match=f"{name}: no file"):
         predict(bundle, bundle.parent / "image.png")
+
+
+def as_of_version_0_1(bundle: Path) -> None:
+    """Make the bundle one of the version before: digests of the sources, none of the pages."""
+    manifest = read_json(bundle / "manifest.json")
+    del manifest["plan"]
+    pages = {"report.html", "model_card.md", "model.cdx.json"}
+    manifest["files"] = {name: digest for name, digest in manifest["files"].items() if name not in pages}
+    manifest["sources"] = {"tasks/release.py": "0" * 64}
+    manifest["inputs"]["requirements.lock"] = "0" * 64
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    (bundle / "report.html").unlink()
+
+
+def test_a_bundle_of_the_version_before_answers_alike(tiny_line: Path, bundle: Path) -> None:
+    image = columns.load(tiny_line / "data/ready/target").column("test", "image").all()[0, ..., 0]
+    Image.fromarray(image).save(bundle.parent / "image.png")
+    expected = predict(bundle, bundle.parent / "image.png")
+    as_of_version_0_1(bundle)
+    assert predict(bundle, bundle.parent / "image.png") == expected
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:

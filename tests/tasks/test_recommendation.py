@@ -23,7 +23,7 @@ STAGES = [
     "ingest@base", "ingest@target", "tasks.schema --replace", "preprocess@base", "preprocess@target", "baseline",
     "train", "fine_tune", "cross_validate",
     *(f"{stage}@{recipe}" for recipe in RECIPES for stage in ("compress", "export", "evaluate", "profile")),
-    "release", "report",
+    *line.DECISION,
 ]  # fmt: skip
 
 
@@ -274,6 +274,6 @@ def test_unknown_items_are_said(data: columns.Dataset, capsys: pytest.CaptureFix
 
 
 def test_the_pages_render(tiny: Path) -> None:
-    page, card = (tiny / "release/report.html").read_text(), (tiny / "release/model_card.md").read_text()
+    page, card = (tiny / "reports/report.html").read_text(), (tiny / "reports/model_card.md").read_text()
     assert "NDCG@10" in page and "Hit rate@10" in page and "matrix factorisation" in page
     assert "NDCG@10" in card and len(card) < 30_000

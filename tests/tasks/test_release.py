@@ -1,4 +1,4 @@
-"""The smallest recipe that passes every gate is released, with the sums of what it came from; else nothing changes."""
+"""The verdict is always written; the smallest recipe that passes every gate is released, or else nothing changes."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tasks.compression.file import File
-from tasks.contracts.files import read_json, sha256
+from tasks.contracts.files import read_json, sha256, sha256_tree
 from tasks.data import columns
 from tasks.device.golden import replay
 from tasks.device.running import answers
@@ -34,6 +34,13 @@ def set_gates(folder: Path, **bounds: Any) -> None:
     params = line.tiny_params()
     params["release"] |= bounds
     line.write_params(folder, params)
+
+
+def decide(folder: Path) -> dict[str, Any]:
+    """Run the verdict, which must end with 0, and return it."""
+    line.run_all(folder, ["verdict"])
+    found: dict[str, Any] = read_json(folder / "reports/verdict.json")
+    return found
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -66,7 +73,7 @@ def test_the_next_smallest_is_released_where_the_smallest_is_too_slow(copy: Path
     report = read_json(path)
     report["latency_us"]["median"] = 2e6
     path.write_text(json.dumps(report))
-    line.run_all(copy, ["release"])
+    line.run_all(copy, line.DECISION)
     manifest = read_json(copy / "release/manifest.json")
     assert manifest["recipe"] == second
     judged = {candidate["recipe"]: candidate["gates"] for candidate in manifest["candidates"]}
@@ -77,22 +84,39 @@ def test_the_next_smallest_is_released_where_the_smallest_is_too_slow(copy: Path
 def test_a_bound_is_kept_by_a_file_that_just_meets_it(copy: Path) -> None:
     size = min(measured["size_bytes"] for measured in metrics(copy).values())
     set_gates(copy, max_size_bytes=size)
-    line.run_all(copy, ["release"])
-    assert (copy / "release/model.tflite").stat().st_size == size
+    chosen = decide(copy)["chosen"]
+    assert metrics(copy)[chosen]["size_bytes"] == size
     set_gates(copy, max_size_bytes=size - 1)
-    assert line.run(copy, "release").returncode == 1
+    assert decide(copy)["chosen"] is None
 
 
-def test_where_none_fits_each_recipe_is_shown_with_its_broken_bounds_and_the_last_release_stays(copy: Path) -> None:
+def test_where_none_fits_the_verdict_has_the_reasons_the_release_refuses_and_the_last_one_stays(copy: Path) -> None:
     before = line.tree(copy / "release")
     set_gates(copy, max_size_bytes=10, max_latency_us=0.001)
-    done = line.run(copy, "release")
-    assert done.returncode == 1
-    for recipe, measured in metrics(copy).items():
-        told = next(text for text in done.stdout.splitlines() if text.strip().startswith(f"{recipe}: "))
-        assert f"max_size_bytes: {measured['size_bytes']:,} > 10" in told and "max_latency_us: " in told
-        assert "max_drop" not in told
+    decided = line.run(copy, "verdict")
+    assert decided.returncode == 0
+    line.run_all(copy, ["report"])
+    refused = line.run(copy, "release")
+    assert refused.returncode == 1
+    for said, latency in ((decided.stdout, r"[\d.]+ > 0.001"), (refused.stdout, "more than 0.001")):
+        for recipe, measured in metrics(copy).items():
+            reasons = next(text for text in said.splitlines() if text.strip().startswith(f"{recipe}: "))
+            assert f"max_size_bytes: {measured['size_bytes']:,} > 10" in reasons
+            assert re.search(f"max_latency_us: {latency}", reasons) and "max_drop" not in reasons
     assert line.tree(copy / "release") == before
+
+
+def test_the_nearest_candidate_fails_the_fewest_gates_and_is_the_smallest_of_those(copy: Path) -> None:
+    measured = metrics(copy)
+    smallest, second = sorted(measured, key=lambda recipe: measured[recipe]["zip_bytes"])[:2]
+    set_gates(copy, max_size_bytes=10)
+    verdict = decide(copy)
+    assert (verdict["released"], verdict["chosen"], verdict["described"]) == (False, None, smallest)
+    assert [gate["name"] for gate in verdict["gates"] if not gate["passed"]] == ["max_size_bytes"]
+    path = copy / f"reports/evaluate/{smallest}/metrics.json"
+    path.write_text(json.dumps(read_json(path) | {"agreement_with_float32": -1.0}))
+    verdict = decide(copy)
+    assert verdict["described"] == second and {one["recipe"] for one in verdict["candidates"]} == set(line.RECIPES)
 
 
 @pytest.mark.parametrize(
@@ -101,32 +125,41 @@ def test_where_none_fits_each_recipe_is_shown_with_its_broken_bounds_and_the_las
 def test_what_a_removed_recipe_left_behind_is_refused_with_the_files_to_delete(path: str, copy: Path) -> None:
     before = line.tree(copy / "release")
     (copy / path).mkdir()
-    done = line.run(copy, "release")
-    assert done.returncode == 65
-    assert f"to do:    rm -r {path}\n" in done.stdout
+    for stage in ("verdict", "release") if "profile" not in path else ("verdict",):
+        done = line.run(copy, stage)
+        assert done.returncode == 65
+        assert f"to do:    rm -r {path}\n" in done.stdout
     assert line.tree(copy / "release") == before
 
 
 def test_a_recipe_that_was_not_exported_is_refused(copy: Path) -> None:
     (copy / "models/tflite/int8.tflite").unlink()
-    done = line.run(copy, "release")
+    done = line.run(copy, "verdict")
     assert done.returncode == 65 and "missing: models/tflite/int8.tflite" in done.stdout
 
 
 def test_every_sum_of_the_manifest_is_right_and_no_input_is_left_out(tiny_line: Path) -> None:
     manifest = read_json(tiny_line / "release/manifest.json")
-    sums = manifest["inputs"] | manifest["sources"]
+    sums = manifest["inputs"] | manifest["plan"]
     assert {name: sha256(tiny_line / name) for name in sums} == sums
-    assert {name: sha256(tiny_line / "release" / name) for name in manifest["files"]} == manifest["files"]
+    files = sha256_tree(tiny_line / "release")
+    assert files.pop("manifest.json") and files == manifest["files"]
     models = {f"models/{name}" for name in line.tree(tiny_line / "models")}
     evaluations = {f"reports/evaluate/{name}" for name in line.tree(tiny_line / "reports/evaluate")}
-    others = {"requirements.lock"} | {
+    others = {
         path.replace("<role>", role)
         for role in ("base", "target")
         for path in ("data/ready/<role>/dataset.json", "data/raw/<role>/manifest.json", "schemas/<role>.json")
     }
     assert set(manifest["inputs"]) == models | evaluations | others
-    assert "tasks/release.py" in manifest["sources"]
+    assert set(manifest["plan"]) == {f"plan/{name}" for name in line.tree(tiny_line / "plan")}
+
+
+def test_the_bundle_is_one_folder_with_the_pages_of_its_run(tiny_line: Path) -> None:
+    names = {"model.tflite", "golden.npz", "manifest.json", "report.html", "model_card.md", "model.cdx.json"}
+    assert set(line.tree(tiny_line / "release")) == names | {"assets/input.json", "assets/labels.txt"}
+    for name in ("report.html", "model_card.md", "model.cdx.json"):
+        assert (tiny_line / "release" / name).read_bytes() == (tiny_line / "reports" / name).read_bytes()
 
 
 def test_the_manifest_holds_the_parameters_as_they_are_in_the_file(tiny_line: Path) -> None:
@@ -142,8 +175,9 @@ def test_the_input_of_the_manifest_is_that_of_the_model(tiny_line: Path) -> None
     assert given == expected
 
 
-def test_nothing_that_differs_between_equal_runs_is_in_the_manifest(tiny_line: Path) -> None:
-    manifest = read_json(tiny_line / "release/manifest.json")
+@pytest.mark.parametrize("path", ["release/manifest.json", "reports/verdict.json"])
+def test_no_time_path_host_or_latency_is_in_the_manifest_and_the_verdict(path: str, tiny_line: Path) -> None:
+    manifest = read_json(tiny_line / path)
     texts = [str(leaf) for leaf in leaves(manifest)]
     host = re.compile(rf"\b{re.escape(socket.gethostname())}\b")
     today = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -156,21 +190,27 @@ def test_nothing_that_differs_between_equal_runs_is_in_the_manifest(tiny_line: P
         assert not numbers & {*report["latency_us"].values(), *report["float32_latency_us"].values()}
 
 
-def test_another_latency_and_another_folder_give_the_same_release(tiny_line: Path, copy: Path) -> None:
+def test_another_latency_and_another_folder_change_the_pages_and_nothing_else(tiny_line: Path, copy: Path) -> None:
     for path in (copy / "reports/profile").iterdir():
         report = read_json(path)
         report["latency_us"] = {key: value * 1.5 for key, value in report["latency_us"].items()}
         path.write_text(json.dumps(report))
     shutil.rmtree(copy / "release")
-    line.run_all(copy, ["release"])
-    first = line.tree(tiny_line / "release")
-    names = ("model.tflite", "assets/input.json", "assets/labels.txt", "golden.npz", "manifest.json")
-    assert line.tree(copy / "release") == {name: first[name] for name in names}
+    line.run_all(copy, line.DECISION)
+    assert (copy / "reports/verdict.json").read_bytes() == (tiny_line / "reports/verdict.json").read_bytes()
+    first, second = line.tree(tiny_line / "release"), line.tree(copy / "release")
+    pages = {"report.html", "model_card.md"}
+    changed = {name for name in first | second if first.get(name) != second.get(name)}
+    assert changed == pages | {"manifest.json"}
+    manifests = [json.loads(tree["manifest.json"]) for tree in (first, second)]
+    for manifest in manifests:
+        manifest["files"] = {name: digest for name, digest in manifest["files"].items() if name not in pages}
+    assert manifests[0] == manifests[1]
 
 
 def test_the_pages_for_people_show_every_recipe_and_the_released_one(tiny_line: Path) -> None:
     table = (tiny_line / "reports/results.md").read_text()
-    card = (tiny_line / "release/model_card.md").read_text()
+    card = (tiny_line / "reports/model_card.md").read_text()
     released = read_json(tiny_line / "release/manifest.json")["recipe"]
     for recipe, measured in metrics(tiny_line).items():
         row = next(text for text in table.splitlines() if text.startswith(f"| {recipe} "))
@@ -233,8 +273,9 @@ def test_a_damaged_model_is_refused_with_the_right_reason(harm: str, copy: Path)
         copy, max_size_bytes=10_000, at_least={"accuracy": 0.8}, max_drop={"accuracy": 0.09}, max_slice_drop=0.3,
         min_slice_rows=8, min_agreement=0.92,
     )  # fmt: skip
+    decide(copy)
     done = line.run(copy, "release")
-    assert done.returncode == 1 and not list((copy / "release").glob("[!.]*"))
+    assert done.returncode == 1 and not (copy / "release").exists()
     for recipe in ("int8", "pruned_qat_int8"):
         told = next(text for text in done.stdout.splitlines() if text.strip().startswith(f"{recipe}: "))
         assert "min_agreement: " in told and "max_drop.accuracy: up to " in told
@@ -247,18 +288,15 @@ def test_a_damaged_model_is_refused_with_the_right_reason(harm: str, copy: Path)
 def test_a_first_release_below_an_absolute_bound_is_refused(copy: Path) -> None:
     shutil.rmtree(copy / "release")
     set_gates(copy, at_least={"f1_macro": 0.999})
+    decide(copy)
     done = line.run(copy, "release")
     assert done.returncode == 1 and "at_least.f1_macro: down to 0." in done.stdout
-    assert not list((copy / "release").glob("[!.]*"))
+    assert not (copy / "release").exists()
 
 
 def test_a_device_without_floats_gets_an_int8_file_and_no_other(copy: Path) -> None:
     set_gates(copy, device="int8_microcontroller")
-    words = [word.replace("phone_cpu", "int8_microcontroller") for word in line.command("release")]
-    process = line.start(copy, words)
-    said, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, said
-    judged = {one["recipe"]: one["gates"] for one in read_json(copy / "release/manifest.json")["candidates"]}
+    judged = {one["recipe"]: one["gates"] for one in decide(copy)["candidates"]}
     failing = {recipe: [gate["reason"] for gate in gates if not gate["passed"]] for recipe, gates in judged.items()}
     assert failing["int8"] == failing["pruned_qat_int8"] == []
     assert failing["float32"] == [

@@ -14,11 +14,13 @@ import pytest
 
 from tasks.contracts.files import read_json
 from tasks.data import columns
+from tasks.data.history import read_history, write_history
+from tasks.reporting.bom import bill_of_materials
 from tasks.reporting.findings import Curved, Findings
-from tasks.reporting.history import read_history, write_history
-from tasks.reporting.layers import MAX_LAYERS, Layers, layers_of_release
+from tasks.reporting.layers import MAX_LAYERS, Layers, layers_of
 from tasks.reporting.model_card import model_card
-from tasks.reporting.page.report import report_page
+from tasks.reporting.page import report_page
+from tasks.reporting.results import results
 from tasks.reporting.words import difference, large, metric, number, percent, score
 from tests.tasks import line
 from tests.tasks.reports import Reader, findings
@@ -34,7 +36,7 @@ def found(tiny_line: Path) -> Findings:
 
 @pytest.fixture(scope="module")
 def page(tiny_line: Path) -> str:
-    return (tiny_line / "release/report.html").read_text(encoding="utf-8")
+    return (tiny_line / "reports/report.html").read_text(encoding="utf-8")
 
 
 def shown(value: float | None, unit: float, digits: int) -> str:
@@ -44,7 +46,7 @@ def shown(value: float | None, unit: float, digits: int) -> str:
 def test_every_metric_in_the_page_and_the_card_is_that_of_the_files(tiny_line: Path, page: str) -> None:
     own, float32 = (read_json(tiny_line / f"reports/evaluate/{name}/metrics.json") for name in (RELEASE, "float32"))
     rows = Reader(page).rows("Every metric, with its interval")
-    card = (tiny_line / "release/model_card.md").read_text()
+    card = (tiny_line / "reports/model_card.md").read_text()
     assert len(rows) == len(own["scores"])
     for name, measured in own["scores"].items():
         unit, digits, sign = (100, 2, "%") if metric(name).is_share else (1, 4, "")
@@ -73,7 +75,7 @@ def test_every_gate_is_shown_with_its_bound_and_what_was_measured_here(tiny_line
     assert rows["Size on the device"][1:] == [
         f"{manifest['metrics']['size_bytes']:,} bytes", "", "≤ 1,000,000 bytes"
     ]  # fmt: skip
-    card = (tiny_line / "release/model_card.md").read_text()
+    card = (tiny_line / "reports/model_card.md").read_text()
     assert f"{profile['latency_us']['median']:.1f} µs" in card
 
 
@@ -108,7 +110,7 @@ def test_the_page_fetches_nothing_and_runs_only_its_own_scripts(page: str) -> No
 def test_equal_files_give_equal_pages(tiny_line: Path, found: Findings, page: str, tmp_path: Path) -> None:
     again = findings(Path(shutil.copytree(tiny_line, tmp_path / "elsewhere")))
     assert report_page(again) == report_page(found) == page
-    assert model_card(again) == (tiny_line / "release/model_card.md").read_text()
+    assert model_card(again) == (tiny_line / "reports/model_card.md").read_text()
 
 
 def test_a_page_has_every_section_and_a_place_for_each_in_its_navigation(page: str) -> None:
@@ -145,8 +147,8 @@ def with_an_evil_class(found: Findings) -> Findings:
         "undefined": {f"f1 of {EVIL}": "never predicted"},
     } for recipe, measured in found.metrics.items()}  # fmt: skip
     owner = found.owner.model_copy(update=dict.fromkeys(("name", "intended_use", "limits", "licence"), EVIL))
-    bundle = found.bundle | {"parameters": found.bundle["parameters"] | {"report": owner.model_dump()}}
-    return replace(found, owner=owner, bundle=bundle, curves=curves, datasets=datasets, metrics=metrics)
+    parameters = found.parameters | {"report": owner.model_dump()}
+    return replace(found, owner=owner, parameters=parameters, curves=curves, datasets=datasets, metrics=metrics)
 
 
 def test_names_are_shown_and_never_taken_for_markup(found: Findings, page: str) -> None:
@@ -187,12 +189,62 @@ def test_what_is_undefined_is_called_so_with_the_reason(found: Findings) -> None
 
 def test_a_released_float_file_has_its_page_too(tiny_line: Path, found: Findings) -> None:
     data = columns.load(tiny_line / "data/ready/target")
-    layers = layers_of_release(tiny_line / "models/tflite/float32.tflite", data, found.macs)
-    assert layers.left_out == "the released file has no int8 layers."
-    changed = replace(found, bundle=found.bundle | {"recipe": "float32"}, layers=layers)
+    layers = layers_of(tiny_line / "models/tflite/float32.tflite", data, found.macs)
+    assert layers.left_out == "the file has no int8 layers."
+    changed = replace(found, verdict=found.verdict | {"described": "float32"}, layers=layers)
     page = report_page(changed)
-    assert "Not measured: the released file has no int8 layers." in page
+    assert "Not measured: the file has no int8 layers." in page
     assert Reader(page).headings[0].endswith("float32 is released")
+
+
+def refused(found: Findings) -> Findings:
+    """The same line where every recipe fails two gates, the described one included."""
+    failing: dict[str, dict[str, Any]] = {
+        "at_least.accuracy": {"value": 0.9, "bound": 0.999, "interval": [0.85, 0.95],
+                              "reason": "at_least.accuracy: down to 0.85 < 0.999"},
+        "max_latency_us": {"value": None, "bound": 0.5, "interval": None, "reason": "max_latency_us: more than 0.5"},
+    }  # fmt: skip
+    gates = [{"name": name, "passed": False, **gate} for name, gate in failing.items()]
+    candidates = [
+        one | {"gates": [*(gate for gate in one["gates"] if gate["name"] not in failing), *gates]}
+        for one in found.verdict["candidates"]
+    ]
+    own = next(one["gates"] for one in candidates if one["recipe"] == found.recipe)
+    changes = {"released": False, "chosen": None, "gates": own, "candidates": candidates}
+    return replace(found, verdict=found.verdict | changes)
+
+
+def test_without_a_release_the_page_says_why_with_every_candidate_bound_value_and_interval(found: Findings) -> None:
+    nothing = refused(found)
+    page = report_page(nothing)
+    reader = Reader(page)
+    assert reader.headings[0] == (
+        f"Not released, because {RELEASE}, the nearest of 3 recipes, fails 2 gates: Accuracy ≥ 99.90%; "
+        "Median latency ≤ 0.5 µs"
+    )
+    for recipe in line.RECIPES:
+        rows = reader.rows(f"Gates of {recipe}: it fails 2 of 7")
+        assert rows["Accuracy"] == [
+            "✗ fail\nat_least.accuracy: down to 0.85 < 0.999", "90.00%", "[85.00, 95.00]", "≥ 99.90%"
+        ]  # fmt: skip
+        median = found.profiles[recipe]["latency_us"]["median"]
+        assert rows["Median latency"][1:] == [f"{median:.1f} µs", "", "≤ 0.5 µs"]
+        assert rows["Size on the device"][0] == "✓ pass"
+    assert "The nearest candidate against float32" in page
+    text = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert "is released" not in text and "released file" not in text.lower()
+
+
+def test_without_a_release_card_bill_and_table_say_so(found: Findings) -> None:
+    nothing = refused(found)
+    card, table = model_card(nothing), results(nothing)
+    assert card.splitlines()[2].startswith(f"**Not released, because {RELEASE}") and "may not ship" in card
+    assert table.startswith("**Not released, because ") and "| released" not in table
+    assert table.count("fails ") == 1 + len(line.RECIPES)
+    model = bill_of_materials(nothing)["metadata"]["component"]
+    assert model["description"].startswith("Not released, because ")
+    assert {"name": "trimline:released", "value": "false"} in model["properties"]
+    assert model["hashes"][0]["content"] == found.files["model.tflite"]
 
 
 def test_the_layers_of_a_small_file_are_measured_and_too_many_are_left_out(found: Findings, page: str) -> None:
@@ -219,18 +271,18 @@ def test_what_changed_since_the_champion_stands_behind_the_verdict(found: Findin
     }  # fmt: skip
     comparison = {
         "champion": {"name": "digits", "version": "v3"}, "gates": [gate], "primary": "accuracy",
-        "scores": found.released["scores"],
-        "slices": found.released["slices"], "recipe": {"champion": "int8", "candidate": found.recipe},
+        "scores": found.measured["scores"],
+        "slices": found.measured["slices"], "recipe": {"champion": "int8", "candidate": found.recipe},
     }  # fmt: skip
     reader = Reader(report_page(found, comparison))
-    place = [title for title in reader.headings if "champion's place" in title]
-    assert place == [f"It may{'' if passed else ' not'} take the champion's place"]
+    place = [title for title in reader.headings if "replace the champion" in title]
+    assert place == [f"It may{'' if passed else ' not'} replace the champion"]
     assert reader.headings.index(place[0]) == 2
     (row,) = reader.tables["Gates against the champion"][1:]
     assert row[2:] == ["1.00 points", "[-1.00, 3.00]", "≤ 1.50 points"]
     assert row[1] == ("✓ pass" if passed else f"✗ fail\n{gate['reason']}")
-    losing = [(one["drop"], one["slice"]) for one in found.released["slices"]]
-    first = next(iter(reader.rows("Slices, those that lose most first")))
+    losing = [(one["drop"], one["slice"]) for one in found.measured["slices"]]
+    first = next(iter(reader.rows("Slices, the largest loss first")))
     assert first == min(name for drop, name in losing if drop == max(losing)[0])
     assert "champion" not in "".join(Reader(report_page(found)).headings)
 
@@ -242,7 +294,7 @@ def test_cross_validation_is_told_with_what_a_reader_has_to_know(found: Findings
     }  # fmt: skip
     page = report_page(replace(found, cross_validation=document))
     reader = Reader(page)
-    assert "measured as it is" in page and "Rows of equal writer" in page and "12 of the 300 rows" in page
+    assert "was used unchanged" in page and "Rows with the same writer" in page and "12 of the 300 rows" in page
     spread = f"{100 * document['std']['accuracy']:.2f}"
     assert reader.rows("Over 2 folds of all 300 rows")["Accuracy"] == [percent(document["mean"]["accuracy"]), spread]
     assert [row[3] for row in reader.tables["Every fold"][1:]] == [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.reporting.page.report import report_page
+from tasks.reporting.page import report_page
 from tests.tasks import browser
 from tests.tasks.reports import findings
 from tests.tasks.test_report import with_an_evil_class
@@ -24,7 +24,7 @@ TROUBLE = {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdde
 
 @pytest.fixture(scope="module")
 def page(tiny_line: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
-    with browser.opened(tiny_line / "release/report.html", tmp_path_factory.mktemp("browser")) as page:
+    with browser.opened(tiny_line / "reports/report.html", tmp_path_factory.mktemp("browser")) as page:
         page.wait_until(DRAWN)
         yield page
 

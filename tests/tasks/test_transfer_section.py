@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-from tasks.reporting.page import transfer
+from tasks.reporting import html
+from tasks.reporting.sections import transfer
 from tests.tasks.reports import Reader
 
 ROWS = {0.1: 30, 1.0: 300}
@@ -21,7 +22,8 @@ COMPARED = {
 
 def read(compared: dict[str, Any]) -> Reader:
     found: Any = SimpleNamespace(transfer=compared)
-    return Reader(transfer.section(found).body)
+    written = html.page("champion.html", [transfer.section(found)], has_charts=False, rows=1, sha256="")
+    return Reader(written)
 
 
 def test_the_three_trainings_stand_beside_one_another() -> None:

@@ -21,13 +21,13 @@ MARGIN = 0.03  # of an axis, round its ends
 
 def chosen_classes(found: Findings) -> list[str]:
     """Return the classes whose curves are drawn, those found worst first, by F1."""
-    per_class = found.released["per_class"]
+    per_class = found.measured["per_class"]
     defined = [name for name in list(found.curves[found.recipe].roc)[1:] if name in per_class]
     return sorted(defined, key=lambda name: (per_class[name]["f1"] or 0.0, name))[:MAX_CLASSES]
 
 
 def roc(found: Findings) -> Chart:
-    """Draw the ROC of the released file and of float32."""
+    """Draw the ROC of the described file and of float32."""
     curves = {name: curved.roc for name, curved in found.curves.items()}
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=DIAGONAL, hoverinfo="skip")
@@ -36,25 +36,25 @@ def roc(found: Findings) -> Chart:
     bottom = _end(max(1 - max(y for x, y in one if x == min(x for x, _ in one)) for one in drawn))
     figure.update_xaxes(title="false positive rate", range=[-MARGIN * right, (1 + MARGIN) * right])
     figure.update_yaxes(title="true positive rate", range=[1 - (1 + MARGIN) * bottom, 1 + MARGIN * bottom])
-    told = f"Found rows of a class over false alarms; the upper left corner is perfect{_corner(right, bottom)}."
-    return _curved_chart("roc", "ROC", told, figure)
+    caption = f"True positives over false positives; the upper left corner is perfect{_corner(right, bottom)}."
+    return _curved_chart("roc", "ROC", caption, figure)
 
 
 def precision_recall(found: Findings) -> Chart:
-    """Draw precision over recall of the released file and of float32."""
+    """Draw precision over recall of the described file and of float32."""
     figure = go.Figure()
     drawn = _draw(figure, found, {name: curved.precision_recall for name, curved in found.curves.items()})
     left = _end(max(1 - min((x for x, y in one if y < PERFECT), default=1.0) for one in drawn))
     bottom = _end(max(1 - max(y for x, y in one if x >= PERFECT) for one in drawn))
     figure.update_xaxes(title="recall", range=[1 - (1 + MARGIN) * left, 1 + MARGIN * left])
     figure.update_yaxes(title="precision", range=[1 - (1 + MARGIN) * bottom, 1 + MARGIN * bottom])
-    told = f"How pure a class stays the more of it is found; the upper right is perfect{_corner(left, bottom)}."
-    return _curved_chart("precision-recall", "Precision and recall", told, figure)
+    caption = f"How precise the answers stay as recall grows; the upper right corner is perfect{_corner(left, bottom)}."
+    return _curved_chart("precision-recall", "Precision and recall", caption, figure)
 
 
 def reliability(found: Findings) -> list[Chart]:
-    """Draw confidence against accuracy, of float32 and of the released file."""
-    confidence = found.released["confidence"]
+    """Draw confidence against accuracy, of float32 and of the described file."""
+    confidence = found.measured["confidence"]
     return [
         _reliability(name, found.curves[name], RELEASED if name == found.recipe else REFERENCE, confidence)
         for name in dict.fromkeys((FLOAT32, found.recipe))
@@ -64,9 +64,9 @@ def reliability(found: Findings) -> list[Chart]:
 def _draw(figure: go.Figure, found: Findings, curves: dict[str, Curves]) -> list[list[tuple[float, float]]]:
     """Draw the curves, each under the name of the box that shows it, and return their points."""
     shown = list(_shown(found, curves))
-    for points, line, told, key in shown:
+    for points, line, name, key in shown:
         figure.add_scatter(
-            **_points(points), mode="lines", line=line, name=label(told, 60), meta=key,
+            **_points(points), mode="lines", line=line, name=label(name, 60), meta=key,
             hovertemplate="%{fullData.name}<br>%{x:.3f}, %{y:.3f}<extra></extra>",
         )  # fmt: skip
     return [points for points, *_ in shown]
@@ -91,7 +91,7 @@ def _end(needed: float) -> float:
 
 
 def _corner(across: float, up: float) -> str:
-    return "" if across == up == 1 else "; the axes show that corner alone"
+    return "" if across == up == 1 else "; the axes show only that corner"
 
 
 def _points(points: Iterable[tuple[float, float]]) -> dict[str, Any]:
@@ -99,11 +99,11 @@ def _points(points: Iterable[tuple[float, float]]) -> dict[str, Any]:
     return {"x": rounded(across), "y": rounded(up)}
 
 
-def _curved_chart(name: str, title: str, told: str, figure: go.Figure) -> Chart:
+def _curved_chart(name: str, title: str, caption: str, figure: go.Figure) -> Chart:
     figure.update_layout(showlegend=False)
     figure.update_xaxes(zeroline=False)
     figure.update_yaxes(zeroline=False)
-    return chart(name, title, told, figure)
+    return chart(name, title, caption, figure)
 
 
 def _reliability(name: str, curved: Curved, color: str, level: float) -> Chart:
@@ -120,5 +120,5 @@ def _reliability(name: str, curved: Curved, color: str, level: float) -> Chart:
     )  # fmt: skip
     figure.update_xaxes(title="confidence", range=[-0.05, 1.08], tickformat=".0%", zeroline=False)
     figure.update_yaxes(title="accuracy", range=[-0.05, 1.08], tickformat=".0%", zeroline=False)
-    told = "Under the diagonal it is surer than it is right. Large dots have many rows; bars are intervals."
-    return chart(f"reliability-{name}", name, told, figure)
+    caption = "Below the diagonal the model is overconfident. Large dots have many rows; bars are confidence intervals."
+    return chart(f"reliability-{name}", name, caption, figure)

@@ -24,19 +24,19 @@ class Chart:
     Attributes:
         name: of its place in the page.
         title: what is drawn.
-        told: how to read it.
+        caption: how to read it.
         figure: as plotly's JSON.
         height: in pixels.
     """
 
     name: str
     title: str
-    told: str
+    caption: str
     figure: str
     height: int
 
 
-def chart(name: str, title: str, told: str, figure: go.Figure, height: int = 360, **layout: Any) -> Chart:
+def chart(name: str, title: str, caption: str, figure: go.Figure, height: int = 360, **layout: Any) -> Chart:
     """Give a figure the look of all charts.
 
     It takes no drags and its legend no clicks: a finger that scrolls the page past it changes nothing. `layout` changes
@@ -56,7 +56,7 @@ def chart(name: str, title: str, told: str, figure: go.Figure, height: int = 360
         },
     )  # fmt: skip
     figure.update_layout(**layout)
-    return Chart(name, title, told, _written(figure), height)
+    return Chart(name, title, caption, _written(figure), height)
 
 
 def label(name: str, length: int = 24) -> str:

@@ -1,4 +1,4 @@
-"""What the recipes make of the bytes: size against accuracy, and what compression costs in each metric."""
+"""Charts of the recipes: size against the primary metric, losses by metric."""
 
 from math import ceil, floor, log10
 from typing import Any
@@ -31,8 +31,8 @@ def size_against_accuracy(found: Findings) -> Chart:
     figure.update_yaxes(title=words.axis(primary))
     return chart(
         "size-against-accuracy", f"Smaller to the left, better to the {'bottom' if _lower(found) else 'top'}",
-        "Bars are the intervals of the test rows, colour is latency, the diamond is released. No other recipe beats "
-        "those on the dotted line in both.",
+        f"Bars are confidence intervals, the colour is latency, the diamond is {found.subject}. Recipes on the dotted "
+        "line are beaten by no other in both size and metric.",
         figure, 480,
     )  # fmt: skip
 
@@ -55,19 +55,20 @@ def lost_in_each_metric(found: Findings) -> Chart:
     figure.add_vline(x=0, line={"color": QUIET, "width": 1})
     return chart(
         "lost-in-each-metric", "Gained to the left of the line, lost to the right",
-        "The released file against float32 on the same rows. An interval that spans the line is no proof of either.",
+        f"{found.subject.capitalize()} against float32 on the same rows. "
+        "An interval that spans the line proves neither.",
         figure, 90 + 26 * len(drops),
     )  # fmt: skip
 
 
 def shares(found: Findings) -> dict[str, Any]:
-    """Return the metrics of the released file that are shares, and are defined."""
-    scores: dict[str, Any] = found.released["scores"]
+    """Return the metrics of the described file that are shares, and are defined."""
+    scores: dict[str, Any] = found.measured["scores"]
     return {name: one for name, one in scores.items() if one["drop"] is not None and words.metric(name).is_share}
 
 
 def _lower(found: Findings) -> bool:
-    return "lower is better" in words.metric(found.primary).told
+    return "lower is better" in words.metric(found.primary).meaning
 
 
 def _draw_front(figure: go.Figure, sizes: list[int], values: list[float], end: float, *, lower_is_better: bool) -> None:
@@ -84,16 +85,16 @@ def _draw_front(figure: go.Figure, sizes: list[int], values: list[float], end: f
 
 def _draw_recipe(figure: go.Figure, found: Findings, name: str, index: int) -> None:
     """Draw a recipe with its name beside it; on a phone the page shows a legend instead."""
-    measured, last, is_released = found.metrics[name], len(found.metrics) - 1, name == found.recipe
+    measured, last, is_described = found.metrics[name], len(found.metrics) - 1, name == found.recipe
     score, gap = measured["scores"][found.primary], "\u00a0\u00a0"
     side = "left" if index % 2 or index == last > 0 else "right"  # neighbours may be close; the last has no room
-    symbol = "diamond" if is_released else SYMBOLS[index % len(SYMBOLS)]
+    symbol = "diamond" if is_described else SYMBOLS[index % len(SYMBOLS)]
     figure.add_scatter(  # of the legend: a colour that stands for a number has no place there
         x=[None],
         y=[None],
         name=label(name),
         mode="markers",
-        marker={"color": RELEASED if is_released else QUIET, "symbol": symbol, "size": 11},
+        marker={"color": RELEASED if is_described else QUIET, "symbol": symbol, "size": 11},
     )
     figure.add_scatter(
         x=[measured["zip_bytes"]], y=rounded([words.scaled(found.primary, score["value"])]), cliponaxis=False,
@@ -103,8 +104,8 @@ def _draw_recipe(figure: go.Figure, found: Findings, name: str, index: int) -> N
         textposition=f"middle {side}", textfont={"color": INK, "shadow": "auto"},
         marker={
             "color": rounded([found.profiles[name]["latency_us"]["median"]], 2), "coloraxis": "coloraxis",
-            "size": 18 if is_released else 13, "symbol": symbol,
-            "line": {"color": RELEASED if is_released else QUIET, "width": 2},
+            "size": 18 if is_described else 13, "symbol": symbol,
+            "line": {"color": RELEASED if is_described else QUIET, "width": 2},
         },
         customdata=[_hover(name, found)], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip

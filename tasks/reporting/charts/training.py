@@ -1,4 +1,4 @@
-"""How the models were made: their training, epoch by epoch, what their layers can lose, how they do fold by fold."""
+"""Charts of the training: learning curves, layer sensitivity, folds."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ MAX_RECIPES = 6
 
 
 def histories(found: Findings) -> list[Chart]:
-    """Draw the training of the base, of the fine-tuned model, and of the recipes that train, the released one first."""
+    """Draw the training of the base, of the fine-tuned model, and of the recipes, the described one first."""
     recipes = sorted(found.metrics, key=lambda name: name != found.recipe)
     shown = {"train": "The base model", "fine_tune": "Fine-tuned to the target"}
     shown |= {name: f"Compressed: {name}" for name in [name for name in recipes if found.histories[name]][:MAX_RECIPES]}
@@ -34,8 +34,10 @@ def sensitivity(found: Findings) -> Chart:
         )  # fmt: skip
     figure.update_xaxes(title="bytes of the zip saved")
     figure.update_yaxes(title="answers that change, %", rangemode="tozero")
-    told = "Each layer alone, ever coarser: a line that stays low far to the right is where bytes are cheap."
-    return chart("sensitivity", "Bytes saved against answers changed", told, figure, 420)
+    caption = (
+        "Each layer is rounded alone, ever more coarsely: a line that stays low far to the right saves bytes cheaply."
+    )
+    return chart("sensitivity", "Bytes saved against answers changed", caption, figure, 420)
 
 
 def folds(found: Findings) -> Chart:
@@ -54,8 +56,8 @@ def folds(found: Findings) -> Chart:
     )  # fmt: skip
     figure.update_xaxes(title="fold", dtick=1, showgrid=False, zeroline=False)
     figure.update_yaxes(title=words.axis(primary))
-    told = "Line: the mean; band: a standard deviation to both sides, no error of the mean, since folds share rows."
-    return chart("folds", f"{words.metric(primary).title}, fold by fold", told, figure, 300)
+    caption = "Line: the mean. Band: one standard deviation to both sides, not the error of the mean: folds share rows."
+    return chart("folds", f"{words.metric(primary).title}, fold by fold", caption, figure, 300)
 
 
 def _history(name: str, title: str, history: History) -> Chart:
@@ -85,24 +87,24 @@ def _history(name: str, title: str, history: History) -> Chart:
     for row, metric in enumerate(shown, 1):
         figure.update_yaxes(title=metric.replace("_", " "), row=row, col=1)
     figure.update_yaxes(rangemode="tozero", row=1, col=1)
-    told = f"Loss above, {shown[1].replace('_', ' ')} below, by epoch." if shown[1:] else "The loss, by epoch."
-    return chart(f"history-{name}", title, told, figure, 420, legend_y=1.06)
+    caption = f"Loss above, {shown[1].replace('_', ' ')} below, by epoch." if shown[1:] else "The loss, by epoch."
+    return chart(f"history-{name}", title, caption, figure, 420, legend_y=1.06)
 
 
 def watched_of(history: History) -> list[str]:
-    """Return the name of the metric that was told beside the loss, nothing where the loss is all."""
+    """Return the name of the metric that was measured beside the loss, nothing where the loss is all."""
     named = [name.removeprefix("val_") for name in history[0] if name.startswith("val_") and name != "val_loss"]
     return named[:1]
 
 
 def _trace(
-    figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, told: str, shown: list[str], line: dict[str, Any]
+    figure: go.Figure, rows: Sequence[dict[str, Any]], prefix: str, caption: str, shown: list[str], line: dict[str, Any]
 ) -> None:
     for place, metric in enumerate(shown, 1):
         figure.add_scatter(
             x=list(range(1, len(rows) + 1)), y=rounded(row[prefix + metric] for row in rows), line=line,
-            mode="lines+markers" if len(rows) == 1 else "lines", name=told, showlegend=place == 1, row=place, col=1,
-            hovertemplate=f"{told}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+            mode="lines+markers" if len(rows) == 1 else "lines", name=caption, showlegend=place == 1, row=place, col=1,
+            hovertemplate=f"{caption}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )  # fmt: skip
 
 

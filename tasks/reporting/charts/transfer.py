@@ -1,4 +1,4 @@
-"""What a pretrained start is worth, on ever more rows of the target."""
+"""The chart of transfer learning: a pretrained start against training from scratch, by the number of rows."""
 
 from statistics import fmean
 from typing import Any
@@ -25,20 +25,20 @@ def data_efficiency(points: list[dict[str, float]], primary: str) -> Chart:
     share = words.metric(primary).is_share
     factor, unit = (100, ", %") if share else (1, "")
     figure = go.Figure()
-    for start, told in STARTS.items():
+    for start, caption in STARTS.items():
         rows = sorted({point["rows"] for point in points})
         means = [factor * fmean(point[start] for point in points if point["rows"] == count) for count in rows]
         figure.add_scatter(
-            x=rows, y=rounded(means), mode="lines", name=told, line=LINES[start],
-            hovertemplate=f"{told}, mean<br>%{{x:,}} rows: %{{y:.4g}}<extra></extra>",
+            x=rows, y=rounded(means), mode="lines", name=caption, line=LINES[start],
+            hovertemplate=f"{caption}, mean<br>%{{x:,}} rows: %{{y:.4g}}<extra></extra>",
         )  # fmt: skip
         figure.add_scatter(
             x=[point["rows"] for point in points], y=rounded(factor * point[start] for point in points),
             mode="markers", showlegend=False, marker={"color": LINES[start]["color"], "size": 7},
             customdata=[point["seed"] for point in points], cliponaxis=False,
-            hovertemplate=f"{told}, seed %{{customdata}}<br>%{{x:,}} rows: %{{y:.4g}}<extra></extra>",
+            hovertemplate=f"{caption}, seed %{{customdata}}<br>%{{x:,}} rows: %{{y:.4g}}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title="rows trained on", rangemode="tozero")
     figure.update_yaxes(title=f"{words.metric(primary).title}{unit}")
-    told = "Dots: one training each; lines: their mean. Both starts have the same rows and the same steps."
-    return chart("data-efficiency", "How many rows a pretrained start saves", told, figure, 360)
+    caption = "Dots: one training each; lines: their mean. Both starts use the same rows and the same number of steps."
+    return chart("data-efficiency", "How many rows a pretrained start saves", caption, figure, 360)

@@ -1,4 +1,4 @@
-"""What a regressor is off by."""
+"""Charts of a regression: predicted against actual, errors."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,7 +10,7 @@ BINS = 40
 
 
 def predictions(found: Findings) -> list[Chart]:
-    """Draw predicted against actual numbers, and how many rows are how far off."""
+    """Draw predicted against actual numbers, and the distribution of the errors."""
     actual, predicted = (np.array(values) for values in zip(*found.predicted, strict=True))
     ends = [float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))]
     points = go.Figure()
@@ -31,9 +31,9 @@ def predictions(found: Findings) -> list[Chart]:
         x=rounded((edges[:-1] + edges[1:]) / 2, 4), y=counts.tolist(), marker={"color": RELEASED}, showlegend=False,
         hovertemplate="off by %{x:,.4g}<br>%{y:,} rows<extra></extra>",
     )  # fmt: skip
-    errors.update_xaxes(title="predicted less actual", zeroline=False)
+    errors.update_xaxes(title="predicted minus actual", zeroline=False)
     errors.update_yaxes(title="rows")
     return [
         chart("predicted", "Predicted against actual", "On the dotted line a prediction is exact.", points),
-        chart("errors", "Errors", "To the left too low, to the right too high.", errors),
+        chart("errors", "Errors", "Left of zero the prediction is too low, right of zero too high.", errors),
     ]

@@ -1,4 +1,4 @@
-"""Where the rows go wrong: classes taken for one another, and the parts of the rows that are served worst."""
+"""Charts of the weaknesses: confusion matrices, worst slices."""
 
 from typing import Any
 
@@ -30,9 +30,9 @@ MAX_SLICES = 15
 
 
 def confusions(found: Findings) -> list[Chart]:
-    """Draw what each class was taken for, by float32 and by the released file."""
-    classes = list(found.released["per_class"])
-    order = _most_confused(np.asarray(found.released["confusion"]))
+    """Draw the confusion matrices of float32 and of the described file."""
+    classes = list(found.measured["per_class"])
+    order = _most_confused(np.asarray(found.measured["confusion"]))
     return [
         _confusion(name, [classes[index] for index in order], np.asarray(found.metrics[name]["confusion"]), order)
         for name in dict.fromkeys((FLOAT32, found.recipe))
@@ -40,8 +40,8 @@ def confusions(found: Findings) -> list[Chart]:
 
 
 def worst_slices(found: Findings) -> Chart:
-    """Draw the accuracy of the slices that are served worst, and float32's."""
-    slices = found.released["slices"][:MAX_SLICES]
+    """Draw the primary metric of the worst slices, and float32's."""
+    slices = found.measured["slices"][:MAX_SLICES]
     primary = found.primary
     values = [words.scaled(primary, one[primary]) for one in slices]
     bars = [[words.scaled(primary, bound) for bound in one["interval"]] for one in slices]
@@ -52,7 +52,7 @@ def worst_slices(found: Findings) -> Chart:
     figure.add_scatter(
         x=rounded(values), y=rows, mode="markers", name=label(found.recipe), marker={"color": RELEASED, "size": 10},
         error_x=errors(values, bars, RELEASED),
-        customdata=[_told(primary, one) for one in slices], hovertemplate="%{customdata}<extra></extra>",
+        customdata=[_hover(primary, one) for one in slices], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
         x=rounded(before), y=[row for row, one in zip(rows, known, strict=True) if one is not None], mode="markers",
@@ -62,8 +62,8 @@ def worst_slices(found: Findings) -> Chart:
     )  # fmt: skip
     figure.update_yaxes(**named_rows([one["slice"] for one in slices]))
     figure.update_xaxes(title=words.axis(primary))
-    told = "Bars are intervals of the slice's own rows: few rows, wide bars. The upright stroke is float32."
-    return chart("worst-slices", "The worst on top", told, figure, 110 + 28 * len(slices))
+    caption = "Bars are intervals of the slice's own rows: few rows, wide bars. The vertical stroke is float32."
+    return chart("worst-slices", "The worst on top", caption, figure, 110 + 28 * len(slices))
 
 
 def _most_confused(counts: Array) -> list[int]:
@@ -79,27 +79,27 @@ def _confusion(name: str, classes: list[str], counts: Array, order: list[int]) -
         cells = [[_cell(counts, shares, row, column, right) for column in order] for row in order]
         figure.add_heatmap(
             z=[[cell["z"] for cell in row] for row in cells], text=[[cell["text"] for cell in row] for row in cells],
-            customdata=[[cell["told"] for cell in row] for row in cells], hoverongaps=False, showscale=False,
+            customdata=[[cell["hover"] for cell in row] for row in cells], hoverongaps=False, showscale=False,
             colorscale=[[0, "var(--card)"], [1, color]], zmin=-0.15, zmax=1 if right else _worst(shares),
             texttemplate="%{text}" if len(order) <= MAX_NUMBERED else None, xgap=1, ygap=1,
-            hovertemplate="%{y} taken for %{x}<br>%{customdata}<extra></extra>",
+            hovertemplate="%{y} predicted as %{x}<br>%{customdata}<extra></extra>",
         )  # fmt: skip
     axis: dict[str, Any] = {
         "tickvals": list(range(len(order))), "ticktext": [label(name, 14) for name in classes], "showgrid": False,
         "zeroline": False, "linecolor": LINE, "ticks": "",
     }  # fmt: skip
-    figure.update_xaxes(title="taken for", tickangle=0 if max(map(len, classes)) < 4 else -45, **axis)
-    figure.update_yaxes(title="is", range=[len(order) - 0.5, -0.5], **axis)
+    figure.update_xaxes(title="predicted as", tickangle=0 if max(map(len, classes)) < 4 else -45, **axis)
+    figure.update_yaxes(title="true class", range=[len(order) - 0.5, -0.5], **axis)
     figure.update_layout(plot_bgcolor=CLEAR, font={"color": QUIET})
-    told = "Rows by their class and the class they were taken for; right answers lie on the diagonal."
-    return chart(f"confusion-{name}", name, told, figure, 400)
+    caption = "Rows by true and predicted class; right answers lie on the diagonal."
+    return chart(f"confusion-{name}", name, caption, figure, 400)
 
 
 def _cell(counts: Array, shares: Array, row: int, column: int, right: bool) -> dict[str, Any]:
     if (row == column) is not right or not counts[row, column]:
-        return {"z": None, "text": "", "told": ""}
-    told = f"{counts[row, column]:,} rows, {words.percent(shares[row, column], 1)} of the class"
-    return {"z": round(float(shares[row, column]), 4), "text": f"{counts[row, column]}", "told": told}
+        return {"z": None, "text": "", "hover": ""}
+    caption = f"{counts[row, column]:,} rows, {words.percent(shares[row, column], 1)} of the class"
+    return {"z": round(float(shares[row, column]), 4), "text": f"{counts[row, column]}", "hover": caption}
 
 
 def _worst(shares: Array) -> float:
@@ -108,7 +108,7 @@ def _worst(shares: Array) -> float:
     return max(float(wrong.max()), 0.01)
 
 
-def _told(primary: str, one: dict[str, Any]) -> str:
+def _hover(primary: str, one: dict[str, Any]) -> str:
     return (
         f"<b>{label(one['slice'], 80)}</b><br>{words.of_part(primary, one)} of {one['rows']:,} rows"
         f"<br>lost {words.lost_in_part(primary, one)} {'points' if words.metric(primary).is_share else '%'}"

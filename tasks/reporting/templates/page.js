@@ -1,7 +1,5 @@
-"""What the report does in a browser: draws its charts in the colours of the style sheet, and hides and shows curves."""
-
-SCRIPT = """
 "use strict";
+// Draws the charts in the colours of the style sheet, and shows and hides their curves.
 (() => {
   const charts = [...document.querySelectorAll(".chart")].map((place) =>
     ({place, source: document.getElementById(`${place.id}-figure`).textContent}));
@@ -13,7 +11,7 @@ SCRIPT = """
   // A colour of a figure is the name of one of the style sheet, so that light and dark are written in one place.
   const painted = (value, style) => {
     if (typeof value === "string") {
-      const name = /^var\\((--[a-z0-9-]+)\\)$/.exec(value);
+      const name = /^var\((--[a-z0-9-]+)\)$/.exec(value);
       return name ? style.getPropertyValue(name[1]).trim() : value;
     }
     if (Array.isArray(value)) return value.map((one) => painted(one, style));
@@ -43,4 +41,3 @@ SCRIPT = """
   drawAll();
   document.documentElement.dataset.drawn = "";
 })();
-"""
