@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import free_port
+from flows.serve import free_port
 from tests.graph_rules import ROOT
 from tests.test_end_to_end import environment, expected_lock, lock_without_measurements, processes_in
 

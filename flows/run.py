@@ -1,4 +1,6 @@
-"""`python -m flows.pipeline`: the flow `pipeline` on the current folder, for people at a terminal.
+"""`trimline run`: the flow `pipeline` on the current folder, for people at a terminal.
+
+    trimline run [--stages compress,release] [--set train.fit.epochs=3] [--no-pull]
 
 Set TRIMLINE_TRACEBACK=1 to see where in the code a failure arose.
 """
@@ -17,10 +19,10 @@ from typing import Any
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.errors import FlowError
+from flows.errors import STATUSES, FlowError, StageFailed
 from flows.pipeline import pipeline
-from flows.server import free_port, running_server
-from flows.show import REPORT
+from flows.serve import free_port, running_server
+from flows.ui import REPORT
 
 
 class Terse(logging.Formatter):
@@ -50,20 +52,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FlowError as error:
         if wants_traceback:
             raise
+        if isinstance(error, StageFailed) and error.result_table:
+            say_results(error.result_table, in_clone=bool(options.set))
         sys.stderr.write(f"\n{error}\n\nTRIMLINE_TRACEBACK=1 shows where in the code.\n")
         return error.exit_status
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
         return 130
-    sys.stdout.write(f"\n{table}\n")
-    if REPORT.exists() and not options.set:
-        sys.stdout.write(f"The whole report: {REPORT}\n")
+    say_results(table, in_clone=bool(options.set))
     return 0
+
+
+def say_results(table: str, *, in_clone: bool) -> None:
+    """Print the result table, and the path of the report where it outlives the run."""
+    sys.stdout.write(f"\n{table}\n")
+    if REPORT.exists() and not in_clone:
+        sys.stdout.write(f"The whole report: {REPORT}\n")
+    sys.stdout.flush()
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line's options, each as the flow's parameter of that name takes it."""
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Bring the model line up to date.")
+    parser = argparse.ArgumentParser(
+        prog="trimline run",
+        description="Runs every out-of-date stage, then prints the results and the path of the report.",
+        epilog="Example: trimline run --set train.fit.epochs=3\n\n" + STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--stages", type=lambda text: text.split(","), help="only these, such as compress@int8,release")
     parser.add_argument(
         "--set",
@@ -71,7 +86,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="in a clean clone, try this",
+        help="try another value of a setting, in a clean clone of the last commit; may be repeated",
     )
     parser.add_argument("--no-pull", dest="pull", action="store_false", help="fetch nothing from the DVC remote")
     return parser.parse_args(arguments)
