@@ -143,7 +143,8 @@ def running_server(root: Path, port: int, *options: str) -> Iterator[tuple[str, 
     refuse_taken(port)
     url = f"http://127.0.0.1:{port}/api"
     pages = f"PREFECT_UI_API_URL={url}"  # else the pages ask for port 4200, whatever the server's is
-    command = ["env", pages, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), *options]
+    start = subprocesses.prefect("server", "start", "--host", "127.0.0.1", "--port", str(port), *options)
+    command = ["env", pages, *start]
     with running(command, root, "server") as process:
         wait_for_answer(f"{url}/health", process, log_path(root, "server"))
         yield url, process

@@ -42,7 +42,7 @@ def prefect(*arguments: str) -> list[str]:
     """
     installed = cli.PACKAGE_ROOT.name in {"site-packages", "dist-packages"}
     variables = ["PYTHONSAFEPATH=1"] if installed else [f"PYTHONPATH={cli.PACKAGE_ROOT}", "PYTHONSAFEPATH=1"]
-    return ["env", *variables, "prefect", *arguments]
+    return ["env", *variables, sys.executable, "-m", "prefect", *arguments]
 
 
 @contextmanager

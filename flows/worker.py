@@ -53,9 +53,11 @@ def work(root: Path, pool: str) -> NoReturn:
     fetched(root, upstream)  # refuses here what would fail in every run
     os.environ |= {"TRIMLINE_POOL": pool, "TRIMLINE_UPSTREAM": upstream}  # for hosts.yaml
     try:
-        subprocesses.output("prefect work-pool", ["prefect", "work-pool", "inspect", pool], root)
+        subprocesses.output("prefect work-pool", subprocesses.prefect("work-pool", "inspect", pool), root)
     except CommandFailed:  # there is none yet
-        subprocesses.output("prefect work-pool", ["prefect", "work-pool", "create", pool, "--type", "process"], root)
+        subprocesses.output(
+            "prefect work-pool", subprocesses.prefect("work-pool", "create", pool, "--type", "process"), root
+        )
     deploy(DEPLOYMENTS)
     with running_worker(root, pool) as worker:
         say(READY.format(url=url, pool=pool, log=log_path(root, "worker")))
