@@ -32,7 +32,7 @@ run: $(INSTALLED)
 # The longest files first: then both workers end at about the same time.
 LONGEST := tests/test_end_to_end.py \
   $(patsubst %,tests/tasks/test_%.py,own_line translation training cross_validate steps search api) \
-  $(patsubst %,tests/flows/test_%.py,worker retrain run serve pipeline remote_storage)
+  $(patsubst %,tests/flows/test_%.py,worker package retrain run serve pipeline remote_storage)
 TESTS := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/test_*.py tests/*/test_*.py))
 test: $(INSTALLED)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)

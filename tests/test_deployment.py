@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def served(tree: Path, port: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "flows.serve", "--port", str(port)]
+    command = [sys.executable, "-m", "flows.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=tree, env=environment(tree), text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:
