@@ -2,7 +2,8 @@
 
     trimline run [--stages compress,release] [--set train.fit.epochs=3] [--no-pull]
 
-Set TRIMLINE_TRACEBACK=1 to see where in the code a failure arose.
+Set TRIMLINE_TRACEBACK=1 to see where in the code a failure arose. Prefect is imported by the functions that need it, so
+that `--help` and a mistyped option do not wait for it: 2 s.
 """
 
 import argparse
@@ -17,12 +18,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
-
 from flows.errors import STATUSES, FlowError, StageFailed
-from flows.pipeline import pipeline
 from flows.serve import free_port, running_server
-from flows.ui import REPORT
 
 
 class Terse(logging.Formatter):
@@ -44,11 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the flow; returns the exit status of the stage that failed, or 0."""
     options = parse(arguments)
     wants_traceback = os.environ.get("TRIMLINE_TRACEBACK") == "1"
-    if not wants_traceback:
-        make_terse()
     try:
-        with some_server():
-            table = pipeline(stages=options.stages, overrides=dict(options.set), pull=options.pull)
+        table = run(options, terse=not wants_traceback)
     except FlowError as error:
         if wants_traceback:
             raise
@@ -63,8 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def run(options: argparse.Namespace, *, terse: bool) -> str:
+    """Run the flow with the command line's options; returns the result table."""
+    from flows.pipeline import pipeline
+
+    if terse:
+        make_terse()
+    with some_server():
+        return pipeline(stages=options.stages, overrides=dict(options.set), pull=options.pull)
+
+
 def say_results(table: str, *, in_clone: bool) -> None:
     """Print the result table, and the path of the report where it outlives the run."""
+    from flows.ui import REPORT
+
     sys.stdout.write(f"\n{table}\n")
     if REPORT.exists() and not in_clone:
         sys.stdout.write(f"The whole report: {REPORT}\n")
@@ -105,6 +111,8 @@ def override(text: str) -> tuple[str, Any]:
 
 def make_terse() -> None:
     """Give every handler that writes to the terminal the terse format, and leave out links that lead nowhere."""
+    from prefect.settings import PREFECT_API_URL
+
     for handler in logging.getLogger().handlers:
         handler.setFormatter(Terse("%(asctime)s %(subject)s | %(message)s", datefmt="%H:%M:%S"))
         if not PREFECT_API_URL.value():  # a server without pages, gone when this command is done
@@ -117,6 +125,8 @@ def some_server() -> Iterator[None]:
 
     Prefect would start one, too, but that one stays for ever if this process is killed.
     """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     if PREFECT_API_URL.value():
         yield
         return
