@@ -12,25 +12,27 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := run
 .PHONY: run test test-slow check serve bench lock
 
-# Done once for each content of the lock; a second call finds the stamp and installs nothing.
-INSTALLED := $(VENV)/.installed-$(shell cksum requirements.lock | cut -d' ' -f1)
-$(INSTALLED): requirements.lock
+# Done once for each content of the two files; a second call finds the stamp and installs nothing. The project itself is
+# installed as a link to this folder: the command `trimline` then runs the code that lies here.
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+$(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is too old: Trimline needs Python 3.11 or newer. Name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
 	@rm -f $(VENV)/.installed-*
 	@mkdir -p "$(PREFECT_HOME)"
 	@touch $@
 
 run: $(INSTALLED)
-	@python -m flows.pipeline
+	@trimline run
 
 # The longest files first: then both workers end at about the same time.
 LONGEST := tests/test_end_to_end.py \
   $(patsubst %,tests/tasks/test_%.py,own_line translation training cross_validate steps search api) \
-  $(patsubst %,tests/flows/test_%.py,work retrain command serve pipeline remote_storage)
+  $(patsubst %,tests/flows/test_%.py,worker package retrain run serve pipeline remote_storage)
 TESTS := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/test_*.py tests/*/test_*.py))
 test: $(INSTALLED)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
@@ -42,9 +44,10 @@ check: $(INSTALLED)
 	ruff format --check .
 	ruff check .
 	mypy
+	lint-imports
 
 serve: $(INSTALLED)
-	@python -m flows.serve
+	@trimline serve
 
 bench: $(INSTALLED)
 	@python -m benchmarks

@@ -47,7 +47,7 @@ def tuned_line(preset: str | None = None) -> Iterator[Path]:
         if preset:
             (clone / "params.yaml").write_bytes((clone / f"presets/{preset}.yaml").read_bytes())
             run(dvc("repro", "ingest"), clone)
-            run([sys.executable, "-m", "tasks.schema", "--replace"], clone)
+            run([sys.executable, "-m", "flows.cli", "schema", "--replace"], clone)
         run(dvc("repro", "fine_tune"), clone)
         yield clone
 

@@ -26,7 +26,7 @@ def main(say: Callable[[str], None]) -> None:
         nothing = median_seconds(dvc("repro"), clone, runs=3)
         changed = _changed_release(clone)
         forget_outputs(clone)
-        by_flow = run([sys.executable, "-m", "flows.pipeline"], clone)
+        by_flow = run([sys.executable, "-m", "flows.cli", "run"], clone)
     stages = _stage_seconds(by_dvc)
     imports = import_seconds * sum(name.startswith(IMPORTING) for name in stages)
     say(f"default line, dvc repro:                {by_dvc.seconds:7.1f} s  (goal 160)")
@@ -42,7 +42,7 @@ def main(say: Callable[[str], None]) -> None:
 
 
 def _changed_release(clone: Path) -> float:
-    run([sys.executable, "-m", "tasks.override", "params.yaml", "release.max_slice_drop=0.2"], clone)
+    run([sys.executable, "-m", "flows.cli", "set", "params.yaml", "release.max_slice_drop=0.2"], clone)
     return run(dvc("repro"), clone).seconds
 
 
@@ -53,7 +53,7 @@ def _stage_seconds(finished: Finished) -> dict[str, float]:
     for second, line in finished.lines:
         if line.startswith("Running stage '"):
             name = line.split("'")[1]
-        elif line.startswith("> python -m tasks."):
+        elif line.startswith("> trimline stage "):
             started = second
         elif line.startswith(("Updating lock file", "Generating lock file")) and name:
             stages[name] = second - started

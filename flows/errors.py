@@ -9,6 +9,11 @@ FlowError             1
 
 from collections.abc import Sequence
 
+STATUSES = (
+    "exit status: 0 success; 2 unknown option; 65 bad input data; 75 temporary failure, retry; 78 bad configuration; "
+    "130 stopped by Ctrl-C;\nany other: that of the stage or server that failed"
+)
+
 
 class FlowError(Exception):
     """A failure with a message for people and an exit status."""
@@ -47,6 +52,8 @@ class CommandFailed(FlowError):
 
 class StageFailed(CommandFailed):
     """A stage's command failed; `name` is the stage's."""
+
+    result_table = ""  # what the stages before it have found, where the pages of the run were written by then
 
     def __str__(self) -> str:
         return "\n".join([f"stage {self.name!r} ended with status {self.status}", *self.tail])

@@ -1,12 +1,9 @@
 """The flow `pipeline`: one Prefect task run per DVC stage, in DVC's order.
 
-    python -m flows.pipeline [--stages compress,release] [--set train.fit.epochs=3] [--no-pull]
-
-It knows no stage by name: `dvc.yaml` is the only place where the graph is written.
+It runs whatever stages `dvc.yaml` has: that is the only place where the graph is written.
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +14,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 
-from flows import child, graph
-from flows.clone import clean_clone, head
-from flows.errors import Busy, Refused
-from flows.show import StageProgress, log, refuse_equal_keys, show_pages
+from flows import dvc, subprocesses
+from flows.errors import Busy, Refused, StageFailed
+from flows.ui import PAGES_STAGE, StageProgress, log, refuse_equal_keys, show_pages
+from flows.workspace import clean_clone, head, line_root
 
 
 def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -40,7 +37,7 @@ def run_stage(stage: str, root: Path) -> None:
     """Let DVC bring one stage up to date, and show what it says while it works."""
     progress = StageProgress(stage)
     progress.show(0)
-    log(graph.reproduce(root, stage), progress.follow)
+    log(dvc.reproduce(root, stage), progress.follow)
     progress.show(100)
 
 
@@ -54,7 +51,7 @@ def pipeline(stages: list[str] | None = None, overrides: dict[str, Any] | None =
             clone of the last commit, and nothing of it is committed.
         pull: Whether to fetch artifacts that are missing here from the default DVC remote, if there is one.
     """
-    root = Path.cwd()
+    root = line_root()
     if not overrides:
         return run_stages(root, stages, pull=pull)
     with clean_clone(root) as clone:
@@ -65,14 +62,24 @@ def pipeline(stages: list[str] | None = None, overrides: dict[str, Any] | None =
 
 
 def run_stages(root: Path, wanted: Sequence[str] | None = None, *, pull: bool, shared_cache: bool = False) -> str:
-    """Run the stages `wanted`, or all, one after the other in this thread, and return the result table."""
-    everything = graph.stages(root)
+    """Run the stages `wanted`, or all, one after the other in this thread, and return the result table.
+
+    Raises:
+        StageFailed: A stage failed. Where the pages of this run were there by then, they are shown first, and the
+            failure has the result table.
+    """
+    everything = dvc.stages(root)
     refuse_equal_keys(everything)
     chosen = choose(everything, wanted)
     if pull:
-        log(graph.restore(root, shared_cache=shared_cache))
-    for stage in chosen:
-        run_stage(stage, root)
+        log(dvc.restore(root, shared_cache=shared_cache))
+    for position, stage in enumerate(chosen):
+        try:
+            run_stage(stage, root)
+        except StageFailed as failure:
+            if PAGES_STAGE not in chosen[position:]:  # a release that is refused: the pages say why
+                failure.result_table = show_pages(root)
+            raise
     return show_pages(root)
 
 
@@ -98,16 +105,10 @@ def choose(everything: Sequence[str], wanted: Sequence[str] | None) -> list[str]
 def apply_overrides(clone: Path, overrides: dict[str, Any]) -> None:
     """Write `overrides` into the clone's `params.yaml`, and record them beside the run."""
     items = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    child.output("overrides", [sys.executable, "-m", "tasks.override", "params.yaml", *items], clone)
+    subprocesses.output("overrides", subprocesses.trimline("set", "params.yaml", *items), clone)
     rows = "\n".join(f"| `{key}` | `{json.dumps(value)}` |" for key, value in overrides.items())
     create_markdown_artifact(
         f"Commit `{head(clone)}` with\n\n| parameter | value |\n|---|---|\n{rows}\n",
         key="overrides",
         description="What this run changed in params.yaml; never committed",
     )
-
-
-if __name__ == "__main__":
-    from flows.command import main
-
-    sys.exit(main())

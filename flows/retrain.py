@@ -1,6 +1,5 @@
 """The flow `retrain`: new data, the pipeline in a clean clone, and, if its release passes, a branch and a version."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,11 +8,11 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows import child, graph
-from flows.clone import clean_clone, fetched, git, publish_where
+from flows import dvc, subprocesses
 from flows.errors import CommandFailed, StageFailed
 from flows.pipeline import run_stages
-from flows.show import log
+from flows.ui import log
+from flows.workspace import clean_clone, fetched, git, line_root, publish_where
 
 POINTERS = ("dvc.lock", "*.dvc")  # the tracked files that say which artifacts belong to a commit
 AUTHOR = {"user.name": "Trimline", "user.email": "trimline@localhost"}
@@ -33,14 +32,14 @@ def retrain(branch: str | None = None, upstream: str | None = None) -> str:
         upstream: A branch of the repository that this tree was cloned from. The run then starts from what that branch
             is now, and publishes there, not here: for a worker on another host.
     """
-    root = Path.cwd()
+    root = line_root()
     with clean_clone(root, fetched(root, upstream) if upstream else None) as clone:
         if upstream:
             publish_where(root, clone)
-        log(graph.update_imports(clone))
+        log(dvc.update_imports(clone))
         run_stages(clone, pull=True, shared_cache=True)
         if git(clone, "status", "--porcelain", "--", *POINTERS):
-            hold_against_champion(clone)
+            compare_with_champion(root, clone)
         said = publish(clone, branch or new_branch())
     create_markdown_artifact(said, key="publication", description="What this run published, or why nothing")
     get_run_logger().info("%s", said)
@@ -52,8 +51,8 @@ def new_branch() -> str:
     return f"retrain/{datetime.now(UTC):%Y%m%d-%H%M%S}-{flow_run.name}"
 
 
-def hold_against_champion(clone: Path) -> None:
-    """Let `tasks.compare` judge the new release beside that of the newest version; without one there is none to beat.
+def compare_with_champion(root: Path, clone: Path) -> None:
+    """Compare the new release with that of the newest version; without a version there is none to beat.
 
     Raises:
         StageFailed: The new release is worse than `compare` in params.yaml allows.
@@ -62,11 +61,11 @@ def hold_against_champion(clone: Path) -> None:
     if champion is None:
         get_run_logger().info("no version yet: the first release is held to the bounds of `release` alone")
         return
-    with clean_clone(Path.cwd(), champion) as before:
-        log(graph.bring_stage(before, BUNDLE.name))
-        command = [sys.executable, "-m", "tasks.compare", str(before / BUNDLE), str(BUNDLE)]
+    with clean_clone(root, champion) as before:
+        log(dvc.bring_stage(before, BUNDLE.name))
+        command = subprocesses.trimline("compare", str(before / BUNDLE), str(BUNDLE))
         try:
-            log(child.lines("compare", command, clone))
+            log(subprocesses.lines("compare", command, clone))
         except CommandFailed as failure:
             raise StageFailed("compare", failure.status, failure.tail) from failure
 
@@ -85,14 +84,14 @@ def publish(clone: Path, branch: str) -> str:
     """
     if not git(clone, "status", "--porcelain", "--", *POINTERS):
         return "Nothing to publish: the new data and the stages left `dvc.lock` and every `.dvc` file as they were."
-    if graph.has_default_remote(clone):
-        log(graph.push(clone))
+    if dvc.has_default_remote(clone):
+        log(dvc.push(clone))
     for key, value in AUTHOR.items():
         git(clone, "config", key, value)
     git(clone, "add", "--", *present(clone))
     git(clone, "commit", "--quiet", "--message", f"Retrain: {branch}")
     commit = git(clone, "rev-parse", "HEAD")
-    child.output("gto register", ["gto", "register", MODEL, commit], clone)
+    subprocesses.output("gto register", ["gto", "register", MODEL, commit], clone)
     tag = git(clone, "tag", "--points-at", commit)
     git(clone, "push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{branch}", f"refs/tags/{tag}")
     use = f"To use it: `git merge {branch}`, then `dvc checkout`."

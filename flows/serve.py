@@ -1,24 +1,32 @@
-"""A Prefect server, a worker and the deployments for this tree, until Ctrl-C.
+"""The Prefect server: one of our own for a run, or one with a worker and deployments for a folder, until Ctrl-C.
 
-python -m flows.serve [--port 4200]
+trimline serve [--port 4200]
 """
 
 import argparse
 import os
 import signal
+import socket
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from types import FrameType
 from typing import NoReturn
 
-from flows import child
-from flows.errors import FlowError, Refused
-from flows.server import ended, log_path, running, running_server, wait_for_answer
+from flows import subprocesses
+from flows.errors import CommandFailed, FlowError, Refused
+from flows.subprocesses import LINE_ROOT
 
 POOL = "trimline"
+DEPLOYMENTS = "prefect.yaml"
+SECONDS_TO_START = 120.0
+SECONDS_TO_END = 10.0
 READY = """
 Prefect is at {site}
 
@@ -37,7 +45,12 @@ class Stopped(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped; returns 1 if the server or the worker ended by itself."""
-    parser = argparse.ArgumentParser(prog="python -m flows.serve", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="trimline serve",
+        description="Starts a Prefect server, a worker and the deployments of this folder; runs until Ctrl-C.",
+        epilog="Example: trimline serve --port 4201\n\nexit status: 0 stopped; 1 server or worker ended; 78 port taken",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--port", type=int, default=4200, help="of 127.0.0.1; 4200 if not given")
     options = parser.parse_args(arguments)
     return until_stopped(lambda: serve(Path.cwd(), options.port))
@@ -73,12 +86,31 @@ def serve(root: Path, port: int) -> NoReturn:
     say("Starting the Prefect server ...")
     with running_server(root, port) as (url, server):
         os.environ["PREFECT_API_URL"] = url  # for the children from here on
-        os.environ["TRIMLINE_ROOT"] = str(root)  # prefect.yaml puts runs there
-        with running(["prefect", "worker", "start", "--pool", POOL, "--type", "process"], root, "worker") as worker:
+        with running_worker(root, POOL) as worker:
             wait_for_answer(f"{url}/work_pools/{POOL}", worker, log_path(root, "worker"))  # the worker creates it
-            child.output("prefect deploy", ["prefect", "--no-prompt", "deploy", "--all"], root)
+            deploy(root / DEPLOYMENTS)
             say(READY.format(site=url.removesuffix("/api"), url=url, root=root, logs=log_path(root, "server").parent))
             watch(root, server=server, worker=worker)
+
+
+@contextmanager
+def running_worker(root: Path, pool: str) -> Iterator["Popen[str]"]:
+    """Start a worker for `pool` whose runs work on the line in `root`, and end it with the block."""
+    os.environ[LINE_ROOT] = str(root)
+    command = subprocesses.prefect("worker", "start", "--pool", pool, "--type", "process")
+    with running(command, root, "worker") as worker:
+        yield worker
+
+
+def deploy(file: Path) -> None:
+    """Make or renew the deployments in `file`.
+
+    In an empty folder: Prefect imports each flow from the working directory first, and a line may have a package
+    `flows` of its own.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        command = subprocesses.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+        subprocesses.output("prefect deploy", command, Path(empty))
 
 
 def watch(root: Path, **children: "Popen[str]") -> NoReturn:
@@ -98,6 +130,89 @@ def say(text: str) -> None:
     """Write a line for the person at the terminal."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def running_server(root: Path, port: int, *options: str) -> Iterator[tuple[str, "Popen[str]"]]:
+    """Start a Prefect server on 127.0.0.1 and wait until it answers; yields the URL of its API and its process.
+
+    Raises:
+        Refused: The port is taken.
+        CommandFailed: The server ended by itself; the message has the end of its log.
+    """
+    refuse_taken(port)
+    url = f"http://127.0.0.1:{port}/api"
+    pages = f"PREFECT_UI_API_URL={url}"  # else the pages ask for port 4200, whatever the server's is
+    start = subprocesses.prefect("server", "start", "--host", "127.0.0.1", "--port", str(port), *options)
+    command = ["env", pages, *start]
+    with running(command, root, "server") as process:
+        wait_for_answer(f"{url}/health", process, log_path(root, "server"))
+        yield url, process
+
+
+@contextmanager
+def running(command: list[str], root: Path, name: str) -> Iterator["Popen[str]"]:
+    """Run a long-lived `command` with its output in a log file of its own, and end it with the block."""
+    path = log_path(root, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open("wb") as log,
+        subprocesses.supervised(command, root, grace_seconds=SECONDS_TO_END, output=log) as process,
+    ):
+        yield process
+
+
+def log_path(root: Path, name: str) -> Path:
+    """Where `running` writes the output of the command called `name`."""
+    return root / ".trimline" / "logs" / f"{name}.log"
+
+
+def wait_for_answer(url: str, process: "Popen[str]", log: Path) -> None:
+    """Return when `url` answers, which it does once `process` is ready.
+
+    Raises:
+        CommandFailed: The process ended, or was not ready in time.
+    """
+    deadline = time.monotonic() + SECONDS_TO_START
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)  # not there yet
+    raise ended(process, log)
+
+
+def ended(process: "Popen[str]", log: Path) -> CommandFailed:
+    """The failure of a process that should have gone on, with the end of its log."""
+    said = log.read_text(errors="replace").splitlines()[-10:]
+    return CommandFailed(f"the Prefect {log.stem}", process.poll() or 1, [*said, f"Its log: {log}"])
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def refuse_taken(port: int) -> None:
+    """Make sure that a server can listen on `port`.
+
+    Raises:
+        Refused: Something else does.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended does not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Refused(
+                f"got:      port {port} of 127.0.0.1: {error.strerror}\n"
+                "expected: a port that nothing listens on\n"
+                "to do:    end the other server, or choose a port: trimline serve --port 4201"
+            ) from error
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from flows.server import free_port
+from flows.serve import free_port
 
 SECONDS_TO_START = 60
 KEYS_PER_LISTING = 5  # S3 itself gives 1,000 at a time; fewer show whether a client asks for the rest

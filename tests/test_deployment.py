@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import free_port
+from flows.serve import free_port
 from tests.graph_rules import ROOT
 from tests.test_end_to_end import environment, expected_lock, lock_without_measurements, processes_in
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def served(tree: Path, port: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "flows.serve", "--port", str(port)]
+    command = [sys.executable, "-m", "flows.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=tree, env=environment(tree), text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:

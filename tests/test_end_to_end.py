@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
-# The only outputs that may differ between equal runs: latencies, and the pages that show them.
-MEASURED = re.compile(r"reports/profile(/.*)?|release/(model_card\.md|report\.html)|reports/results\.md")
+# The only outputs that may differ between equal runs: latencies, the verdict on them, and what shows or holds either.
+MEASURED = re.compile(r"reports/profile(/.*)?|reports/(verdict\.json|results\.md|model_card\.md|report\.html)|release")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_killing_dvc_repro_in_mid_train_leaves_no_process_and_no_half_artifact(c
 
 
 def test_the_flow_then_ends_with_the_bytes_of_the_committed_lock(clone: Path, tmp_path: Path) -> None:
-    said = run(clone, "flows.pipeline")
+    said = run(clone, "flows.cli", "run")
     assert "pruned_qat_int8" in said
     assert "reports/report.html" in said
     own = lock_without_measurements(clone / "dvc.lock")
@@ -112,18 +112,18 @@ def test_there_is_nothing_to_do_then(clone: Path) -> None:
 
 
 def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(clone: Path) -> None:
-    run(clone, "tasks.override", "params.yaml", 'compress.int8.float_layers=["logits"]')
+    run(clone, "flows.cli", "set", "params.yaml", 'compress.int8.float_layers=["logits"]')
     said = run(clone, "dvc", "repro")
     ran = re.findall(r"Running stage '(.+)'", said)
     own = [f"{stage}@int8" for stage in ("compress", "export", "evaluate", "profile")]
-    assert sorted(ran) == sorted([*own, *line.DECISION])
+    assert sorted(ran) == sorted([*own, "plan", *line.DECISION])
 
 
 def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(clone: Path) -> None:
     before = line.tree(clone / "release")
-    run(clone, "tasks.override", "params.yaml", "release.max_size_bytes=10")
+    run(clone, "flows.cli", "set", "params.yaml", "release.max_size_bytes=10")
     finished = subprocess.run(
-        [sys.executable, "-m", "flows.pipeline", "--stages", "verdict,report,release"],
+        [sys.executable, "-m", "flows.cli", "run", "--stages", "verdict,report,release"],
         cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     assert finished.returncode == 1

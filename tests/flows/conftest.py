@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.server import free_port, running_server
+from flows.serve import free_port, running_server
 from tests.flows import toy
 
 

@@ -11,11 +11,11 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from flows.errors import CommandFailed, Refused, StageFailed
 from flows.pipeline import choose, pipeline
-from flows.show import artifact_key, refuse_equal_keys
+from flows.ui import artifact_key, refuse_equal_keys
 from tests.flows import processes, toy
 
 pytestmark = pytest.mark.usefixtures("api")
-STAGES = ["make", "copy@b", "copy@a", "late", "release"]
+STAGES = ["make", "copy@b", "copy@a", "late", "report", "release"]
 
 
 def run_flow(**parameters: Any) -> State[str]:
@@ -61,9 +61,9 @@ def ran(first: tuple[Path, State[str]], tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_flow_runs_dvcs_stages_in_dvcs_order_and_leaves_the_bytes_of_dvc_repro(
     first: tuple[Path, State[str]], root: Path
 ) -> None:
-    assert [run.name for run in task_runs(first[1], 5)] == STAGES
+    assert [run.name for run in task_runs(first[1], 6)] == STAGES
     toy.run(root, "dvc", "repro", "--quiet")
-    pages = ("reports/results.md", "release/model_card.md", "release/report.html")
+    pages = ("reports/results.md", "reports/model_card.md", "reports/report.html")
     for name in ("dvc.lock", "made", "copy_a", "late", *pages):
         assert (root / name).read_bytes() == (first[0] / name).read_bytes()
 
@@ -71,12 +71,12 @@ def test_the_flow_runs_dvcs_stages_in_dvcs_order_and_leaves_the_bytes_of_dvc_rep
 def test_a_run_shows_its_pages_and_the_progress_of_each_stage(first: tuple[Path, State[str]]) -> None:
     root, state = first
     assert error(state) == (root / "reports/results.md").read_text()
-    for key in ["make", "copy-b", "copy-a", "late", "release"]:
+    for key in ["make", "copy-b", "copy-a", "late", "report", "release"]:
         progress = toy.artifact(key)
         assert (progress.type, progress.data) == ("progress", 100.0)
     assert toy.artifact("result-table").data == error(state)
     assert toy.artifact("model-card").data == "# A toy\n"
-    assert f"`{root / 'release/report.html'}`" in str(toy.artifact("whole-report").data)
+    assert f"`{root / 'reports/report.html'}`" in str(toy.artifact("whole-report").data)
 
 
 def test_unchanged_stages_are_skipped(ran: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -90,7 +90,7 @@ def test_a_group_of_stages_runs_alone(ran: Path) -> None:
 
 
 def test_an_unknown_stage_is_refused_with_those_that_are_allowed() -> None:
-    with pytest.raises(Refused, match=r"'cop'(.|\n)*some of make, copy, copy@b, copy@a, late, release"):
+    with pytest.raises(Refused, match=r"'cop'(.|\n)*some of make, copy, copy@b, copy@a, late, report, release"):
         choose(STAGES, ["make", "cop"])
     with pytest.raises(Refused):
         choose(STAGES, [])
@@ -118,6 +118,22 @@ def test_a_failed_stage_is_not_tried_again_and_ends_the_run(root: Path) -> None:
     assert isinstance(failure, StageFailed)
     assert (failure.name, failure.exit_status) == ("bad", 65)
     assert (root / "pids").read_text() == "x\n"
+
+
+def test_a_refused_release_fails_the_run_after_its_pages_are_shown(root: Path) -> None:
+    (root / "data/raw/input.txt").write_text("")
+    failure = error(run_flow())
+    assert isinstance(failure, StageFailed)
+    assert (failure.name, failure.exit_status) == ("release", 1)
+    assert failure.result_table == toy.artifact("result-table").data == "| bytes |\n|---|\n| 0 |\n"
+    assert not (root / "release").exists()
+
+
+def test_a_failure_before_the_report_does_not_show_the_pages_of_an_earlier_run(ran: Path) -> None:
+    (ran / "make.py").write_text("raise SystemExit(65)")
+    failure = error(run_flow())
+    assert isinstance(failure, StageFailed)
+    assert (failure.name, failure.result_table) == ("make", "")
 
 
 def test_overrides_run_in_a_clean_clone_and_commit_nothing(ran: Path) -> None:

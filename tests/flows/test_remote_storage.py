@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import graph
+from flows import dvc
 from flows.errors import Busy
 from tests import s3
 from tests.flows import toy
@@ -45,7 +45,7 @@ def test_what_one_clone_pushes_to_a_bucket_another_pulls_and_has_nothing_to_do(
     assert (other / "late").read_text() == (root / "late").read_text()
     assert toy.run(other, "dvc", "repro").stdout.strip().endswith("Data and pipelines are up to date.")
     third = clone_of(root, tmp_path / "third")
-    list(graph.restore(third, shared_cache=False))  # what the flow does first
+    list(dvc.restore(third, shared_cache=False))  # what the flow does first
     assert (third / "late").exists()
     settings = (root / ".dvc/config").read_text()
     assert "127.0.0.1" not in settings and "test" not in settings  # address and credentials are environment
@@ -87,4 +87,4 @@ def test_a_bucket_that_does_not_answer_is_tried_again(root: Path, bucket: str, m
         file.write(f"  watch:\n    cmd: echo run > runs\n    deps:\n    - s3://{bucket}/raw\n    outs: [runs]\n")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(Busy, match="Could not connect to the endpoint"):
-        list(graph.reproduce(root, "watch"))
+        list(dvc.reproduce(root, "watch"))

@@ -2,7 +2,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +13,17 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
-from flows.server import free_port
+from flows.serve import free_port
 from tests.flows import processes, toy
 
-SERVE = (sys.executable, "-m", "flows.serve", "--port")
+SERVE = (*toy.TRIMLINE, "serve", "--port")
 
 
 @pytest.fixture(scope="module")
 def tree(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A toy with the flows and deployments of this repository, in a working order: everything has been run."""
+    """A toy that serves; no stage of it has run."""
     root = tmp_path_factory.mktemp("serve") / "toy"
     shutil.copytree(template, root)
-    shutil.copytree(toy.REPOSITORY / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(toy.REPOSITORY / "prefect.yaml", root)
     toy.add_endless_stage(root)
     return root
 

@@ -10,6 +10,7 @@ from typing import cast
 from prefect.artifacts import Artifact
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TRIMLINE = (sys.executable, "-P", "-m", "flows.cli")  # what the script `trimline` does, also where it is not installed
 
 # `late` stands before what it depends on, so that the order of the file is not the order of the graph.
 DVC_YAML = """
@@ -29,64 +30,64 @@ stages:
       cmd: 'echo "[ 50%] half" && cp made copy_${item}'
       deps: [made]
       outs: [{"copy_${item}": {persist: true}}]
+  report:
+    cmd: python report.py
+    deps: [report.py, late]
+    outs: [reports/results.md, reports/model_card.md, reports/report.html]
   release:
-    cmd: python release.py
-    deps: [release.py, late]
-    outs: [reports/results.md, release/model_card.md, release/report.html, release/bytes]
+    cmd: test -s late || { echo "the verdict is no"; exit 1; }; mkdir -p release && wc -c < late > release/bytes
+    deps: [reports/report.html, late]
+    outs: [release]
 """
 MAKE = """
 import json
 from pathlib import Path
-from typing import cast
-
-from prefect.artifacts import Artifact
 times = json.loads(Path("params.yaml").read_text())["make"]["times"]
 Path("made").write_text(Path("data/raw/input.txt").read_text() * times)
 """
-RELEASE = """
+REPORT = """
 from pathlib import Path
-from typing import cast
-
-from prefect.artifacts import Artifact
-for folder in ("reports", "release"):
-    Path(folder).mkdir(exist_ok=True)
+Path("reports").mkdir(exist_ok=True)
 Path("reports/results.md").write_text("| bytes |\\n|---|\\n| %d |\\n" % len(Path("late").read_text()))
-Path("release/model_card.md").write_text("# A toy\\n")
-Path("release/bytes").write_text(str(len(Path("late").read_text())))
-Path("release/report.html").write_text("<h1>A toy</h1>\\n")
+Path("reports/model_card.md").write_text("# A toy\\n")
+Path("reports/report.html").write_text("<h1>A toy</h1>\\n")
 """
-# The interface of tasks/override.py without its schema, which a toy's parameters would not pass.
-OVERRIDE = """
+# The interface of `trimline set` without its schema, which a toy's parameters would not pass.
+SET = """
 import json, sys
 from pathlib import Path
-from typing import cast
 
-from prefect.artifacts import Artifact
-file, *items = sys.argv[1:]
-params = json.loads(Path(file).read_text())
-for item in items:
-    name, _, value = item.partition("=")
-    section, _, key = name.partition(".")
-    if key not in params.get(section, {}):
-        print("got:", name, "expected:", params, file=sys.stderr)
-        sys.exit(78)
-    params[section][key] = json.loads(value)
-Path(file).write_text(json.dumps(params))
+def main(arguments):
+    file, *items = arguments
+    params = json.loads(Path(file).read_text())
+    for item in items:
+        name, _, value = item.partition("=")
+        section, _, key = name.partition(".")
+        if key not in params.get(section, {}):
+            print("got:", name, "expected:", params, file=sys.stderr)
+            return 78
+        params[section][key] = json.loads(value)
+    Path(file).write_text(json.dumps(params))
+    return 0
 """
-# The interface of tasks/compare.py: a toy's release is the better the longer its result is.
+# The interface of `trimline compare`: a toy's release is the better the longer its result is.
 COMPARE = """
-import sys
 from pathlib import Path
-champion, candidate = (int(Path(bundle, "bytes").read_text()) for bundle in sys.argv[1:])
-print("champion", champion, "candidate", candidate, flush=True)
-sys.exit(candidate < champion and "a candidate that is worse than the champion")
+
+def main(arguments):
+    champion, candidate = (int(Path(bundle, "bytes").read_text()) for bundle in arguments)
+    print("champion", champion, "candidate", candidate, flush=True)
+    if candidate < champion:
+        print("a candidate that is worse than the champion")
+    return int(candidate < champion)
 """
 FILES = {
     "dvc.yaml": DVC_YAML,
     "make.py": MAKE,
-    "release.py": RELEASE,
-    "tasks/override.py": OVERRIDE,
-    "tasks/compare.py": COMPARE,
+    "report.py": REPORT,
+    "pyproject.toml": '[project]\nname = "trimline"\n',  # with flows/cli.py: a checkout, whose tasks are the commands
+    "tasks/commands/set.py": SET,
+    "tasks/commands/compare.py": COMPARE,
     "params.yaml": '{"make": {"times": 2}}',
     "data/raw/input.txt": "raw\n",
     ".gitignore": "/late\n/made\n/copy_*\n/reports/\n/release/\n/.trimline/\n/pids\n__pycache__/\n/marks/\n",
@@ -108,11 +109,13 @@ def commit(root: Path, message: str) -> None:
 
 
 def create(root: Path) -> None:
-    """Make the repository, with one commit in which nothing has been run."""
+    """Make the repository, a checkout with the flows of this one and one commit in which nothing has been run."""
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text.lstrip("\n"))
-    shutil.copy2(REPOSITORY / "prefect.toml", root / "prefect.toml")
+    for name in ("prefect.toml", "prefect.yaml"):
+        shutil.copy2(REPOSITORY / name, root / name)
+    shutil.copytree(REPOSITORY / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     run(root, "git", "init", "--quiet", "--initial-branch", "main")
     (root / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
     commit(root, "A toy")

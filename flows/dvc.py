@@ -1,10 +1,12 @@
-"""The only door to DVC: its command line, as a child process.
+"""DVC: the graph, its stages and its storage, through DVC's command line alone.
 
 DVC's Python API would lose the stages' output and run all of them in this process. `--force` and `--pull` are never
 used: the first runs what is up to date, the second skips stages in a fresh clone and leaves no files.
 """
 
 import configparser
+import fcntl
+import json
 import os
 import re
 import sys
@@ -13,9 +15,8 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-from flows import child
+from flows import subprocesses
 from flows.errors import Busy, CommandFailed, StageFailed
-from flows.locks import repair_lock_record
 
 NODE = re.compile(r'^"([^"]+)";$')
 EDGE = re.compile(r'^"([^"]+)" -> "([^"]+)";$')
@@ -30,9 +31,9 @@ PASSING = re.compile(  # DVC's lock, or a bucket that it asks for new data and t
 )
 
 
-def dvc(*arguments: str) -> list[str]:
-    """A DVC command, run by our own interpreter."""
-    return [sys.executable, "-m", "dvc", *arguments]
+def command(*arguments: str) -> list[str]:
+    """A DVC command line for our own interpreter, which imports nothing from the folder that it works in."""
+    return [sys.executable, "-P", "-m", "dvc", *arguments]
 
 
 def stages(root: Path) -> list[str]:
@@ -40,7 +41,7 @@ def stages(root: Path) -> list[str]:
 
     Files tracked by `dvc add` are nodes of DVC's graph, too; they are left out, because there is nothing to run.
     """
-    order = in_order(child.output("dvc dag", dvc("dag", "--dot"), root))
+    order = in_order(subprocesses.output("dvc dag", command("dag", "--dot"), root))
     return [name for name in order if not name.endswith(".dvc")]
 
 
@@ -82,8 +83,8 @@ def reproduce(root: Path, stage: str) -> Generator[str, None, None]:
     """
     try:
         yield from repair_lock_record(root)
-        command = dvc("--wait-for-lock", "repro", "--single-item", stage)
-        with closing(child.lines(stage, command, root)) as lines:
+        repro = command("--wait-for-lock", "repro", "--single-item", stage)
+        with closing(subprocesses.lines(stage, repro, root)) as lines:
             yield from (line for line in lines if not ADVICE.match(line))
     except CommandFailed as failure:
         raise stage_failure(stage, failure) from failure
@@ -108,18 +109,20 @@ def restore(root: Path, *, shared_cache: bool) -> Generator[str, None, None]:
     remote = has_default_remote(root)
     if not (remote or shared_cache):
         return
-    outputs = in_order(child.output("dvc dag", dvc("dag", "--dot", "--outs"), root))
+    outputs = in_order(subprocesses.output("dvc dag", command("dag", "--dot", "--outs"), root))
     missing = [path for path in outputs if not (root / path).exists()]
     if missing:
-        command = "pull" if remote else "checkout"
+        verb = "pull" if remote else "checkout"
         yield from repair_lock_record(root)
-        yield from child.lines(f"dvc {command}", dvc("--wait-for-lock", command, "--allow-missing", *missing), root)
+        yield from subprocesses.lines(
+            f"dvc {verb}", command("--wait-for-lock", verb, "--allow-missing", *missing), root
+        )
 
 
 def bring_stage(root: Path, stage: str) -> Generator[str, None, None]:
     """Bring the outputs of one stage as `dvc.lock` names them, from the default remote or from the cache."""
-    command = "pull" if has_default_remote(root) else "checkout"
-    yield from child.lines(f"dvc {command}", dvc("--wait-for-lock", command, stage), root)
+    verb = "pull" if has_default_remote(root) else "checkout"
+    yield from subprocesses.lines(f"dvc {verb}", command("--wait-for-lock", verb, stage), root)
 
 
 def has_default_remote(root: Path) -> bool:
@@ -136,7 +139,7 @@ def configuration(root: Path) -> configparser.ConfigParser:
 
 def push(root: Path) -> Generator[str, None, None]:
     """Send every artifact that `dvc.lock` and the `.dvc` files name to the default remote."""
-    yield from child.lines("dvc push", dvc("push"), root)
+    yield from subprocesses.lines("dvc push", command("push"), root)
 
 
 def update_imports(root: Path) -> Generator[str, None, None]:
@@ -144,7 +147,7 @@ def update_imports(root: Path) -> Generator[str, None, None]:
     files = sorted(root.glob("data/raw/*.dvc"))
     imports = [str(file.relative_to(root)) for file in files if "deps:" in file.read_text().splitlines()]
     if imports:
-        yield from child.lines("dvc update", dvc("update", *imports), root)
+        yield from subprocesses.lines("dvc update", command("update", *imports), root)
 
 
 def share_storage(origin: Path, clone: Path) -> Path:
@@ -152,12 +155,64 @@ def share_storage(origin: Path, clone: Path) -> Path:
 
     A remote's relative path counts from the tree that names it, so it is made an absolute one.
     """
-    cache = Path(child.output("dvc cache dir", dvc("cache", "dir"), origin).strip())
+    cache = Path(subprocesses.output("dvc cache dir", command("cache", "dir"), origin).strip())
     settings = {"cache.dir": str(cache), "core.site_cache_dir": str(clone / ".dvc" / "site")}
     for section, options in configuration(origin).items():
         remote = REMOTE.fullmatch(section)
         if remote and "://" not in options["url"] and not Path(options["url"]).is_absolute():
             settings[f"remote.{remote[1]}.url"] = str((origin / ".dvc" / options["url"]).resolve())
     for key, value in settings.items():
-        child.output("dvc config", dvc("config", "--local", key, value), clone)
+        subprocesses.output("dvc config", command("config", "--local", key, value), clone)
     return cache
+
+
+def repair_lock_record(root: Path) -> Generator[str, None, None]:
+    """Remove DVC's record of who uses which file if it is not JSON, and say so.
+
+    A process killed while it wrote `.dvc/tmp/rwlock` leaves half of it. What it recorded about others is lost, so it is
+    removed only while no DVC command works in this tree; DVC's own guard is held, so that none can be writing it.
+
+    Raises:
+        CommandFailed: With 75, run again: a DVC command is at work here, and would be overtaken.
+    """
+    record = root / ".dvc" / "tmp" / "rwlock"
+    if not is_damaged(record):
+        return
+    with record.with_name("rwlock.lock").open("a") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not is_damaged(record):  # it was only being written
+            return
+        if others := dvc_processes(root):
+            advice = (
+                f"{record} is damaged and cannot be removed while DVC works here in process {others}: wait or end it."
+            )
+            raise CommandFailed("dvc", os.EX_TEMPFAIL, [advice])
+        record.unlink()
+    yield f"removed {record}: a killed process had left half of it, and no DVC command is at work here"
+
+
+def is_damaged(record: Path) -> bool:
+    """Whether there is a file that DVC would refuse to read."""
+    try:
+        json.loads(record.read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
+
+
+def dvc_processes(root: Path) -> list[int]:
+    """The DVC commands that work in `root`, found by command line and working directory.
+
+    Without `/proc` (macOS) they cannot be found by the standard library, and DVC's guard alone has to do.
+    """
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (process / "cmdline").read_bytes().split(b"\0")
+            if b"dvc" in map(os.path.basename, arguments) and (process / "cwd").samefile(root):
+                found.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # ended while we looked, or somebody else's
+    return found

@@ -1,4 +1,4 @@
-"""Child processes: supervised ones that never outlive their parent, and short ones that are waited for."""
+"""Child processes: those that never outlive their parent, and short ones that are waited for."""
 
 import os
 import subprocess
@@ -9,21 +9,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from flows import cli
 from flows.errors import CommandFailed
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
+LINE_ROOT = "TRIMLINE_ROOT"  # set for a worker: the folder of the line that its runs work on
+IMPORT_VARIABLES = ("PYTHONPATH", "PYTHONSAFEPATH")
 TAIL_LINES = 20  # with the headline, what fits on a screen
 
 
 def environment() -> dict[str, str]:
     """This process's environment as a child should see it.
 
-    DVC runs `python` from PATH, so the interpreter's own folder comes first. PYTHONPATH is dropped: a Prefect worker
-    puts the flows' folder on it, and a stage must import the same modules whoever started it.
+    DVC runs `python` from PATH, so the interpreter's own folder comes first. What decides where modules are
+    imported from is dropped: `prefect` sets it, and a stage must import the same modules whoever started it.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    inherited = {name: value for name, value in os.environ.items() if name not in IMPORT_VARIABLES}
     return inherited | {"PATH": path, "DVC_NO_ANALYTICS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def trimline(*arguments: str) -> list[str]:
+    """The command line `trimline ARGUMENTS` with the code that runs now, or, in another checkout, with that one's."""
+    return cli.command_line(cli.PACKAGE_ROOT, arguments)
+
+
+def prefect(*arguments: str) -> list[str]:
+    """A command line of Prefect whose process, and the runs that it starts, import the flows that run now.
+
+    `environment` drops PYTHONPATH, which is all that a checkout that is not installed has; and where the package is
+    installed, no process of a worker may take `flows` from the folder that it works in.
+    """
+    installed = cli.PACKAGE_ROOT.name in {"site-packages", "dist-packages"}
+    variables = ["PYTHONSAFEPATH=1"] if installed else [f"PYTHONPATH={cli.PACKAGE_ROOT}", "PYTHONSAFEPATH=1"]
+    return ["env", *variables, sys.executable, "-m", "prefect", *arguments]
 
 
 @contextmanager

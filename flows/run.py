@@ -1,6 +1,9 @@
-"""`python -m flows.pipeline`: the flow `pipeline` on the current folder, for people at a terminal.
+"""`trimline run`: the flow `pipeline` on the current folder, for people at a terminal.
 
-Set TRIMLINE_TRACEBACK=1 to see where in the code a failure arose.
+    trimline run [--stages compress,release] [--set train.fit.epochs=3] [--no-pull]
+
+Set TRIMLINE_TRACEBACK=1 to see where in the code a failure arose. Prefect is imported by the functions that need it, so
+that `--help` and a mistyped option do not wait for it: 2 s.
 """
 
 import argparse
@@ -15,12 +18,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
-
-from flows.errors import FlowError
-from flows.pipeline import pipeline
-from flows.server import free_port, running_server
-from flows.show import REPORT
+from flows.errors import STATUSES, FlowError, StageFailed
+from flows.serve import free_port, running_server
 
 
 class Terse(logging.Formatter):
@@ -42,28 +41,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the flow; returns the exit status of the stage that failed, or 0."""
     options = parse(arguments)
     wants_traceback = os.environ.get("TRIMLINE_TRACEBACK") == "1"
-    if not wants_traceback:
-        make_terse()
     try:
-        with some_server():
-            table = pipeline(stages=options.stages, overrides=dict(options.set), pull=options.pull)
+        table = run(options, terse=not wants_traceback)
     except FlowError as error:
         if wants_traceback:
             raise
+        if isinstance(error, StageFailed) and error.result_table:
+            say_results(error.result_table, in_clone=bool(options.set))
         sys.stderr.write(f"\n{error}\n\nTRIMLINE_TRACEBACK=1 shows where in the code.\n")
         return error.exit_status
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The same command goes on from here.\n")
         return 130
-    sys.stdout.write(f"\n{table}\n")
-    if REPORT.exists() and not options.set:
-        sys.stdout.write(f"The whole report: {REPORT}\n")
+    say_results(table, in_clone=bool(options.set))
     return 0
+
+
+def run(options: argparse.Namespace, *, terse: bool) -> str:
+    """Run the flow with the command line's options; returns the result table."""
+    from flows.pipeline import pipeline
+
+    if terse:
+        make_terse()
+    with some_server():
+        return pipeline(stages=options.stages, overrides=dict(options.set), pull=options.pull)
+
+
+def say_results(table: str, *, in_clone: bool) -> None:
+    """Print the result table, and the path of the report where it outlives the run."""
+    from flows.ui import REPORT
+
+    sys.stdout.write(f"\n{table}\n")
+    if REPORT.exists() and not in_clone:
+        sys.stdout.write(f"The whole report: {REPORT}\n")
+    sys.stdout.flush()
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line's options, each as the flow's parameter of that name takes it."""
-    parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Bring the model line up to date.")
+    parser = argparse.ArgumentParser(
+        prog="trimline run",
+        description="Runs every out-of-date stage, then prints the results and the path of the report.",
+        epilog="Example: trimline run --set train.fit.epochs=3\n\n" + STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--stages", type=lambda text: text.split(","), help="only these, such as compress@int8,release")
     parser.add_argument(
         "--set",
@@ -71,7 +92,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="in a clean clone, try this",
+        help="try another value of a setting, in a clean clone of the last commit; may be repeated",
     )
     parser.add_argument("--no-pull", dest="pull", action="store_false", help="fetch nothing from the DVC remote")
     return parser.parse_args(arguments)
@@ -90,6 +111,8 @@ def override(text: str) -> tuple[str, Any]:
 
 def make_terse() -> None:
     """Give every handler that writes to the terminal the terse format, and leave out links that lead nowhere."""
+    from prefect.settings import PREFECT_API_URL
+
     for handler in logging.getLogger().handlers:
         handler.setFormatter(Terse("%(asctime)s %(subject)s | %(message)s", datefmt="%H:%M:%S"))
         if not PREFECT_API_URL.value():  # a server without pages, gone when this command is done
@@ -102,6 +125,8 @@ def some_server() -> Iterator[None]:
 
     Prefect would start one, too, but that one stays for ever if this process is killed.
     """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     if PREFECT_API_URL.value():
         yield
         return

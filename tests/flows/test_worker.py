@@ -3,9 +3,7 @@
 The two share the Prefect server, a bare git repository, and a bucket of an S3 server.
 """
 
-import shutil
 import signal
-import sys
 import uuid
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from tests import s3
 from tests.flows import processes, toy
 
-WORK = (sys.executable, "-m", "flows.work")
+WORK = (*toy.TRIMLINE, "worker")
 
 
 @pytest.fixture
@@ -22,13 +20,11 @@ def shared(root: Path, tmp_path: Path, s3_environment: dict[str, str]) -> Path:
     """The git repository that both clones share; `root` is the first clone, and says where its stages ran."""
     bucket = f"trimline-{uuid.uuid4()}"
     s3.fill(s3_environment, bucket, {})
-    shutil.copytree(toy.REPOSITORY / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(toy.REPOSITORY / "deploy", root / "deploy")
     toy.run(root, "dvc", "remote", "add", "--quiet", "--default", "store", f"s3://{bucket}/artifacts")
     toy.add_stage(root, "place", "pwd > place")
     with (root / ".gitignore").open("a") as file:
         file.write("/place\n")
-    toy.commit(root, "A remote, flows")
+    toy.commit(root, "A remote")
     shared = tmp_path / "shared.git"
     toy.run(root, "git", "clone", "--quiet", "--bare", str(root), str(shared))
     toy.run(root, "git", "remote", "add", "origin", str(shared))

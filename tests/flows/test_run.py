@@ -1,5 +1,4 @@
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +6,7 @@ from prefect.settings import PREFECT_API_URL
 
 from tests.flows import processes, toy
 
-COMMAND = (sys.executable, "-m", "flows.pipeline")
+COMMAND = (*toy.TRIMLINE, "run")
 
 
 def on_server(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +38,20 @@ def test_the_result_table_comes_last(root: Path, api: str, monkeypatch: pytest.M
     toy.run(root, "dvc", "repro", "--quiet")
     status, said = finish(root, "--stages", "release")
     assert status == 0
-    assert said.endswith("| bytes |\n|---|\n| 16 |\n\nThe whole report: release/report.html\n")
+    assert said.endswith("| bytes |\n|---|\n| 16 |\n\nThe whole report: reports/report.html\n")
+
+
+def test_a_release_that_is_refused_fails_after_the_results_are_shown(
+    root: Path, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_server(api, monkeypatch)
+    (root / "data/raw/input.txt").write_text("")
+    toy.run(root, "dvc", "repro", "--quiet", "report")
+    status, said = finish(root, "--stages", "report,release")
+    assert status == 1
+    results, _, failure = said.partition("stage 'release' ended with status 1")
+    assert results.endswith("| bytes |\n|---|\n| 0 |\n\nThe whole report: reports/report.html\n\n")
+    assert "the verdict is no" in failure
 
 
 def test_a_bad_override_is_told_by_the_command_line(root: Path) -> None:

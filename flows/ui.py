@@ -1,4 +1,4 @@
-"""What people see in the Prefect UI: one progress artifact per stage, and the pages that a run leaves."""
+"""The Prefect UI: one progress artifact per stage, the log, and the pages that a run leaves."""
 
 import re
 import time
@@ -16,8 +16,9 @@ from flows.errors import Refused
 PROGRESS_LINE = re.compile(r"^\[ *(\d+)%\] ")
 SECONDS_BETWEEN_UPDATES = 1.0
 RESULT_TABLE = Path("reports/results.md")
-MODEL_CARD = Path("release/model_card.md")
-REPORT = Path("release/report.html")
+MODEL_CARD = Path("reports/model_card.md")
+REPORT = Path("reports/report.html")
+PAGES_STAGE = "report"  # writes all three, whatever the verdict; `release` follows it and may refuse
 PAGES = {"result-table": RESULT_TABLE, "model-card": MODEL_CARD}
 OTHER_KEYS = ("whole-report", "overrides", "publication")
 

@@ -1,6 +1,6 @@
-"""A worker of this clone for a Prefect server that runs elsewhere, with its deployment, until Ctrl-C.
+"""The worker of this clone for a Prefect server that runs elsewhere, with its deployment, until Ctrl-C.
 
-    PREFECT_API_URL=http://HOST:4200/api python -m flows.work [--pool other-host]
+    PREFECT_API_URL=http://HOST:4200/api trimline worker [--pool other-host]
 
 This host and the others share that server, the git repository `origin` and the DVC remote, and nothing else.
 """
@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from flows import child
-from flows.clone import fetched, git
+from flows import subprocesses
 from flows.errors import CommandFailed, Refused
-from flows.serve import say, until_stopped, watch
-from flows.server import log_path, running
+from flows.serve import deploy, log_path, running_worker, say, until_stopped, watch
+from flows.workspace import fetched, git
 
 POOL = "other-host"
-DEPLOYMENTS = "deploy/prefect-hosts.yaml"
+DEPLOYMENTS = Path(__file__).with_name("hosts.yaml")
 SECONDS_TO_ANSWER = 10
 READY = """
 This clone works for {url}
@@ -35,7 +34,13 @@ The log is {log}. Ctrl-C ends worker and runs.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Work until stopped; returns 1 if the worker ended by itself."""
-    parser = argparse.ArgumentParser(prog="python -m flows.work", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="trimline worker",
+        description="Runs flows in this clone for the Prefect server that PREFECT_API_URL names; runs until Ctrl-C.",
+        epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api trimline worker --pool gpu\n\n"
+        "exit status: 0 stopped; 1 the worker ended; 78 no server, no shared repository or no DVC remote",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--pool", default=POOL, help=f"the name of the work pool and of the deployment; {POOL}")
     options = parser.parse_args(arguments)
     return until_stopped(lambda: work(Path.cwd(), options.pool))
@@ -46,14 +51,15 @@ def work(root: Path, pool: str) -> NoReturn:
     url = server()
     upstream = git(root, "rev-parse", "--abbrev-ref", "HEAD")
     fetched(root, upstream)  # refuses here what would fail in every run
-    os.environ |= {"TRIMLINE_ROOT": str(root), "TRIMLINE_POOL": pool, "TRIMLINE_UPSTREAM": upstream}  # for prefect.yaml
+    os.environ |= {"TRIMLINE_POOL": pool, "TRIMLINE_UPSTREAM": upstream}  # for hosts.yaml
     try:
-        child.output("prefect work-pool", ["prefect", "work-pool", "inspect", pool], root)
+        subprocesses.output("prefect work-pool", subprocesses.prefect("work-pool", "inspect", pool), root)
     except CommandFailed:  # there is none yet
-        child.output("prefect work-pool", ["prefect", "work-pool", "create", pool, "--type", "process"], root)
-    deploy = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DEPLOYMENTS]
-    child.output("prefect deploy", deploy, root)
-    with running(["prefect", "worker", "start", "--pool", pool, "--type", "process"], root, "worker") as worker:
+        subprocesses.output(
+            "prefect work-pool", subprocesses.prefect("work-pool", "create", pool, "--type", "process"), root
+        )
+    deploy(DEPLOYMENTS)
+    with running_worker(root, pool) as worker:
         say(READY.format(url=url, pool=pool, log=log_path(root, "worker")))
         watch(root, worker=worker)
 

@@ -1,4 +1,4 @@
-"""A clean clone of a commit to work in: no file can change under a run, and no run changes the tree it came from."""
+"""Workspaces: the folder of the line, and clean clones of its commits, in which no file can change under a run."""
 
 import os
 import shutil
@@ -8,14 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prefect.logging import get_run_logger
+from prefect.runtime import deployment
 
-from flows import child, graph
+from flows import dvc, subprocesses
 from flows.errors import CommandFailed, Refused
+from flows.subprocesses import LINE_ROOT
+
+
+def line_root() -> Path:
+    """The folder of the line that a flow is to work on: the working directory, or, in a deployment, its worker's line.
+
+    A run of a deployment starts in an empty folder. It could not start in the line's: Prefect imports the flow from the
+    working directory first, where a package `flows` may be a company's own.
+    """
+    return Path(os.environ[LINE_ROOT]) if deployment.id else Path.cwd()
 
 
 def git(root: Path, *arguments: str) -> str:
     """What a git command in `root` wrote, without the last newline."""
-    return child.output(f"git {arguments[0]}", ["git", *arguments], root).rstrip("\n")
+    return subprocesses.output(f"git {arguments[0]}", ["git", *arguments], root).rstrip("\n")
 
 
 @contextmanager
@@ -40,7 +51,7 @@ def clean_clone(root: Path, revision: str | None = None) -> Iterator[Path]:
         private = root / ".dvc" / "config.local"
         if private.exists():
             shutil.copy2(private, clone / ".dvc" / "config.local")
-        cache = graph.share_storage(root, clone)
+        cache = dvc.share_storage(root, clone)
         get_run_logger().info(
             "working in a clean clone of %s; artifacts go to the DVC cache %s", revision or commit[:10], cache
         )
@@ -53,7 +64,7 @@ def fetched(root: Path, branch: str) -> str:
     Raises:
         Refused: There is no such repository or branch, or no default DVC remote to carry artifacts to and from here.
     """
-    if not graph.has_default_remote(root):
+    if not dvc.has_default_remote(root):
         raise Refused(
             "got:      a clone without a default DVC remote\n"
             "expected: one, since what is made here has to leave this host\n"
