@@ -11,6 +11,7 @@ from typing import IO
 
 from flows.errors import CommandFailed
 
+TRIMLINE = (sys.executable, "-m", "flows.cli")
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 TAIL_LINES = 20  # with the headline, what fits on a screen
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.judging import Baseline, Evaluate
 from tasks.contracts.params import Compute
@@ -41,7 +40,3 @@ def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, 
         )
     told = ", ".join(f"{name} {one.values[scores.PRIMARY]:.4f}" for name, one in found.items())
     say(f"[100%] baseline: {scores.PRIMARY} {told} on {len(truth)} rows")
-
-
-if __name__ == "__main__":
-    stage.run(baseline)

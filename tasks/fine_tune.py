@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import stage
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
@@ -142,7 +141,3 @@ def _require_scored(kind: str) -> None:
 def scores_of(kind: str) -> Any:
     """Return the module that measures a kind."""
     return import_module(f"tasks.kinds.{kind}.scores")
-
-
-if __name__ == "__main__":
-    stage.run(fine_tune)

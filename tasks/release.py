@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts import devices, environment, stage
+from tasks.contracts import devices, environment
 from tasks.contracts.errors import DataError, StageError
 from tasks.contracts.files import read_json, replacing, sha256, sha256_tree, write_json
 from tasks.contracts.judging import Release
@@ -160,7 +160,3 @@ def _inputs(base: Path, data: Path, lock: Path, models: Path, evaluations: Path)
 
 def _sums(folder: Path) -> dict[str, str]:
     return {f"{folder}/{name}": digest for name, digest in sha256_tree(folder).items() if not name.endswith(".pyc")}
-
-
-if __name__ == "__main__":
-    stage.run(release)

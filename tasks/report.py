@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Report
 from tasks.contracts.progress import say
@@ -59,7 +58,3 @@ def report(
         shown = results(found.bundle, found.metrics, found.profiles, found.transfer, found.baseline)
         table_file.write_text(shown, encoding="utf-8")
     say(f"[100%] report: {page}")
-
-
-if __name__ == "__main__":
-    stage.run(report)

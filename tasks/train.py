@@ -6,7 +6,6 @@ With a pretrained architecture, such as `own_file`, nothing is trained: the mode
 from importlib import import_module
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
 from tasks.contracts.training import Base, Trained
@@ -43,7 +42,3 @@ def train(params: Base, compute: Compute, *, data: Path, model: Path, history: P
         saving.save(network, facts, folder)
         write_history(file, rows)
     checkpoint.remove()
-
-
-if __name__ == "__main__":
-    stage.run(train)
