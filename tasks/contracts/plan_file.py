@@ -4,6 +4,8 @@
 refuses to run with other code or other packages than those that were planned.
 """
 
+import inspect
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tasks.contracts import code_digest, environment
+from tasks.contracts.devices import Device
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import read_json, write_json
 from tasks.contracts.params import Params, typed
@@ -92,9 +95,9 @@ def section_type(name: str, kind: str, architecture: str, *, is_entry: bool) -> 
     line = _typed(kind, architecture)
     if name == "line":
         return line
-    annotation = line.model_fields[name].annotation if name in line.model_fields else _EXTRA[name]
+    annotation: Any = Device if name == "device" else line.model_fields[name].annotation
     has_entries = getattr(annotation, "__origin__", None) is dict
-    return annotation.__args__[1] if has_entries and is_entry else annotation  # type: ignore[union-attr]
+    return annotation.__args__[1] if has_entries and is_entry else annotation
 
 
 @cache
@@ -128,3 +131,7 @@ def _outdated(stage: str, found: str) -> ParamsError:
     )
 
 
+def sections_of(stage: Callable[..., None]) -> list[str]:
+    """Return the names of a stage's positional parameters: the sections of settings that it takes."""
+    parameters = inspect.signature(stage).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]

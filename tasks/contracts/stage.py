@@ -79,7 +79,7 @@ def _run(stage: Callable[..., None], options: dict[str, Any]) -> None:
         )  # fmt: skip
     plan_file.require_current(plan)
     os.environ[environment.PLAN_DIGEST] = sha256(Path(options[PLAN]))  # for checkpoints, and inherited by workers
-    values = dict(zip(sections(stage), plan.values(_names(stage)), strict=True))
+    values = dict(zip(plan_file.sections_of(stage), plan.values(_names(stage)), strict=True))
     if "compute" in values:
         environment.set_threads(values["compute"].threads, values["compute"].onednn)
     with environment.only_one(name):
@@ -87,13 +87,7 @@ def _run(stage: Callable[..., None], options: dict[str, Any]) -> None:
 
 
 def _names(stage: Callable[..., None]) -> list[str]:
-    return [stage.__name__ if name == "params" else name for name in sections(stage)]
-
-
-def sections(stage: Callable[..., None]) -> list[str]:
-    """Return the names of the stage's positional parameters."""
-    parameters = inspect.signature(stage).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+    return [stage.__name__ if name == "params" else name for name in plan_file.sections_of(stage)]
 
 
 def paths(stage: Callable[..., None]) -> list[str]:
