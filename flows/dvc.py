@@ -5,7 +5,10 @@ used: the first runs what is up to date, the second skips stages in a fresh clon
 """
 
 import configparser
+<<<<<<< HEAD:flows/dvc.py
 import fcntl
+=======
+>>>>>>> h/plan:flows/graph.py
 import json
 import os
 import re
@@ -70,6 +73,37 @@ def in_order(dot: str) -> list[str]:
     for name in nodes:
         visit(name)
     return list(order)
+
+
+def recorded(root: Path, stage: str) -> dict[str, str] | None:
+    """The MD5 sums of the dependencies of `stage` at its last run, by path; None where `dvc.lock` does not have it."""
+    path = root / "dvc.lock"
+    lines = path.read_text().splitlines() if path.exists() else []
+    start = next((number for number, line in enumerate(lines) if line == f"  {stage}:"), None)
+    if start is None:
+        return None
+    found, part, file = {}, "", ""
+    for line in lines[start + 1 :]:
+        if not line.startswith("    "):
+            break  # the next stage
+        words = line.strip().removeprefix("- ")
+        if re.match(r"    [a-z]+:", line):
+            part = words.partition(":")[0]
+        elif words.startswith("path: "):
+            file = words.removeprefix("path: ")
+        elif words.startswith("md5: ") and part == "deps":
+            found[file] = words.removeprefix("md5: ")
+    return found
+
+
+def changed(root: Path, stage: str) -> dict[str, str]:
+    """How the dependencies and outputs of `stage` differ from its last run, by path: modified, new, deleted."""
+    status = json.loads(child.output("dvc status", dvc("status", "--json", stage), root))
+    found: dict[str, str] = {}
+    for entry in status.get(stage, []):
+        for paths in entry.values() if isinstance(entry, dict) else ():
+            found |= paths
+    return found
 
 
 def reproduce(root: Path, stage: str) -> Generator[str, None, None]:

@@ -12,6 +12,7 @@ from typing import IO
 from flows import cli
 from flows.errors import CommandFailed
 
+TRIMLINE = (sys.executable, "-m", "flows.cli")
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 LINE_ROOT = "TRIMLINE_ROOT"  # set for a worker: the folder of the line that its runs work on
 IMPORT_VARIABLES = ("PYTHONPATH", "PYTHONSAFEPATH")

@@ -5,7 +5,6 @@ from pathlib import Path
 import sklearn.ensemble  # noqa: F401  # a kind imports it later, when its thread pools would not be limited any more
 from threadpoolctl import threadpool_limits
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.judging import Baseline, Evaluate
 from tasks.contracts.params import Compute
@@ -41,7 +40,3 @@ def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, 
         )
     told = ", ".join(f"{name} {one.values[evaluation.primary]:.4f}" for name, one in found.items())
     say(f"[100%] baseline: {evaluation.primary} {told} on {len(truth)} rows")
-
-
-if __name__ == "__main__":
-    stage.run(baseline)

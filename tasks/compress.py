@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
 from tasks.contracts.progress import say
@@ -55,7 +54,3 @@ def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -
     saving.save(network, facts, folder)
     write_history(folder / "history.csv", history)
     return checkpoints
-
-
-if __name__ == "__main__":
-    stage.run(compress)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.judging import Evaluate
 from tasks.contracts.params import Compute, CrossValidate, FineTune
@@ -126,7 +125,3 @@ def say_what_came_out(document: dict[str, Any], primary: str) -> None:
     if undefined := sorted({name for fold in folds for name, value in fold.items() if value is None}):
         said += f"; undefined in a fold and left out of the mean: {', '.join(undefined)}"
     say(said)
-
-
-if __name__ == "__main__":
-    stage.run(cross_validate)

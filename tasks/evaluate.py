@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts import stage
 from tasks.contracts.errors import StageError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.judging import Evaluate
@@ -65,7 +64,3 @@ def _finite(outputs: Array, tflite: Path) -> Array:
             do="look at the recipe: a model with such weights was trained with too high a rate, or converted wrongly",
         )
     return outputs
-
-
-if __name__ == "__main__":
-    stage.run(evaluate)

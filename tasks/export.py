@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute, Export
 from tasks.contracts.progress import say
@@ -30,7 +29,3 @@ def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, d
     with replacing(tflite) as file:
         file.write_bytes(content)
     say(f"[100%] export: {tflite} has {len(content):,} bytes")
-
-
-if __name__ == "__main__":
-    stage.run(export)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.contracts import stage
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Compute, FineTune
@@ -146,7 +145,3 @@ def _require_scored(kind: str) -> None:
             got=f"fine_tune for {kind}, whose answers have to be searched for", expected="null",
             do="write `fine_tune: null`: the base model is then compressed",
         )  # fmt: skip
-
-
-if __name__ == "__main__":
-    stage.run(fine_tune)

@@ -4,7 +4,6 @@ import shutil
 from importlib import import_module
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import is_hidden, remove, replacing, require_free_space, sha256_tree, write_json
 from tasks.contracts.ingesting import Ingest
@@ -51,7 +50,3 @@ def copy_folder(source: Path, files: Path) -> None:
     for name, path in visible.items():
         (files / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, files / name)
-
-
-if __name__ == "__main__":
-    stage.run(ingest)

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import pool, stage
+from tasks.contracts import pool
 from tasks.contracts.errors import DataError
 from tasks.contracts.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
 from tasks.contracts.pool import Each, Piece, Result
@@ -153,7 +153,3 @@ def _followed(each: Each, progress: Progress, told: str) -> Each:
             progress.advance(f"preprocess: {number + 1} of {len(pieces)} {told}", by)
 
     return followed
-
-
-if __name__ == "__main__":
-    stage.run(preprocess)

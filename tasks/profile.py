@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from tasks.compression.signatures import parts
-from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Profile
 from tasks.contracts.progress import say
@@ -46,7 +45,3 @@ def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Pa
     with replacing(report) as partial:
         write_json(partial, measured)
     say(f"[100%] profile: {tflite.stem} {measured['latency_us']['median']:.1f} us")  # type: ignore[index]
-
-
-if __name__ == "__main__":
-    stage.run(profile)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts import environment, stage
+from tasks.contracts import environment
 from tasks.contracts.errors import StageError
 from tasks.contracts.files import read_json, replacing, sha256_tree, write_json
 from tasks.contracts.judging import Release
@@ -32,7 +32,7 @@ def release(
     page: Path,
     card: Path,
     bom: Path,
-    plan: Path,
+    plans: Path,
     release: Path,
 ) -> None:
     """Write the bundle as one folder and move it once; where no recipe may be released, the last bundle stays.
@@ -68,7 +68,7 @@ def release(
             "candidates": decision["candidates"],
             "parameters": line.model_dump(mode="json"),
             "inputs": lineage.inputs(base, data, models, evaluations),
-            "plan": lineage.digests(plan),
+            "plan": lineage.digests(plans),
             "environment": environment.describe(),
         })  # fmt: skip
         size_bytes = (folder / bundle.MODEL).stat().st_size
@@ -105,7 +105,3 @@ def _require_replayed(folder: Path, kind: str) -> None:
             expected="equal outputs: what was measured is what ships",
             do="run `dvc repro` on one kind of processor from evaluate on; the last release is untouched",
         )
-
-
-if __name__ == "__main__":
-    stage.run(release)

@@ -3,7 +3,6 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.params import Params
 from tasks.contracts.progress import say
@@ -55,7 +54,3 @@ def report(
         write_json(bom_file, bill_of_materials(found))
         table_file.write_text(results(found), encoding="utf-8")
     say(f"[100%] report: {page}")
-
-
-if __name__ == "__main__":
-    stage.run(report)

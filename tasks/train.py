@@ -5,7 +5,6 @@ With a pretrained architecture, such as `own_file`, nothing is trained: the mode
 
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.files import replacing
 from tasks.contracts.params import Compute
 from tasks.contracts.training import Taken, Trained
@@ -44,7 +43,3 @@ def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path,
         saving.save(network, facts, folder)
         write_history(file, rows)
     checkpoint.remove()
-
-
-if __name__ == "__main__":
-    stage.run(train)

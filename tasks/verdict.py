@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tasks.contracts import stage
 from tasks.contracts.devices import Device
 from tasks.contracts.files import replacing, write_json
 from tasks.contracts.judging import Release
@@ -56,7 +55,3 @@ def _summary(chosen: Candidate | None, described: Candidate) -> str:
 
 def _reasons(candidate: Candidate) -> str:
     return f"  {candidate.recipe}: {'; '.join(failed(candidate.gates)) or 'passes every gate'}"
-
-
-if __name__ == "__main__":
-    stage.run(verdict)

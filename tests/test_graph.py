@@ -1,101 +1,82 @@
 """dvc.yaml tells the truth about the code that it runs."""
 
-import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.graph_rules import (
-    ROOT,
-    code_of,
-    entries,
-    function_of,
-    imported_files,
-    keyword_paths,
-    resolved_stages,
-    yaml,
-)
+from tasks.contracts import params_file, plan_file
+from tasks.plan import ENTRIES, SINGLE
+from tests.graph_rules import ROOT, entries, function_of, keyword_paths, plan_path, resolved_stages, yaml
 
 STAGES = resolved_stages()
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
 every_stage = pytest.mark.parametrize("name", sorted(STAGES))
+planned_stage = pytest.mark.parametrize("name", sorted(STAGES.keys() - {"plan"}))
 
 
 def command(name: str) -> tuple[str, dict[str, str]]:
-    """The module that a stage runs, and its options."""
+    """The stage that a command runs, and its options."""
     words = STAGES[name]["cmd"].split()
-    assert words[:2] == ["python", "-m"]
+    assert words[:2] == ["trimline", "stage"]
     return words[2], dict(zip(words[3::2], words[4::2], strict=True))
 
 
-@every_stage
-def test_a_stage_runs_the_module_of_its_name(name: str) -> None:
-    module, _ = command(name)
-    stage, _, key = name.partition("@")
-    assert module == f"tasks.{stage}"
-    assert command(name)[1].get("--key", "") == key
-    assert stage in yaml("params.yaml")
-    assert function_of(name).__module__ == module
+def tracked() -> set[str]:
+    """What is watched for new data, or a new model."""
+    params = yaml("params.yaml")
+    return {section["tracked"] for section in params["ingest"].values()} | {params["train"]["tracked"]}
+
+
+@planned_stage
+def test_a_stage_runs_the_module_of_its_name_with_the_plan_of_its_name(name: str) -> None:
+    stage, options = command(name)
+    assert stage == name.partition("@")[0]
+    assert function_of(name).__module__ == f"tasks.{stage}"
+    assert options["--plan"] == plan_path(name)
 
 
 @every_stage
 def test_the_paths_of_the_command_are_the_dependencies_and_outputs(name: str) -> None:
-    options = {option: value for option, value in command(name)[1].items() if option != "--key"}
-    assert sorted(options) == sorted("--" + path.replace("_", "-") for path in keyword_paths(function_of(name)))
+    options = command(name)[1]
+    own = {option: path for option, path in options.items() if option != "--plan" or name == "plan"}
+    assert sorted(own) == sorted("--" + path.replace("_", "-") for path in keyword_paths(function_of(name)))
     outputs = entries(STAGES[name], "outs", "metrics", "plots")
-    data = {path for path in entries(STAGES[name], "deps") if not path.startswith("tasks/")}
-    tracked = {section["tracked"] for section in yaml("params.yaml")["ingest"].values()}
-    tracked.add(yaml("params.yaml")["train"]["tracked"])
-    assert set(options.values()) - set(outputs) == data - {"requirements.lock"} - tracked | (
-        {"requirements.lock"} if name == "release" else set()
-    )
-    assert set(outputs) <= set(options.values())
+    assert set(outputs) <= set(own.values())
+    inputs = set(own.values()) - set(outputs)
+    data = set(entries(STAGES[name], "deps")) - {plan_path(name)} - tracked()
+    if name == "plan":
+        data -= {"tasks", "presets/devices", "requirements.lock"}
+    assert all(any(_is_below(path, given) for given in inputs) for path in data), "a dependency that nothing reads"
+    assert all(any(_is_below(path, given) for path in data) for given in inputs), "a path that is no dependency"
 
 
-@every_stage
-def test_the_code_dependencies_are_the_modules_that_are_imported(name: str) -> None:
-    stage = name.partition("@")[0]
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+@planned_stage
+def test_a_stage_depends_on_its_plan_file_and_on_no_code_or_section(name: str) -> None:
     dependencies = entries(STAGES[name], "deps")
-    declared = {path for path in dependencies if path.startswith("tasks/")}
-    if "tasks" in dependencies:  # release takes the digest of all source files: they are its input
-        declared |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "tasks").rglob("*.py")}
-        assert imported_files([f"tasks/{stage}.py"]) <= declared
-        return
-    expected, patterns = code_of(stage)
-    by_name = {path for path in declared if any(re.fullmatch(pattern, path) for pattern in patterns)}
-    assert declared - by_name == expected, f"correct the deps of {stage} in dvc.yaml"
-    for pattern in patterns:
-        assert [path for path in by_name if re.fullmatch(pattern, path)], f"{stage} lacks what matches {pattern}"
-    assert "requirements.lock" in dependencies
+    assert plan_path(name) in dependencies or "plan" in dependencies
+    assert not [path for path in dependencies if path.startswith(("tasks", "flows", "params", "requirements"))]
+    assert "params" not in STAGES[name]
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
-def test_what_stands_behind_the_names_of_a_preset_is_there(preset: Path) -> None:
-    for name, stage in resolved_stages(preset.relative_to(ROOT).as_posix()).items():
-        missing = [path for path in entries(stage, "deps") if path.startswith("tasks/") and not (ROOT / path).exists()]
-        assert not missing, name
+def test_every_stage_of_the_graph_is_planned_and_no_other() -> None:
+    assert {name.partition("@")[0] for name in STAGES} == {*ENTRIES, *SINGLE, "plan"}
+    written = {path.relative_to(ROOT).as_posix() for path in (ROOT / "plan").rglob("*.json")}
+    assert written == {plan_path(name) for name in STAGES if name != "plan"}
 
 
-@every_stage
-def test_the_params_are_the_sections_that_the_function_takes(name: str) -> None:
-    stage, _, key = name.partition("@")
-    taken = []
-    for parameter in inspect.signature(function_of(name)).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            continue
-        section = stage if parameter.name == "params" else parameter.name
-        taken += list(yaml("params.yaml")) if section == "line" else [section]
-    expected = {f"{section}.{key}" if key and _has_entry(section, key) else section for section in taken}
-    assert set(STAGES[name]["params"]) == expected
-
-
-def _has_entry(section: str, key: str) -> bool:
-    value: Any = yaml("params.yaml")[section]
-    return isinstance(value, dict) and key in value
+@planned_stage
+def test_the_settings_of_a_plan_are_the_sections_that_the_function_takes(name: str) -> None:
+    plan = plan_file.load(ROOT / plan_path(name))
+    function, stage = function_of(name), name.partition("@")[0]
+    taken = [stage if section == "params" else section for section in plan_file.sections_of(function)]
+    assert plan.stage == name
+    assert list(plan.settings) == taken
+    assert len(plan.values(taken)) == len(taken)
 
 
 @every_stage
@@ -111,7 +92,16 @@ def test_no_output_is_written_by_two_stages() -> None:
     assert len(outputs) == len(set(outputs))
 
 
+def test_the_graph_fits_on_a_page_and_names_no_module() -> None:
+    text = (ROOT / "dvc.yaml").read_text()
+    assert len(text.splitlines()) <= 260
+    assert not re.search(r"tasks[./][a-z]", text)
+    assert len((ROOT / "dvc.lock").read_text().splitlines()) <= 1200
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
-def test_every_preset_is_a_complete_params_file(preset: Path) -> None:
-    code = f"from tasks.contracts import params_file; from pathlib import Path; params_file.load(Path({str(preset)!r}))"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+def test_every_preset_is_a_whole_line_of_the_graph(preset: Path) -> None:
+    line = params_file.load(preset)
+    stages = resolved_stages(preset.relative_to(ROOT).as_posix())
+    assert {f"compress@{recipe}" for recipe in line.compress} <= stages.keys()
+    assert {f"ingest@{role}" for role in line.ingest} <= stages.keys()

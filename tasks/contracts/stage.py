@@ -1,4 +1,8 @@
-"""Runs a stage's function from the command line: `python -m tasks.train --data data/ready/base ...`."""
+"""Runs a stage's function from the command line: `trimline stage train --plan plan/train.json --data ...`.
+
+Exit status: 0 success, 1 the stage failed, 65 bad input data, 75 temporary failure (run it again), 78 the parameters,
+the plan or the environment.
+"""
 
 import argparse
 import errno
@@ -7,62 +11,83 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from tasks.contracts import devices, environment, params_file
+from tasks.contracts import environment, params_file, plan_file
 from tasks.contracts.errors import ParamsError, StageError, TrimlineError
-from tasks.contracts.params import Params
+from tasks.contracts.files import sha256
 from tasks.contracts.progress import say
 
 TRACEBACK_SWITCH = "TRIMLINE_TRACEBACK"
+PLAN = "plan"  # the stage that writes the plan files, and the option that names one
 
 
-def run(stage: Callable[..., None]) -> NoReturn:
-    """Run a stage and exit with its status; every failure is said in one screen.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the stage that the first word names; every failure is told in one screen.
 
-    The function's positional parameters are sections of `params.yaml` (see `arguments`), and each of its keyword-only
-    parameters is a path and a required option. A foreach section is taken at the entry that `--key` names.
+    A stage is a function of its module's name. Its positional parameters are sections of the settings, which its plan
+    file has (`params` is the stage's own section), and each of its keyword-only parameters is a path and a required
+    option. The stage `plan` alone reads `params.yaml`.
+
+    Returns:
+        The exit status.
     """
     environment.die_with_parent()
-    options = _parser(stage).parse_args()
-    name = f"{stage.__name__}@{options.key}" if options.key else stage.__name__
-    sys.exit(guarded(lambda: _run(stage, name, options.key, vars(options)), name))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    names = stage_names()
+    if not words or words[0] not in names:
+        say(f"usage: trimline stage NAME [--plan FILE] [--OPTION PATH ...]\nNAME is one of {', '.join(names)}")
+        return 0 if words[:1] in (["-h"], ["--help"]) else 2
+    stage = function_of(words[0])
+    options = vars(_parser(stage).parse_args(words[1:]))
+    return guarded(lambda: _run(stage, options), _shown_name(stage, options))
 
 
-def _run(stage: Callable[..., None], name: str, key: str | None, options: dict[str, Any]) -> None:
-    line = params_file.load()
-    environment.require_locked_versions()
-    if "compute" in inspect.signature(stage).parameters:
-        environment.set_threads(line.compute.threads, line.compute.onednn)
+def stage_names() -> list[str]:
+    """Return the names of all stages: a stage is a module of `tasks` with a function of its name."""
+    folder = Path(__file__).parents[1]
+    return sorted(path.stem for path in folder.glob("[a-z]*.py"))
+
+
+def function_of(name: str) -> Callable[..., None]:
+    """Return the function of a stage."""
+    found: Callable[..., None] = getattr(import_module(f"tasks.{name}"), name)
+    return found
+
+
+def _shown_name(stage: Callable[..., None], options: dict[str, Any]) -> str:
+    """Return the stage's name with its key, which is the name of a plan file in a folder of the stage's name."""
+    path = Path(options[PLAN])
+    return f"{stage.__name__}@{path.stem}" if path.parent.name == stage.__name__ else stage.__name__
+
+
+def _run(stage: Callable[..., None], options: dict[str, Any]) -> None:
+    name, given = _shown_name(stage, options), {path: Path(options[path]) for path in paths(stage)}
+    if stage.__name__ == PLAN:
+        environment.require_locked_versions()
+        with environment.only_one(name):
+            stage(params_file.load(), **given)
+        return
+    plan = plan_file.load(Path(options[PLAN]))
+    if plan.stage != name:
+        raise ParamsError(
+            got=f"{options[PLAN]}, the plan of {plan.stage}, for {name}", expected="its own plan file",
+            do="run the stage by `dvc repro`, or give --plan as dvc.yaml does",
+        )  # fmt: skip
+    plan_file.require_current(plan)
+    os.environ[environment.PLAN_DIGEST] = sha256(Path(options[PLAN]))  # for checkpoints, and inherited by workers
+    values = dict(zip(plan_file.sections_of(stage), plan.values(_names(stage)), strict=True))
+    if "compute" in values:
+        environment.set_threads(values["compute"].threads, values["compute"].onednn)
     with environment.only_one(name):
-        stage(*arguments(stage, line, key), **{path: Path(options[path]) for path in paths(stage)})
+        stage(*values.values(), **given)
 
 
-def arguments(stage: Callable[..., None], line: Params, key: str | None) -> list[Any]:
-    """Pick what the stage's positional parameters name.
-
-    `params` is the stage's own section, `line` the whole file, any other name the section of that name.
-    """
-    values: list[Any] = []
-    for name in sections(stage):
-        if name == "device":
-            values.append(devices.load(Path("presets/devices", f"{line.release.device}.yaml")))
-            continue
-        value = line if name == "line" else getattr(line, stage.__name__ if name == "params" else name)
-        if isinstance(value, dict) and key is not None:
-            if key not in value:
-                raise ParamsError(got=f"--key {key}", expected=f"one of {sorted(value)}", do="add it to params.yaml")
-            value = value[key]
-        values.append(value)
-    return values
-
-
-def sections(stage: Callable[..., None]) -> list[str]:
-    """Return the names of the stage's positional parameters."""
-    parameters = inspect.signature(stage).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+def _names(stage: Callable[..., None]) -> list[str]:
+    return [stage.__name__ if name == "params" else name for name in plan_file.sections_of(stage)]
 
 
 def paths(stage: Callable[..., None]) -> list[str]:
@@ -72,9 +97,8 @@ def paths(stage: Callable[..., None]) -> list[str]:
 
 
 def _parser(stage: Callable[..., None]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m tasks.{stage.__name__}", description=inspect.getdoc(stage))
-    parser.add_argument("--key", help="the entry of a foreach section: a role, or a recipe")
-    for name in paths(stage):
+    parser = argparse.ArgumentParser(prog=f"trimline stage {stage.__name__}", description=inspect.getdoc(stage))
+    for name in dict.fromkeys((PLAN, *paths(stage))):
         parser.add_argument(f"--{name.replace('_', '-')}", required=True, metavar="PATH")
     return parser
 
@@ -105,3 +129,7 @@ def _told(error: Exception) -> TrimlineError:
         expected="no such failure: this is a fault of Trimline, or of the machine",
         do=f"run again with {TRACEBACK_SWITCH}=1 to see where it happened, and report it with that text",
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER
+from tasks.contracts.environment import PLAN_DIGEST, STATE_FOLDER
 from tasks.contracts.files import sha256, sha256_tree
 from tasks.data.records import Array
 
@@ -40,7 +41,7 @@ class Checkpoint:
     """A file whose name is the digest of everything that the run's result depends on."""
 
     def __init__(self, name: str, params: Any, inputs: list[Path]) -> None:
-        origin = [name, params.model_dump(), {str(path): _digest(path) for path in inputs}, _code(), sha256(LOCK_FILE)]
+        origin = [name, params.model_dump(), {str(path): _digest(path) for path in inputs}, _plan()]
         digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
         self._name = name
         self.path = STATE_FOLDER / "checkpoints" / f"{name}-{digest[:DIGEST_LENGTH]}.npz"
@@ -86,5 +87,6 @@ def _digest(path: Path) -> str | dict[str, str]:
     return sha256_tree(path) if path.is_dir() else sha256(path)
 
 
-def _code() -> dict[str, str]:
-    return {name: sum_ for name, sum_ in sha256_tree(Path(__file__).parents[1]).items() if name.endswith(".py")}
+def _plan() -> str:
+    """Return the digest of the stage's plan file: its settings, code and packages; empty outside of a stage."""
+    return os.environ.get(PLAN_DIGEST, "")

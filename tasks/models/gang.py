@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.contracts import cluster, nodes
-from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER, threads_set
+from tasks.contracts.environment import STATE_FOLDER, lock_file, threads_set
 from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
 from tasks.contracts.files import read_json
 from tasks.contracts.training import Fit, Speed, Spread
@@ -72,7 +72,7 @@ def fit_spread(
         fit=params, speed=spread.speed, bottom_rate=bottom_rate, root=str(Path.cwd()),
     )  # fmt: skip
     with kept(spread):
-        nodes.require_alike(LOCK_FILE, data.folder / DATASET, data.files)
+        nodes.require_alike(lock_file(), data.folder / DATASET, data.files)
         with cluster.followed(folder / LOG.format(rank=0)):
             _run(work, task.kind, spread.workers, spread.speed)
     if (folder / REFUSED).is_file():

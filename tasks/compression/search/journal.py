@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.compression.search.trial import Outcome
-from tasks.contracts.environment import LOCK_FILE, STATE_FOLDER
+from tasks.contracts.environment import STATE_FOLDER, lock_file
 from tasks.contracts.files import sha256
 
 
@@ -14,7 +14,7 @@ class Journal:
     """A file whose name is the digest of everything that the outcomes depend on."""
 
     def __init__(self, origin: list[Any], folder: Path = STATE_FOLDER) -> None:
-        digest = hashlib.sha256(json.dumps([*origin, sha256(LOCK_FILE)], sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps([*origin, sha256(lock_file())], sort_keys=True).encode()).hexdigest()
         self.path = folder / f"search-{digest[:32]}.jsonl"
         self.outcomes = self._read()
 

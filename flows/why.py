@@ -1,0 +1,142 @@
+"""Says why a stage is out of date: `trimline why STAGE`.
+
+A stage depends on its plan file and on data. What `plan` would write now is compared, setting by setting and module by
+module, with the plan file of the stage's last run, which git has where it is no longer in the working folder.
+
+Exit status: 0 the reasons were told, or there are none; 78 there is no such stage.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows import child, graph
+from flows.errors import CommandFailed, FlowError, Refused
+
+PARTS = {"settings": "setting", "code": "module", "packages": "package"}
+COMMITS = 50  # whose plan files are looked through
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Tell why each stage that is named would run; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="trimline why", description=__doc__, epilog="example: trimline why train",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as train, or compress@int8")
+    options = parser.parse_args(arguments)
+    try:
+        for stage in options.stages:
+            sys.stdout.write("\n".join(reasons(Path.cwd(), stage)) + "\n")
+    except FlowError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return error.exit_status
+    return 0
+
+
+def reasons(root: Path, stage: str) -> list[str]:
+    """Return a line that says how the stage stands, and one line for each reason.
+
+    Raises:
+        Refused: there is no such stage.
+    """
+    recorded = recorded_dependencies(root, stage)
+    if recorded is None:
+        return [f"{stage} has not run yet"]
+    found = [*plan_reasons(root, stage, recorded), *data_reasons(root, stage, plan_path(stage))]
+    return [f"{stage} is out of date:", *(f"  {reason}" for reason in found)] if found else [f"{stage} is up to date"]
+
+
+def plan_path(stage: str) -> str:
+    """Return the path of a stage's plan file from the root."""
+    return f"plan/{stage.replace('@', '/')}.json"
+
+
+def recorded_dependencies(root: Path, stage: str) -> dict[str, str] | None:
+    """Return the MD5 sums of what the stage depended on when it last ran, by path; None where it has not run.
+
+    Raises:
+        Refused: there is no such stage.
+    """
+    stages = graph.stages(root)
+    if stage not in stages:
+        raise Refused(f"got:      stage {stage!r}\nexpected: one of {', '.join(stages)}\nto do:    correct the name")
+    return graph.recorded(root, stage)
+
+
+def plan_reasons(root: Path, stage: str, recorded: dict[str, str]) -> Iterator[str]:
+    """Say how the plan of now differs from that of the last run."""
+    path = plan_path(stage)
+    if path not in recorded:
+        return
+    now = planned(root, path)
+    if hashlib.md5(now, usedforsecurity=False).hexdigest() == recorded[path]:
+        return
+    before = recorded_plan(root, path, recorded[path])
+    if before is None:
+        yield f"{path} is another one than at the last run, which git does not have"
+        return
+    yield from differences(json.loads(before), json.loads(now))
+
+
+def planned(root: Path, path: str) -> bytes:
+    """Return the plan file as `plan` would write it now."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*child.TRIMLINE, "stage", "plan", "--schemas", "schemas", "--plan", f"{folder}/plan"]
+        child.output("plan", command, root)
+        return (Path(folder) / path).read_bytes()
+
+
+def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:
+    """Return the plan file of an MD5 sum: the one in the working folder, or one of the last commits'."""
+    commits = child.output("git log", ["git", "log", f"-{COMMITS}", "--format=%H", "--", path], root).split()
+    candidates = ((root / path).read_bytes() if commit is None else show(root, commit, path) for commit in [None, *commits])
+    return next((one for one in candidates if hashlib.md5(one, usedforsecurity=False).hexdigest() == md5), None)
+
+
+def show(root: Path, commit: str, path: str) -> bytes:
+    """Return a file as it was in a commit; empty where the commit has none."""
+    try:
+        return child.output("git show", ["git", "show", f"{commit}:./{path}"], root).encode()
+    except CommandFailed:
+        return b""
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """Say what differs between two plan files, a line for each setting, module and package."""
+    for part, word in PARTS.items():
+        old, new = (dict(flat(plan.get(part, {}))) for plan in (before, now))
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                yield f"{word} {name}: {change(old, new, name) if part != 'code' else state(old, new, name)}"
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each value that is not a mapping, by its dotted path."""
+    if isinstance(value, dict) and value:
+        for key, each in value.items():
+            yield from flat(each, f"{path}.{key}" if path else key)
+    else:
+        yield path, json.dumps(value)
+
+
+def change(old: dict[str, str], new: dict[str, str], name: str) -> str:
+    """Return `0.1 -> 0.2`; what is not there is said to be absent."""
+    return f"{old.get(name, 'absent')} -> {new.get(name, 'absent')}"
+
+
+def state(old: dict[str, str], new: dict[str, str], name: str) -> str:
+    """Say whether a module is new, changed or no longer imported."""
+    return "changed" if name in old and name in new else "imported now" if name in new else "no longer imported"
+
+
+def data_reasons(root: Path, stage: str, plan: str) -> Iterator[str]:
+    """Say which other files and folders have changed, as DVC sees it."""
+    for path, how in graph.changed(root, stage).items():
+        if path != plan:
+            yield f"{path}: {how}"

@@ -1,0 +1,133 @@
+"""Writes what each stage will run with: settings, digests of its code, versions of its packages. `dvc repro plan`."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks.contracts import code_digest, devices, environment
+from tasks.contracts.code_digest import Choices
+from tasks.contracts.errors import ParamsError
+from tasks.contracts.files import read_json, replacing
+from tasks.contracts.params import Params
+from tasks.contracts.plan_file import PlanFile
+from tasks.contracts.progress import say
+from tasks.contracts.shipped import shipped
+
+# The stages that the graph has once for each entry of a section of params.yaml: of each data set, of each recipe.
+ENTRIES = {
+    "ingest": "ingest",
+    "preprocess": "ingest",
+    "compress": "compress",
+    "export": "compress",
+    "evaluate": "compress",
+    "profile": "compress",
+}
+SINGLE = ("baseline", "train", "fine_tune", "cross_validate", "verdict", "report", "release")
+
+
+def plan(line: Params, *, schemas: Path, plan: Path) -> None:
+    """Resolve the parameters, check all that follows from them, and write `plan/<stage>.json` for each stage.
+
+    Nothing that it writes depends on the order of the stages, on the machine or on the time; a comment in the code or
+    in `params.yaml`, and a default that is written out, change no byte.
+
+    Raises:
+        ParamsError: a name in the parameters leads nowhere, or does not fit the schemas.
+    """
+    if problems := _problems(line, schemas):
+        raise ParamsError(
+            got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
+            expected="names that are there",
+            do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
+        )
+    plans = list(plans_of(line))
+    with replacing(plan) as folder:
+        for one in plans:
+            one.write(folder)
+    code_digest.remember(name for one in plans for name in one.code if "/" not in name)
+    say(f"[100%] plan: {len(plans)} stages")
+
+
+def plans_of(line: Params) -> Iterator[PlanFile]:
+    """Yield the plan of each stage of the line's graph."""
+    for stage, section in ENTRIES.items():
+        for key in getattr(line, section):
+            yield _plan_of(line, stage, key)
+    for stage in SINGLE:
+        yield _plan_of(line, stage, None)
+
+
+def _plan_of(line: Params, stage: str, key: str | None) -> PlanFile:
+    names = [stage if name == "params" else name for name in _sections(stage)]
+    settings = {name: _setting(line, name, key) for name in names}
+    modules = code_digest.closure(f"tasks.{stage}", _choices(line, stage, key))
+    return PlanFile(
+        stage=f"{stage}@{key}" if key else stage,
+        kind=line.kind,
+        architecture=line.train.architecture if {"train", "line"} & set(names) else "",
+        settings=settings,
+        code=code_digest.digests(modules),
+        packages=_packages(modules, settings),
+    )
+
+
+def _sections(stage: str) -> list[str]:
+    """Return the positional parameters of a stage's function; its module is not imported: that may take seconds."""
+    tree = ast.parse((code_digest.PACKAGE / f"{stage}.py").read_text(encoding="utf-8"))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == stage)
+    return [argument.arg for argument in next(functions).args.args]
+
+
+def _setting(line: Params, name: str, key: str | None) -> Any:
+    if name == "line":
+        return line.model_dump(mode="json")
+    if name == "device":
+        return devices.load(shipped(f"presets/devices/{line.release.device}.yaml")).model_dump(mode="json")
+    value = line.model_dump(mode="json", include={name})[name]
+    return value[key] if key is not None and isinstance(getattr(line, name), dict) else value
+
+
+def _choices(line: Params, stage: str, key: str | None) -> Choices:
+    """Return which modules that are chosen by name are this line's; a stage of one data set has that one's alone."""
+    roles = [key] if stage in {"ingest", "preprocess"} else list(line.ingest)
+    return {
+        "kinds": frozenset({line.kind}),
+        "architectures": frozenset({line.train.architecture}),
+        "formats": frozenset(line.preprocess[role].format for role in roles),  # type: ignore[index]
+        "sources": frozenset(line.ingest[role].source for role in roles),  # type: ignore[index]
+    }
+
+
+def _packages(modules: set[str], settings: dict[str, Any]) -> dict[str, str]:
+    """Return the versions of the packages that can change the stage's result, sorted by name."""
+    imported = code_digest.third_party(modules) & environment.COMPUTING_PACKAGES.keys()
+    names = {environment.COMPUTING_PACKAGES[name] for name in imported} | set(_data_packages(settings))
+    return {name: environment.installed_version(name) or "missing" for name in sorted(names)}
+
+
+def _data_packages(value: Any) -> Iterator[str]:
+    """Yield the packages that settings take a file from."""
+    if isinstance(value, dict):
+        if isinstance(name := value.get("package"), str):
+            yield environment.COMPUTING_PACKAGES.get(name, name.replace("_", "-"))
+        for each in value.values():
+            yield from _data_packages(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _data_packages(each)
+
+
+def _problems(line: Params, schemas: Path) -> list[str]:
+    """Say what is wrong with the parameters beside their types; a schema that is not there yet is no problem."""
+    return [*_schema_problems(line, schemas)]
+
+
+def _schema_problems(line: Params, schemas: Path) -> Iterator[str]:
+    for role in line.preprocess:
+        path = schemas / f"{role}.json"
+        if path.is_file() and (kind := read_json(path).get("kind")) != line.kind:
+            yield (
+                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or write the schema anew: "
+                f"`trimline schema {role} --replace`"
+            )
