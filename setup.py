@@ -13,7 +13,7 @@ LINE = ("dvc.yaml", "params.yaml", "prefect.yaml", "prefect.toml", "presets/*.ya
 
 
 class BuildWithLine(build_py):
-    """Copies the line's files to `tasks/line` of what is built, except for an editable installation."""
+    """Copies the line's files to `tasks/shipped_line` of what is built, except for an editable installation."""
 
     def run(self) -> None:
         """Build from nothing: a module that was removed since the last build must not be in the wheel."""
@@ -23,7 +23,7 @@ class BuildWithLine(build_py):
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         for source in (file for pattern in LINE for file in sorted(Path().glob(pattern))):
-            target = Path(self.build_lib, "tasks", "line", source)
+            target = Path(self.build_lib, "tasks", "shipped_line", source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
 

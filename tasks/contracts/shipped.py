@@ -29,5 +29,5 @@ def shipped(name: str) -> Path:
 
 def root() -> Path:
     """Return the folder that the shipped line's files lie in."""
-    packaged = PACKAGE / "line"
+    packaged = PACKAGE / "shipped_line"
     return packaged if packaged.is_dir() else PACKAGE.parent
