@@ -100,6 +100,17 @@ def sources_of(block: Block) -> list[str]:
     return list(chain.from_iterable(block.unpickled(SOURCES)))
 
 
+def sources_at(block: Block, rows: Array) -> list[str]:
+    """Return where some rows of a block came from; `rows`, (rows,) of int, are their numbers in it and ascend."""
+    found, start = list[str](), 0
+    for sources in block.unpickled(SOURCES):  # those of one chunk
+        stop = start + len(sources)
+        chosen = rows[slice(*np.searchsorted(rows, [start, stop]))] - start
+        found += [sources[row] for row in chosen.tolist()]
+        start = stop
+    return found
+
+
 def _good(chunks: Iterator[Chunk], told: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
     for chunk in chunks:
         good, wrong = told.kind.good_rows(chunk, told.promised, told.params)

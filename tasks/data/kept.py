@@ -12,7 +12,7 @@ import numpy as np
 from tasks.contracts.files import remove
 from tasks.contracts.pool import Each, Result
 from tasks.data import copies
-from tasks.data.cleaning import LeftOut, left_out, sources_of
+from tasks.data.cleaning import LeftOut, left_out, sources_at
 from tasks.data.copies import COPY, DIGESTED, Buckets
 from tasks.data.records import Array, BadRow
 from tasks.data.splits import RANKED
@@ -21,6 +21,7 @@ from tasks.data.staging import DIGEST, GIVEN, RANK, STRATA, STRATUM, Block, Stag
 DIGESTS, COPIES, KEPT = "digests", "copies", "kept"
 LEFT_OUT = "copies-{group:05d}.csv"
 GROUP_ROWS = 1 << 18
+COPIES_TOGETHER = 1 << 16  # their sources are in memory, and are looked up in one pass over the blocks
 
 Group = tuple[int, range]  # its number, and those of its blocks
 
@@ -136,7 +137,8 @@ def _keep(rows: _Rows, found: Buckets, written: list[int], group: Group) -> tupl
     records = np.concatenate([_no_copies(rows, block, here) for block, here in of_blocks])
     with _file(staged.folder / KEPT, number).open("wb") as file:  # tofile() does not say that the disk is full
         file.write(records.data)
-    copied = chain.from_iterable(_told(staged, block, here) for block, here in of_blocks)
+    parts = np.split(pairs, range(COPIES_TOGETHER, len(pairs), COPIES_TOGETHER))
+    copied = chain.from_iterable(_copies_with_reasons(staged, part) for part in parts)
     return len(records), left_out(staged.folder / LEFT_OUT.format(group=number), copied)
 
 
@@ -153,14 +155,16 @@ def _no_copies(rows: _Rows, number: int, pairs: Array) -> Array:
     return records[keep]
 
 
-def _told(staged: Staged, number: int, pairs: Array) -> Iterator[BadRow]:
-    if not len(pairs):
-        return
-    own, start, firsts = sources_of(Block(staged.path(number))), staged.start(number), np.unique(pairs["first"])
-    sources = dict[int, str]()
-    for other, local in staged.within(firsts):
-        told, first = sources_of(Block(staged.path(other))), staged.start(other)
-        sources |= {first + place: told[place] for place in local.tolist()}
+def _copies_with_reasons(staged: Staged, pairs: Array) -> Iterator[BadRow]:
+    """Yield the copies among some rows for the quarantine; `pairs`, (copies,) of COPY, are in the order of rows."""
+    rows = np.union1d(pairs["row"], pairs["first"])
+    sources = dict(zip(rows.tolist(), _sources(staged, rows), strict=True))
     for row, first, another in pairs.tolist():
         reason = f"duplicate{' with another class' if another else ''}: of {sources[first]}"
-        yield BadRow(own[row - start], reason)
+        yield BadRow(sources[row], reason)
+
+
+def _sources(staged: Staged, rows: Array) -> Iterator[str]:
+    """Yield where each of some rows, which ascend, came from. The first rows may lie anywhere: each block is read."""
+    for number, local in staged.within(rows):
+        yield from sources_at(Block(staged.path(number)), local)

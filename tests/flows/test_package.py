@@ -66,14 +66,14 @@ def run(folder: Path, programs: Path, *command: str, check: bool = True) -> "sub
 def test_the_wheel_has_every_module_and_the_files_of_the_line(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        assert archive.read("tasks/line/dvc.yaml") == (ROOT / "dvc.yaml").read_bytes()
+        assert archive.read("tasks/shipped_line/dvc.yaml") == (ROOT / "dvc.yaml").read_bytes()
     source = [path.relative_to(ROOT) for package in ("flows", "tasks") for path in (ROOT / package).rglob("*.py")]
     assert not {str(path) for path in source} - names
     for path in ROOT.glob("presets/**/*.yaml"):
-        assert f"tasks/line/{path.relative_to(ROOT)}" in names
+        assert f"tasks/shipped_line/{path.relative_to(ROOT)}" in names
     for path in ROOT.glob("tasks/reporting/templates/*"):
         assert str(path.relative_to(ROOT)) in names
-    assert {"flows/hosts.yaml", "tasks/line/prefect.yaml", "tasks/line/params.yaml"} <= names
+    assert {"flows/hosts.yaml", "tasks/shipped_line/prefect.yaml", "tasks/shipped_line/params.yaml"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "docs"))]
 
 

@@ -16,7 +16,9 @@ from tasks.contracts import pool
 from tasks.contracts.errors import DataError
 from tasks.data import columns, copies, line_parts, shards, splits
 from tasks.data import kept as kept_rows
+from tasks.data.cleaning import sources_at
 from tasks.data.records import SPLITS, Array
+from tasks.data.staging import Block
 from tests.tasks import line, oracles, texts
 from tests.tasks.test_idx import SCHEMA, idx, section
 from tests.tasks.test_tables import settings
@@ -49,6 +51,7 @@ def test_few_rows_in_memory_give_the_copies_and_splits_of_all(
 ) -> None:
     monkeypatch.setattr(copies, "BUCKET_ROWS", 50)
     monkeypatch.setattr(kept_rows, "GROUP_ROWS", 64)
+    monkeypatch.setattr(kept_rows, "COPIES_TOGETHER", 20)
     source, chosen, labels = of_copies(tmp_path, seed)
     params = section(
         split={"validation": validation, "test": test, "seed": seed}, shard_rows=70, max_bad_fraction=0.9, value_max=255
@@ -69,6 +72,23 @@ def test_few_rows_in_memory_give_the_copies_and_splits_of_all(
     another = np.where(labels != labels[first], " with another class", "")
     left_out = np.flatnonzero(first != np.arange(len(first)))
     assert told == [f"{places[row]},duplicate{another[row]}: of {places[first[row]]}" for row in left_out]
+
+
+def test_the_sources_of_a_group_of_copies_are_read_once_from_each_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[int]()
+
+    def noted(block: Block, rows: Array) -> list[str]:
+        read.append(len(rows))
+        return sources_at(block, rows)
+
+    monkeypatch.setattr(kept_rows, "sources_at", noted)
+    source, _, _ = of_copies(tmp_path, 0)
+    ready = line.prepared(tmp_path, source, section(shard_rows=70, max_bad_fraction=0.9), SCHEMA)
+    assert len((ready / "quarantine.csv").read_text().splitlines()) > 300
+    blocks = sum(-(-rows // 70) for rows in GIVEN.values())
+    assert blocks - 3 <= len(read) <= blocks  # the first rows lie in nearly all blocks, and no block is read twice
 
 
 def table(folder: Path) -> tuple[Path, Any, dict[str, Any]]:
