@@ -1,9 +1,8 @@
-"""Changes values of `params.yaml` and keeps its comments: `python -m tasks.override params.yaml train.fit.epochs=3`."""
+"""Changes values of `params.yaml`, keeping its comments: `trimline set params.yaml train.fit.epochs=3`."""
 
-import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,15 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from tasks.commands import parser_of
 from tasks.contracts import params_file
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import replacing
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
+
+DESCRIPTION = """\
+Change values of a params.yaml. Its comments stay; the whole result is checked before anything is written."""
 
 
 def override(path: Path, changes: list[str]) -> None:
@@ -89,14 +92,14 @@ def _parsed(change: str, value: str) -> Any:
         ) from None
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.override", description=override.__doc__)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline set` and return its exit status."""
+    parser = parser_of("set", DESCRIPTION, "trimline set params.yaml train.fit.epochs=3")
     parser.add_argument("path", type=Path)
     parser.add_argument("changes", nargs="+", metavar="section.key=JSON")
-    options = parser.parse_args()
-    sys.exit(guarded(lambda: override(options.path, options.changes), "override"))
+    options = parser.parse_args(arguments)
+    return guarded(lambda: override(options.path, options.changes), "set")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
