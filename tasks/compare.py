@@ -1,16 +1,13 @@
-"""Holds a new release against the one before, on the same rows: `python -m tasks.compare CHAMPION CANDIDATE`.
+"""Compares a new release with the current one on the same test rows: `trimline compare CHAMPION CANDIDATE`."""
 
-Both are bundles (folders with a manifest.json); the rows are the test split of `data/ready/target`. The exit status is
-1 where the candidate is worse than `compare` in params.yaml allows; reports/compare has the figures either way.
-"""
-
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tasks.commands import parser_of
 from tasks.contracts import environment, params_file
 from tasks.contracts.errors import DataError, StageError
 from tasks.contracts.files import replacing, sha256, sha256_tree, write_json
@@ -30,6 +27,10 @@ from tasks.reporting.words import shortened
 
 DATA, REPORTS = Path("data/ready/target"), Path("reports/compare")
 SHOWN = 300  # characters of the names of classes
+DESCRIPTION = """\
+Compare a new release with the current one on the same test rows, those of data/ready/target. Both are bundles: folders
+with a manifest.json. The status is 1 where the candidate is worse than `compare` in params.yaml allows; the figures are
+in reports/compare either way."""
 
 
 def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, reports: Path = REPORTS) -> None:
@@ -159,19 +160,19 @@ def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int,
     )
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.compare", description=__doc__)
-    parser.add_argument("champion", type=Path, help="the bundle that is in use")
-    parser.add_argument("candidate", type=Path, help="the bundle that may take its place")
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline compare` and return its exit status."""
+    parser = parser_of("compare", DESCRIPTION, "trimline compare champion release")
+    parser.add_argument("champion", type=Path, help="the bundle in use")
+    parser.add_argument("candidate", type=Path, help="the bundle that may replace it")
+    options = parser.parse_args(arguments)
     environment.set_threads(threads=1, onednn=True)
 
     def run() -> None:
         compare(params_file.load(), options.champion, options.candidate)
 
-    sys.exit(guarded(run, "compare"))
+    return guarded(run, "compare")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,18 +1,20 @@
-"""Asks a released bundle alone: `python -m tasks.predict release/ image.png`, or "a text", or the values of a row.
+"""Predicts with a released bundle: `trimline predict release image.png`, or "a text", or the values of a row."""
 
-How a raw row is prepared stands in the bundle's own `assets`; params.yaml and the data are not needed.
-"""
-
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.commands import parser_of
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
 from tasks.data.records import Array
 from tasks.device.bundle import ASSETS, MODEL, opened
 from tasks.kinds import data_of, evaluation_of
+
+DESCRIPTION = """\
+Predict with a released bundle. It holds all that is needed to prepare a raw row, so neither params.yaml nor the data
+have to be there."""
 
 
 class Bundle:
@@ -44,12 +46,12 @@ class Bundle:
         return self._evaluation.describe(answer, self._assets)
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.predict", description=__doc__)
-    parser.add_argument("bundle", type=Path)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline predict` and return its exit status."""
+    parser = parser_of("predict", DESCRIPTION, "trimline predict release image.png")
+    parser.add_argument("bundle", type=Path, help="a folder with a manifest.json")
     parser.add_argument("row", nargs="+", help="a path of an image, a text, or name=value for each column of a row")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     def predict_all() -> None:
         bundle = Bundle(options.bundle)
@@ -57,8 +59,8 @@ def main() -> None:
         for words in [options.row] if named else [[word] for word in options.row]:
             say(f"{' '.join(words)}: {bundle.told(bundle.answer(words))}")
 
-    sys.exit(guarded(predict_all, "predict"))
+    return guarded(predict_all, "predict")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,10 +1,11 @@
-"""Writes what a data set promises, for git to keep: `python -m tasks.schema target`."""
+"""Records the schema of a data set, under version control: `trimline schema target`."""
 
-import argparse
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from tasks.commands import parser_of
 from tasks.contracts import params_file
 from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
@@ -13,6 +14,10 @@ from tasks.data import schema as schemas
 from tasks.data.reading import rows_of
 from tasks.kinds import data_of
 from tasks.preprocess import intact
+
+DESCRIPTION = """\
+Record the schema of a data set in schemas/<role>.json, from its raw data in data/raw/<role>. Commit the file:
+preprocess refuses data that break it."""
 
 
 def schema(role: str, replace: bool) -> None:
@@ -26,7 +31,7 @@ def schema(role: str, replace: bool) -> None:
     if path.exists() and not replace:
         raise DataError(
             got=f"{path} exists", expected="no schema yet: it is a promise, kept in git",
-            do=f"`python -m tasks.schema {role} --replace` writes a new one; look at it with `git diff {path}`",
+            do=f"`trimline schema {role} --replace` writes a new one; look at it with `git diff {path}`",
         )  # fmt: skip
     if not raw.is_dir():
         raise DataError(got=f"no {raw}", expected="raw data", do=f"run `dvc repro ingest@{role}` first")
@@ -39,16 +44,17 @@ def schema(role: str, replace: bool) -> None:
     say(f"{path}: written; read it, then `git add {path}`")
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.schema", description=schema.__doc__)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline schema` and return its exit status."""
+    parser = parser_of("schema", DESCRIPTION, "trimline schema target")
     parser.add_argument("role", nargs="*", choices=["base", "target", []], help="base, target, or both")
     parser.add_argument("--replace", action="store_true", help="write a new schema over the old one")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     for role in options.role or ["base", "target"]:
         if status := guarded(lambda role=role: schema(role, options.replace), f"schema {role}"):  # type: ignore[misc]
-            sys.exit(status)
+            return status
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,16 +1,12 @@
-"""Searches for the smallest recipe inside bounds and writes it into `params.yaml`: `python -m tasks.search`.
+"""Searches for the smallest recipe within bounds: `trimline search`."""
 
-It looks at the validation rows of the target, never at the test rows: one half of them chooses, the other confirms. Run
-it once (`dvc repro fine_tune` first), read reports/search/pareto.md, commit params.yaml; `dvc repro` then takes the
-recipe `searched` through the normal stages.
-"""
-
-import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tasks.commands import parser_of
 from tasks.compression.search.confirming import CHOOSING, CONFIRMING, STRIDE, Confirmation, confirmed
 from tasks.compression.search.journal import Journal
 from tasks.compression.search.latency import require_latency
@@ -32,6 +28,11 @@ from tasks.reporting.pareto import pareto_page, pareto_picture
 
 TUNED, DATA, REPORTS = Path("models/tuned"), Path("data/ready/target"), Path("reports/search")
 NAME = "searched"
+DESCRIPTION = """\
+Search for the smallest recipe within the bounds of `search` in params.yaml, then write it there as `searched`. The
+search uses the validation rows of the target, never its test rows: one half chooses, the other confirms. Run it after
+`dvc repro fine_tune`, read reports/search/pareto.md, then commit params.yaml; the next run takes the recipe through the
+normal stages."""
 FLOAT32, INT8 = (
     Recipe.model_validate({"steps": [], "precision": precision, "float_layers": [], "finish": []})
     for precision in ("float32", "int8")
@@ -140,12 +141,12 @@ def _run() -> None:
         search(line)
 
 
-def main() -> None:
-    """Read the command line."""
-    argparse.ArgumentParser(prog="python -m tasks.search", description=__doc__).parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline search` and return its exit status."""
+    parser_of("search", DESCRIPTION, "trimline search").parse_args(arguments)
     environment.die_with_parent()
-    sys.exit(guarded(_run, "search"))
+    return guarded(_run, "search")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,11 +1,12 @@
-"""Makes your own model small without training: `python -m tasks.squeeze MODEL --samples X.npz --max-size BYTES`."""
+"""Compresses a user's model without training: `trimline squeeze MODEL --samples X.npz --max-size BYTES`."""
 
-import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.commands import parser_of
 from tasks.compression.candidates import Candidates, is_int8
 from tasks.compression.finish.slim import slim
 from tasks.contracts import environment
@@ -22,9 +23,10 @@ from tasks.metrics.sizes import zip_bytes
 from tasks.reporting.squeezed import CONFIDENCE, Measured, squeezed_table
 
 WARM_UP_RUNS, RUNS = 10, 100
-DESCRIPTION = """Make a model of your own small without training it. Files of several precisions are made, int8
-kernels are rounded ever more coarsely, and each file is measured on samples that it was not calibrated on. The one that
-loses least within --max-size is written."""
+DESCRIPTION = """\
+Compress a model of yours without training it. Files of several precisions are made, int8 kernels are rounded ever more
+coarsely, and each file is measured on samples that it was not calibrated on. The file that loses least within
+--max-size is written."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +151,10 @@ def _measure(candidates: Candidates, rows: Samples) -> tuple[Quality, list[Measu
     ]  # fmt: skip
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.squeeze", description=DESCRIPTION)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline squeeze` and return its exit status."""
+    example = "trimline squeeze model.h5 --samples samples.npz --max-size 100000"
+    parser = parser_of("squeeze", DESCRIPTION, example)
     parser.add_argument("model", type=Path, help="an .h5 or .keras file of tf_keras, a SavedModel, or a .tflite file")
     parser.add_argument("--samples", type=Path, required=True, metavar="FILE.npz", help="x (rows, ...), and y if known")
     parser.add_argument("--test", type=Path, metavar="FILE.npz", help="rows to measure on; else a part of the samples")
@@ -161,10 +164,10 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--max-drop", type=float, default=0.01, help="of accuracy; without y, of the likeness to float")
     parser.add_argument("--output", type=Path, default=Path("squeezed.tflite"), metavar="FILE.tflite")
-    options = Options(**vars(parser.parse_args()))
+    options = Options(**vars(parser.parse_args(arguments)))
     environment.set_threads(threads=1, onednn=False)
-    sys.exit(guarded(lambda: squeeze(options), "squeeze"))
+    return guarded(lambda: squeeze(options), "squeeze")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

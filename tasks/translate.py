@@ -1,15 +1,12 @@
-"""Translates with a beam, the best first: `python -m tasks.translate release/ --beam 4 "Where is the station?"`.
+"""Translates with a released bundle by beam search: `trimline translate release "Where is the station?"`."""
 
-Greedy translations, which are what `evaluate` measures, are those of `python -m tasks.predict`.
-"""
-
-import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tasks.commands import parser_of
 from tasks.contracts.errors import DataError
 from tasks.contracts.progress import say
 from tasks.contracts.stage import guarded
@@ -18,6 +15,9 @@ from tasks.device.translating import SOURCE, Hypothesis, Translator
 from tasks.kinds import data_of, evaluation_of
 
 KIND = "translation"
+DESCRIPTION = """\
+Translate with a released bundle by beam search, the best translation first. `trimline predict` translates greedily,
+which is what the stage evaluate measures."""
 
 
 def translated(bundle: Path, sentences: list[str], width: int) -> Iterator[list[tuple[str, Hypothesis]]]:
@@ -33,7 +33,7 @@ def translated(bundle: Path, sentences: list[str], width: int) -> Iterator[list[
     """
     kind = opened(bundle)["kind"]
     if kind != KIND:
-        raise DataError(got=f"{bundle} of kind {kind!r}", expected=KIND, do="use `python -m tasks.predict`")
+        raise DataError(got=f"{bundle} of kind {kind!r}", expected=KIND, do="use `trimline predict`")
     rules, evaluation = data_of(kind), evaluation_of(kind)
     assets, translator = bundle / ASSETS, Translator(bundle / MODEL, threads=1)
     encoder = rules.encoder(assets)
@@ -42,13 +42,14 @@ def translated(bundle: Path, sentences: list[str], width: int) -> Iterator[list[
         yield [(evaluation.describe(np.array(one.tokens), assets), one) for one in translator.beam(source, width)]
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.translate", description=__doc__)
-    parser.add_argument("bundle", type=Path)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline translate` and return its exit status."""
+    example = 'trimline translate release --beam 4 "Where is the station?"'
+    parser = parser_of("translate", DESCRIPTION, example)
+    parser.add_argument("bundle", type=Path, help="a folder with a manifest.json")
     parser.add_argument("--beam", type=int, default=4, choices=range(1, 33), metavar="WIDTH", help="1 to 32")
     parser.add_argument("sentences", nargs="+")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     def translate_all() -> None:
         found = translated(options.bundle, options.sentences, options.beam)
@@ -57,8 +58,8 @@ def main() -> None:
             for text, one in translations:
                 say(f"  {one.mean_score:.3f} {text}")
 
-    sys.exit(guarded(translate_all, "translate"))
+    return guarded(translate_all, "translate")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,6 +12,7 @@ import numpy as np
 
 from tasks.compression.layer_inputs import Moments
 from tasks.data.records import Array
+from tasks.metrics.sizes import entropy
 
 PASSES = 3
 DAMPING = 0.01
@@ -155,13 +156,6 @@ class _Block:
         shape = len(self._covariance), -1, errors.shape[1]
         grouped = errors.reshape(shape)
         return float((np.matmul(grouped, self._covariance) * grouped).sum())
-
-
-def entropy(values: Array) -> float:
-    """Return the order-0 entropy of integers, in bits per value."""
-    _, counts = np.unique(values, return_counts=True)
-    share = counts / counts.sum()
-    return float(-(share * np.log2(share)).sum()) + 0.0
 
 
 def _counts(chosen: Array, values: Array) -> Array:

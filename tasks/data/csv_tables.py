@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyarrow
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
 
 from tasks.contracts.tables import Tables
 from tasks.data.cells import places_of
@@ -69,11 +69,11 @@ def _columns(content: bytes, places: dict[str, int], width: int, numeric: list[s
     names = [str(place) for place in range(width)]
     types = {str(place): pyarrow.float64() if role in numeric else pyarrow.string() for role, place in places.items()}
     try:
-        table = csv.read_csv(
+        table = arrow_csv.read_csv(
             pyarrow.BufferReader(content),
-            csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, BLOCK_BYTES), column_names=names),
-            csv.ParseOptions(quote_char=False),
-            csv.ConvertOptions(
+            arrow_csv.ReadOptions(use_threads=False, block_size=min(len(content) + 1, BLOCK_BYTES), column_names=names),
+            arrow_csv.ParseOptions(quote_char=False),
+            arrow_csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
                 null_values=MISSING_SPELLINGS,

@@ -6,8 +6,9 @@ import math
 import zipfile
 from pathlib import Path
 
+import numpy as np
+
 from tasks.compression.file import File
-from tasks.compression.rate_distortion import entropy
 from tasks.compression.signatures import parts
 from tasks.data.records import Array
 
@@ -40,6 +41,13 @@ def entropy_bytes(content: bytes) -> int:
     """Return the order-0 entropy of all constants of known type, in bytes."""
     values = [value for part in parts(content) for value in _constants(File(part))]
     return math.ceil(sum(entropy(value) * value.size for value in values) / 8)
+
+
+def entropy(values: Array) -> float:
+    """Return the order-0 entropy of integers, in bits per value."""
+    _, counts = np.unique(values, return_counts=True)
+    share = counts / counts.sum()
+    return float(-(share * np.log2(share)).sum()) + 0.0
 
 
 def _constants(file: File) -> list[Array]:

@@ -1,0 +1,26 @@
+"""The commands that people run: each has a help with an example and the exit statuses, and returns its status."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+COMMANDS = {
+    "compare": "tasks.compare", "predict": "tasks.predict", "schema": "tasks.schema", "search": "tasks.search",
+    "set": "tasks.override", "squeeze": "tasks.squeeze", "translate": "tasks.translate",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_has_an_example_and_every_exit_status(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        import_module(COMMANDS[name]).main(["--help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert f"usage: trimline {name}" in shown and f"example:\n  trimline {name}" in shown
+    assert all(f"\n  {status:2}  " in shown for status in (0, 1, 65, 75, 78))
+
+
+def test_a_command_returns_the_status_of_its_failure(tmp_path: Path) -> None:
+    assert import_module(COMMANDS["predict"]).main([str(tmp_path), "0.png"]) == 65
+    assert import_module(COMMANDS["set"]).main(["params.yaml", "train.no_such_key=1"]) == 78
