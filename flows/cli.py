@@ -41,7 +41,7 @@ COMMANDS = {
     "serve": Command("flows.serve:main", "start a Prefect server and a worker for this folder"),
     "worker": Command("flows.worker:main", "run flows here for a Prefect server elsewhere"),
     "stage": Command("tasks.contracts.stage:main", "run one stage; this is what dvc.yaml calls"),
-    "why": Command("tasks.commands.why:main", "say why a stage is out of date"),
+    "why": Command("flows.why:main", "say why a stage is out of date"),
     "params": Command("tasks.commands.params:main", "print all settings, defaults included"),
     "set": Command("tasks.commands.set:main", "change settings in params.yaml"),
     "schema": Command("tasks.commands.schema:main", "record the schema of a data set"),

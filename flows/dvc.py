@@ -5,10 +5,7 @@ used: the first runs what is up to date, the second skips stages in a fresh clon
 """
 
 import configparser
-<<<<<<< HEAD:flows/dvc.py
 import fcntl
-=======
->>>>>>> h/plan:flows/graph.py
 import json
 import os
 import re
@@ -98,7 +95,7 @@ def recorded(root: Path, stage: str) -> dict[str, str] | None:
 
 def changed(root: Path, stage: str) -> dict[str, str]:
     """How the dependencies and outputs of `stage` differ from its last run, by path: modified, new, deleted."""
-    status = json.loads(child.output("dvc status", dvc("status", "--json", stage), root))
+    status = json.loads(subprocesses.output("dvc status", command("status", "--json", stage), root))
     found: dict[str, str] = {}
     for entry in status.get(stage, []):
         for paths in entry.values() if isinstance(entry, dict) else ():

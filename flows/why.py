@@ -12,10 +12,11 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from flows import child, graph
+from flows import dvc, subprocesses
 from flows.errors import CommandFailed, FlowError, Refused
 
 PARTS = {"settings": "setting", "code": "module", "packages": "package"}
@@ -63,10 +64,10 @@ def recorded_dependencies(root: Path, stage: str) -> dict[str, str] | None:
     Raises:
         Refused: there is no such stage.
     """
-    stages = graph.stages(root)
+    stages = dvc.stages(root)
     if stage not in stages:
         raise Refused(f"got:      stage {stage!r}\nexpected: one of {', '.join(stages)}\nto do:    correct the name")
-    return graph.recorded(root, stage)
+    return dvc.recorded(root, stage)
 
 
 def plan_reasons(root: Path, stage: str, recorded: dict[str, str]) -> Iterator[str]:
@@ -75,7 +76,7 @@ def plan_reasons(root: Path, stage: str, recorded: dict[str, str]) -> Iterator[s
     if path not in recorded:
         return
     now = planned(root, path)
-    if hashlib.md5(now, usedforsecurity=False).hexdigest() == recorded[path]:
+    if md5_of(now) == recorded[path]:
         return
     before = recorded_plan(root, path, recorded[path])
     if before is None:
@@ -87,22 +88,32 @@ def plan_reasons(root: Path, stage: str, recorded: dict[str, str]) -> Iterator[s
 def planned(root: Path, path: str) -> bytes:
     """Return the plan file as `plan` would write it now."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [*child.TRIMLINE, "stage", "plan", "--schemas", "schemas", "--plan", f"{folder}/plan"]
-        child.output("plan", command, root)
+        command = subprocesses.trimline("stage", "plan", "--schemas", "schemas", "--plan", f"{folder}/plan")
+        subprocesses.output("plan", command, root)
         return (Path(folder) / path).read_bytes()
 
 
 def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:
     """Return the plan file of an MD5 sum: the one in the working folder, or one of the last commits'."""
-    commits = child.output("git log", ["git", "log", f"-{COMMITS}", "--format=%H", "--", path], root).split()
-    candidates = ((root / path).read_bytes() if commit is None else show(root, commit, path) for commit in [None, *commits])
-    return next((one for one in candidates if hashlib.md5(one, usedforsecurity=False).hexdigest() == md5), None)
+    commits = subprocesses.output("git log", ["git", "log", f"-{COMMITS}", "--format=%H", "--", path], root).split()
+    candidates = chain([content(root / path)], (show(root, commit, path) for commit in commits))
+    return next((one for one in candidates if md5_of(one) == md5), None)
+
+
+def content(path: Path) -> bytes:
+    """Return a file's bytes, none where there is no file."""
+    return path.read_bytes() if path.is_file() else b""
+
+
+def md5_of(text: bytes) -> str:
+    """Return the sum that DVC knows a file by."""
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def show(root: Path, commit: str, path: str) -> bytes:
     """Return a file as it was in a commit; empty where the commit has none."""
     try:
-        return child.output("git show", ["git", "show", f"{commit}:./{path}"], root).encode()
+        return subprocesses.output("git show", ["git", "show", f"{commit}:./{path}"], root).encode()
     except CommandFailed:
         return b""
 
@@ -137,6 +148,6 @@ def state(old: dict[str, str], new: dict[str, str], name: str) -> str:
 
 def data_reasons(root: Path, stage: str, plan: str) -> Iterator[str]:
     """Say which other files and folders have changed, as DVC sees it."""
-    for path, how in graph.changed(root, stage).items():
+    for path, how in dvc.changed(root, stage).items():
         if path != plan:
             yield f"{path}: {how}"

@@ -161,7 +161,8 @@ def stage(folder: Path, name: str, plan_file: str, *options: str) -> subprocess.
 
 
 def test_the_plan_needs_no_tensorflow_and_little_time(clone: Path) -> None:
-    code = "import sys, tasks.plan; assert not {'tensorflow', 'tf_keras', 'sklearn', 'tokenizers', 'PIL'} & set(sys.modules)"
+    heavy = {"tensorflow", "tf_keras", "sklearn", "tokenizers", "PIL"}
+    code = f"import sys, tasks.plan; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=clone, env=ENVIRONMENT, check=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert "plan: " in plan(clone)

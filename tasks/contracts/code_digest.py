@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from tasks.contracts.files import replacing
@@ -106,8 +107,9 @@ def _matching(pattern: str, choices: Choices) -> list[str]:
 
 def _is_chosen(module: str, choices: Choices) -> bool:
     parts = module.split(".")
-    pairs = zip(parts, parts[1:], strict=False)
-    return all(name in choices[package] for package, name in pairs if package in CHOSEN_IN and package in choices)
+    return all(
+        name in choices[package] for package, name in pairwise(parts) if package in CHOSEN_IN and package in choices
+    )
 
 
 def digests(modules: Iterable[str]) -> dict[str, str]:
@@ -207,7 +209,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class _TypeCheckingRemover(ast.NodeTransformer):
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802 - the name that ast asks for
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         is_guard = getattr(node.test, "id", getattr(node.test, "attr", "")) == "TYPE_CHECKING"
         return node.orelse if is_guard else self.generic_visit(node)
 
@@ -243,7 +245,7 @@ def _normal_value(value: object, parts: list[str]) -> None:
     elif isinstance(value, ast.AST):
         _normal(value, parts)
     else:
-        parts.append(f"{type(value).__name__}:{ascii(value)}")  # repr depends on Python's tables of Unicode
+        parts.append(f"{type(value).__name__}:{value!a}")  # repr depends on Python's tables of Unicode
 
 
 def _without_docstring(node: ast.AST, body: object) -> object:

@@ -7,7 +7,6 @@ refuses to run with other code or other packages than those that were planned.
 import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from tasks.contracts import code_digest, environment
 from tasks.contracts.devices import Device
 from tasks.contracts.errors import ParamsError
 from tasks.contracts.files import read_json, write_json
-from tasks.contracts.params import Params, typed
+from tasks.contracts.params import typed
 
 MANY = 3  # modules that an error names
 
@@ -92,17 +91,12 @@ def section_type(name: str, kind: str, architecture: str, *, is_entry: bool) -> 
         architecture: of the base model.
         is_entry: whether it is one entry of a section that has one for each role or recipe.
     """
-    line = _typed(kind, architecture)
+    line = typed(kind, architecture)
     if name == "line":
         return line
     annotation: Any = Device if name == "device" else line.model_fields[name].annotation
     has_entries = getattr(annotation, "__origin__", None) is dict
     return annotation.__args__[1] if has_entries and is_entry else annotation
-
-
-@cache
-def _typed(kind: str, architecture: str) -> type[Params]:
-    return typed({"kind": kind, "train": {"architecture": architecture}})
 
 
 def require_current(plan: PlanFile) -> None:
@@ -117,10 +111,8 @@ def require_current(plan: PlanFile) -> None:
         raise _outdated(plan.stage, f"other code than was planned: {', '.join(changed[:MANY])}{more}")
     installed = {name: environment.installed_version(name) for name in plan.packages}
     if wrong := {name: version for name, version in installed.items() if version != plan.packages[name]}:
-        raise _outdated(
-            plan.stage,
-            ", ".join(f"{name} {version or 'missing'}, planned {plan.packages[name]}" for name, version in wrong.items()),
-        )
+        found = (f"{name} {version or 'missing'}, planned {plan.packages[name]}" for name, version in wrong.items())
+        raise _outdated(plan.stage, ", ".join(found))
 
 
 def _outdated(stage: str, found: str) -> ParamsError:

@@ -4,6 +4,7 @@ It lies here and not in its kind: models of users and the search for a recipe, w
 """
 
 import numpy as np
+
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 

@@ -1,6 +1,7 @@
 """What a recommender learns: the next item of a history with its rating."""
 
 import numpy as np
+
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 import tf_keras

@@ -18,9 +18,9 @@ from tasks.device.translating import ENCODE
 from tasks.kinds import KindExport
 from tasks.models import translating
 from tasks.models.learning_task import Model
-from tasks.models.tflite_converter import to_tflite
 from tasks.models.plain_conversion import calibration, require_plain
 from tasks.models.saving import Facts
+from tasks.models.tflite_converter import to_tflite
 
 PRECISIONS = ("float32", "float16", "dynamic")
 PROOF_ROWS = 10

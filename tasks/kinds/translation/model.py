@@ -1,6 +1,7 @@
 """What a translator learns: each token of the target, given the source with the tokens before it."""
 
 import numpy as np
+
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 

@@ -9,7 +9,6 @@ from tasks.contracts.section import HalfOpenFraction, Positive, Settings
 from tasks.contracts.training import Trained
 from tasks.models.saving import Facts
 
-
 DEFAULTS: Settings = {
     "train": {
         "width": 64,
