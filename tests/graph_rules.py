@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ def yaml(name: str) -> Any:
     return YAML(typ="safe").load(ROOT / name)
 
 
+@cache
 def resolved_stages(parameters: str = "params.yaml") -> dict[str, dict[str, Any]]:
     """Every stage of dvc.yaml, foreach unrolled and `${...}` filled in from a file of parameters, by its name."""
     params, stages = yaml(parameters), {}

@@ -18,7 +18,7 @@ from tasks.data.records import Array
 from tasks.ingest import ingest
 from tasks.kinds.image_classification.settings import Preprocess
 from tasks.preprocess import preprocess
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT, resolved_stages, yaml
 from tests.tasks import warm
 
 RECIPES = ("float32", "int8", "pruned_qat_int8")
@@ -144,8 +144,6 @@ def create(folder: Path) -> Path:
     shutil.copyfile(ROOT / "requirements.lock", folder / "requirements.lock")
     shutil.copytree(ROOT / "presets", folder / "presets")
     shutil.copytree(ROOT / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "plan").mkdir()
-    (folder / "plan/train.json").write_text('{"settings": {}}')  # in the place of what the stage `plan` writes
     for role, start in (("base", 0), ("target", 300)):
         (folder / f"incoming/{role}.csv").write_text("\n".join(digits(start, start + 300)) + "\n")
         (folder / f"schemas/{role}.json").write_text(json.dumps(SCHEMA))
@@ -153,12 +151,22 @@ def create(folder: Path) -> Path:
 
 
 def command(name: str) -> list[str]:
-    """What dvc.yaml runs for a stage."""
-    stage, _, key = name.partition("@")
-    entry = yaml("dvc.yaml")["stages"][stage]
-    device = tiny_params()["release"]["device"]
-    text: str = entry.get("do", entry)["cmd"].replace("${key}", key).replace("${release.device}", device)
-    return [sys.executable, *text.split()[1:]]
+    """What dvc.yaml runs for a stage, with the code that lies in the working folder."""
+    return [sys.executable, "-m", "tasks.contracts.stage", *resolved_stages()[name]["cmd"].split()[2:]]
+
+
+def planned(folder: Path) -> subprocess.CompletedProcess[str] | None:
+    """Plan the line, as DVC would before a stage, where the plan is out of date; None: all is well."""
+    files = [*(folder / "schemas").glob("*.json"), *(folder / "tasks").rglob("*.py"), folder / "requirements.lock"]
+    stamps = sorted(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
+    state = "\n".join([(folder / "params.yaml").read_text(), *stamps])
+    seen = folder / ".planned"
+    if seen.exists() and seen.read_text() == state and (folder / "plan").is_dir():
+        return None
+    done = warm.run(folder, command("plan")[2:])
+    if done.returncode == 0:
+        seen.write_text(state)
+    return done if done.returncode else None
 
 
 def start(
@@ -171,7 +179,12 @@ def start(
 
 def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a stage by its name, or any module with arguments, to its end; what it says is in `stdout`."""
-    words = command(name) if " " not in name else [sys.executable, "-m", *name.split()]
+    if " " in name:
+        words = [sys.executable, "-m", *name.split()]
+    elif name != "plan" and (refused := planned(folder)):
+        return refused
+    else:
+        words = command(name)
     process = start(folder, words, subprocess.PIPE, **environment)
     said, _ = process.communicate(timeout=300)
     return subprocess.CompletedProcess(words, process.returncode, said)
@@ -179,7 +192,7 @@ def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProc
 
 def run_warm(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
     """Run a stage as `run` does, in a process that need not import TensorFlow first."""
-    return warm.run(folder, command(name)[2:])
+    return planned(folder) or warm.run(folder, command(name)[2:])
 
 
 def run_all(folder: Path, names: list[str]) -> Path:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.environment import COMPUTING_PACKAGES, describe, locked_versions, require_locked_versions
+from tasks.contracts.environment import (
+    COMPUTING_PACKAGES,
+    DATA_PACKAGES,
+    describe,
+    locked_versions,
+    require_locked_versions,
+)
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
@@ -58,8 +64,9 @@ def test_another_version_of_a_package_that_computes_nothing_is_no_matter(folder:
 
 
 def test_the_lock_pins_every_computing_package_and_the_description_names_them() -> None:
-    assert set(locked_versions(ROOT / "requirements.lock")) == set(COMPUTING_PACKAGES)
-    assert set(describe()) == {*COMPUTING_PACKAGES, "python", "machine", "cpu_features"}
+    computing = set(COMPUTING_PACKAGES.values())
+    assert set(locked_versions(ROOT / "requirements.lock")) == computing | set(DATA_PACKAGES)
+    assert set(describe()) == {*computing, "python", "machine", "cpu_features"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
@@ -104,12 +111,12 @@ def test_a_fault_of_the_program_is_told_as_one_with_the_way_to_report_it(folder:
 
 
 def test_a_path_that_is_left_out_is_asked_for() -> None:
-    words = [sys.executable, "-m", "tasks.ingest", "--key", "base"]
+    words = [sys.executable, "-m", "tasks.contracts.stage", "ingest", "--plan", "plan/ingest/base.json"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "--raw" in done.stderr
 
 
 def test_every_stage_explains_itself() -> None:
-    words = [sys.executable, "-m", "tasks.preprocess", "--help"]
+    words = [sys.executable, "-m", "tasks.contracts.stage", "preprocess", "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "quarantine.csv" in done.stdout and all(option in done.stdout for option in ("--raw", "--schema", "--ready"))
