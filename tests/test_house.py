@@ -1,4 +1,4 @@
-"""The house: rooms of a size that a reader would look up, and imports that go one way: `python -m tests.house`."""
+"""The house: modules of a size that a reader would look up, imports that go one way. `python -m tests.house` counts."""
 
 import statistics
 

@@ -1,6 +1,7 @@
 """Image files as arrays."""
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -9,6 +10,23 @@ from tasks.data.records import Array
 
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises for bad files
 MODES = {1: "L", 3: "RGB"}
+
+
+class ImageParams(Protocol):
+    """What a format of images needs of the section `preprocess.<role>`.
+
+    Attributes:
+        image_shape: (height, width, channels) that images are brought to.
+        shard_rows: how many rows are held at a time.
+        attributes: the file that describes the rows, if there is one.
+    """
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]: ...  # noqa: D102
+    @property
+    def shard_rows(self) -> int: ...  # noqa: D102
+    @property
+    def attributes(self) -> str | None: ...  # noqa: D102
 
 
 def decode(path: Path, channels: int) -> Array:

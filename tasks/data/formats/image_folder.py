@@ -9,9 +9,8 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from tasks.contracts.errors import DataError
-from tasks.data.images import UNREADABLE, decode
+from tasks.data.images import UNREADABLE, ImageParams, decode
 from tasks.data.records import SPLITS, Chunk, only_unreadable
-from tasks.kinds.image_classification.settings import Preprocess
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 MAX_IMAGES = 256  # of a part: a tenth of a second of decoding and more
@@ -30,7 +29,7 @@ class Images:
     paths: list[Path]
 
 
-def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
+def parts(folder: Path, params: ImageParams) -> Iterator[Images]:
     """Yield what can be read by itself: some images of one folder.
 
     Raises:
@@ -49,7 +48,7 @@ def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
             yield Images(folder, paths)
 
 
-def chunks(part: Images, params: Preprocess) -> Iterator[Chunk]:
+def chunks(part: Images, params: ImageParams) -> Iterator[Chunk]:
     """Yield the images of a part, one by one, decoded to `params.image_shape`'s channels."""
     names = part.paths[0].parent.relative_to(part.folder).parts
     given = next((split for split in SPLITS if len(names) > 1 and split == names[-2]), None)

@@ -3,15 +3,37 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from tasks.contracts.errors import DataError
 from tasks.data.line_parts import MAX_LINE_BYTES
 from tasks.data.records import BadRow, Chunk
 from tasks.data.records_reading import chunk, refused
-from tasks.kinds.text_classification.settings import Lines, Preprocess
 
 
-def parts(folder: Path, params: Preprocess) -> list[Path]:
+class Lines(Protocol):
+    """Which files are read, and how: `preprocess.<role>.lines`."""
+
+    @property
+    def files(self) -> str: ...  # noqa: D102
+    @property
+    def encoding(self) -> str: ...  # noqa: D102
+    @property
+    def class_name(self) -> str: ...  # noqa: D102
+
+
+class LineParams(Protocol):
+    """What this format needs of the section `preprocess.<role>`."""
+
+    @property
+    def lines(self) -> Lines | None: ...  # noqa: D102
+    @property
+    def shard_rows(self) -> int: ...  # noqa: D102
+    @property
+    def attributes(self) -> str | None: ...  # noqa: D102
+
+
+def parts(folder: Path, params: LineParams) -> list[Path]:
     """Return what can be read by itself: the files.
 
     Raises:
@@ -29,7 +51,7 @@ def parts(folder: Path, params: Preprocess) -> list[Path]:
     return files
 
 
-def chunks(path: Path, params: Preprocess) -> Iterator[Chunk]:
+def chunks(path: Path, params: LineParams) -> Iterator[Chunk]:
     """Yield the lines of a file; one in another encoding is unreadable.
 
     Raises:

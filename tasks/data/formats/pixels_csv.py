@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from tasks.contracts.errors import DataError
+from tasks.data.images import ImageParams
 from tasks.data.records import BadRow, Chunk
-from tasks.kinds.image_classification.settings import Preprocess
 
 
-def parts(folder: Path, params: Preprocess) -> list[Path]:
+def parts(folder: Path, params: ImageParams) -> list[Path]:
     """Return what can be read by itself: the files.
 
     Raises:
@@ -31,7 +31,7 @@ def parts(folder: Path, params: Preprocess) -> list[Path]:
     return files
 
 
-def chunks(path: Path, params: Preprocess) -> Iterator[Chunk]:
+def chunks(path: Path, params: ImageParams) -> Iterator[Chunk]:
     """Yield the rows of a file; one that is not square, or has a cell that is no number, is unreadable.
 
     Raises:
