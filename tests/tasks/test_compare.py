@@ -49,7 +49,7 @@ def test_a_model_passes_beside_itself(copy: Path) -> None:
     }  # fmt: skip
     assert "max_golden_difference | +0.0000" in done.stdout
     page = (copy / "reports/compare/report.html").read_text()
-    assert "It may replace the champion" in page and "<script" not in page and len(page) < 100_000
+    assert "The candidate may replace the champion" in page and "<script" not in page and len(page) < 100_000
 
 
 def test_a_champion_of_the_version_before_is_compared_too(copy: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_worse_model_is_refused_with_what_it_lost_where(copy: Path) -> None:
     assert line.run(copy, "tasks.compare release champion").returncode == 1  # golden vectors of a damaged bundle
     found = comparison(copy)
     assert found["scores"]["accuracy"]["drop"] < 0
-    assert "It may not replace the champion" in (copy / "reports/compare/report.html").read_text()
+    assert "The candidate may not replace the champion" in (copy / "reports/compare/report.html").read_text()
 
 
 def test_a_much_bigger_file_is_refused(copy: Path) -> None:

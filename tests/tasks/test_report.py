@@ -3,6 +3,7 @@
 import base64
 import copy
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -21,6 +22,7 @@ from tasks.reporting.layers import MAX_LAYERS, Layers, layers_of
 from tasks.reporting.model_card import model_card
 from tasks.reporting.page import report_page
 from tasks.reporting.results import results
+from tasks.reporting.sections.champion import champion_page
 from tasks.reporting.words import difference, large, metric, number, percent, score
 from tests.tasks import line
 from tests.tasks.reports import Reader, findings
@@ -276,7 +278,7 @@ def test_what_changed_since_the_champion_stands_behind_the_verdict(found: Findin
     }  # fmt: skip
     reader = Reader(report_page(found, comparison))
     place = [title for title in reader.headings if "replace the champion" in title]
-    assert place == [f"It may{'' if passed else ' not'} replace the champion"]
+    assert place == [f"The candidate may{'' if passed else ' not'} replace the champion"]
     assert reader.headings.index(place[0]) == 2
     (row,) = reader.tables["Gates against the champion"][1:]
     assert row[2:] == ["1.00 points", "[-1.00, 3.00]", "≤ 1.50 points"]
@@ -285,6 +287,19 @@ def test_what_changed_since_the_champion_stands_behind_the_verdict(found: Findin
     first = next(iter(reader.rows("Slices, the largest loss first")))
     assert first == min(name for drop, name in losing if drop == max(losing)[0])
     assert "champion" not in "".join(Reader(report_page(found)).headings)
+
+
+def test_the_page_of_a_comparison_shows_names_and_takes_none_for_markup(found: Findings) -> None:
+    slices = [found.measured["slices"][0] | {"slice": f"class = {EVIL}"}]
+    page = champion_page({
+        "champion": {"name": EVIL, "version": EVIL}, "candidate": {"sha256": "0" * 64}, "rows": 90, "gates": [],
+        "primary": "accuracy", "scores": {}, "slices": slices,
+        "recipe": {"champion": "int8", "candidate": found.recipe},
+    })  # fmt: skip
+    reader = Reader(page)
+    assert {tag for tag, _ in reader.elements}.isdisjoint({"script", "img", "iframe"})
+    assert list(reader.rows("Slices, the largest loss first")) == [f"class = {EVIL}"]
+    assert "script-src 'none'" in html.unescape(page) and "&lt;script&gt;alert(1)" in page
 
 
 def test_cross_validation_is_told_with_what_a_reader_has_to_know(found: Findings) -> None:

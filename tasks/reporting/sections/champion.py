@@ -26,7 +26,7 @@ def section(document: dict[str, Any]) -> Section:
     failed = [gate for gate in shown if not gate.passed]
     return blocks.section(
         "champion",
-        "It may not replace the champion" if failed else "It may replace the champion",
+        "The candidate may not replace the champion" if failed else "The candidate may replace the champion",
         "Champion",
         Paragraph(f"{_models(document)} {_verdict(shown, failed)}"),
         gates.table("Gates against the champion", shown),
