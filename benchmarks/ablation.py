@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.compression.search.journal import Journal
-from tasks.compression.search.trial import Outcome, Task
-from tasks.compression.search.workers import Workers
-from tasks.contracts import environment, params_file
-from tasks.contracts.params import Params
-from tasks.contracts.progress import say
-from tasks.contracts.recipes import Recipe
+from tasks.compression.search.trial import Journal, Outcome, Task, Workers
+from tasks.core import environment
+from tasks.core.params.recipes import Recipe
+from tasks.core.progress import say
+from tasks.line import params_file
+from tasks.line.params import Params
 from tasks.reporting.markdown import markdown_table
 
 SEEDS, EPOCHS = (0, 1, 2), 30

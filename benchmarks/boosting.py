@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from tasks.contracts.files import read_json
+from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.data.table_features import FEATURES
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Print the RMSE of both."""
     target = columns.load(Path("data/ready/target"))
     features, truth = (target.column("train", name).all() for name in (FEATURES, "value"))
-    width, categories = features.shape[1], len(target.facts["table"]["categorical"])
+    width, categories = features.shape[1], len(target.metadata["table"]["categorical"])
     model = HistGradientBoostingRegressor(
         max_iter=300, categorical_features=list(range(width - categories, width)), early_stopping=False, random_state=0
     )

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.training import NETWORKS, STEPS_PER_CALL, data_set, free_ports, in_one_cluster, section_of
-from tasks.contracts import environment
-from tasks.contracts.progress import say
+from tasks.core import environment
+from tasks.core.progress import say
 
 STEPS, BATCH = STEPS_PER_CALL, 128
 
@@ -28,12 +28,12 @@ def measured(rank: int, network: str, folder: Path, rounds: int) -> dict[str, An
     """Return the milliseconds of each round's steps by what they do, of the clock and of processors."""
     import tensorflow as tf
 
-    from tasks.models.neighbour import Neighbour
-    from tasks.models.place import Place
+    from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
+    from tasks.models.strategy import ReplicaContext
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     alone, ring, memory = (_model(place, network, folder) for place in (None, strategy, strategy))
-    neighbour = Neighbour.of(Place(strategy, rank, 2), memory.trainable_variables)
+    neighbour = SharedMemoryAllreduce.of(ReplicaContext(strategy, rank, 2), memory.trainable_variables)
     ways = {
         "alone": _steps(alone, folder), "ring": _steps(ring, folder, strategy),
         "memory": _steps(memory, folder, strategy, neighbour),
@@ -73,7 +73,7 @@ def _model(strategy: Any, network: str, folder: Path) -> Any:
     from tasks.models.architectures import conv_net
 
     with strategy.scope() if strategy else nullcontext():
-        model = conv_net.build(section_of(network, BATCH, workers=1), saving.facts_of(columns.load(folder)))
+        model = conv_net.build(section_of(network, BATCH, workers=1), saving.metadata_of(columns.load(folder)))
         model.optimizer = tf_keras.optimizers.Adam(1e-3)
         model.optimizer.build(model.trainable_variables)
     return model

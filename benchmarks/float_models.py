@@ -56,12 +56,12 @@ def of_line(name: str, folder: Path) -> FloatModel:
     """Return the tuned model of a line with its own rows."""
     from tasks.models import saving
 
-    model, facts = saving.load(folder / "models/tuned")
+    model, metadata = saving.load(folder / "models/tuned")
     data = columns.load(folder / "data/ready/target")
     train = data.column("train", "image")
 
     def normalised(images: Array) -> Array:
-        return np.asarray((images.astype(np.float32) - facts.mean) / np.float32(facts.std))
+        return np.asarray((images.astype(np.float32) - metadata.mean) / np.float32(metadata.std))
 
     test = data.column("test", "image").all()
     return FloatModel(

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.files import sha256_tree, write_json
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.tables import Tables
+from tasks.core.files import sha256_tree, write_json
+from tasks.core.params.data import Preprocess, Tables
 from tasks.kinds.image_classification.settings import Preprocess as Images
 
 SHARED: dict[str, Any] = {

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tasks.contracts.ingesting import UrlSource
-from tasks.contracts.progress import say
+from tasks.core.params.data import UrlSource
+from tasks.core.progress import say
 from tasks.ingest import ingest
 from tests import s3
 

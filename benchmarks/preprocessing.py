@@ -9,11 +9,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from tasks.contracts.ingesting import PathSource
-from tasks.contracts.preprocessing import Split
+from tasks.core.params.data import PathSource, Split
 from tasks.data import schema as schemas
 from tasks.data.formats import idx
-from tasks.data.reading import rows_of
+from tasks.data.schema import rows_of
 from tasks.ingest import ingest
 from tasks.kinds import data_of
 from tasks.kinds.image_classification.settings import Preprocess

@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.generated import DATA, made
-from tasks.contracts import pool
-from tasks.contracts.files import read_json, remove, write_json
-from tasks.contracts.progress import say
+from tasks.core import processes
+from tasks.core.files import read_json, remove, write_json
+from tasks.core.progress import say
 
 SECONDS_BETWEEN_LOOKS = 0.02
 
@@ -82,7 +82,7 @@ def measured(title: str, folder: Path, count: int) -> Measured:
     """Preprocess in a process of its own with so many workers, and look at the memory of all of them."""
     command = [sys.executable, "-m", "benchmarks.scaling", "--run", title, "--folder", str(folder)]
     peak = 0
-    with subprocess.Popen(command, env=os.environ | {pool.WORKERS: str(count)}) as process:
+    with subprocess.Popen(command, env=os.environ | {processes.WORKERS: str(count)}) as process:
         while process.poll() is None:
             peak = max(peak, sum(map(_resident, _tree(process.pid))))
             time.sleep(SECONDS_BETWEEN_LOOKS)

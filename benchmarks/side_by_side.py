@@ -16,12 +16,12 @@ import numpy as np
 from benchmarks.float_models import DATA, FASHION, FloatModel, mobilenet, of_line, tuned_line
 from benchmarks.processes import ROOT
 from tasks.compression.finish.round_weights import Rounding
-from tasks.compression.finish.slim import slim
 from tasks.data.records import Array
-from tasks.device.latency import in_turn
-from tasks.device.own_running import OwnFile
-from tasks.metrics.sizes import zip_bytes
 from tasks.reporting.markdown import markdown_table
+from tasks.tflite.measure import in_turn
+from tasks.tflite.runtime import UserFile
+from tasks.tflite.sizes import zip_bytes
+from tasks.tflite.slim import slim
 
 PEER = ROOT / "benchmarks/peer"
 NOISES = (1e-8, 3e-8, 5e-8, 1e-7, 3e-7, 1e-6)
@@ -52,9 +52,9 @@ def show(say: Callable[[str], None], model: FloatModel) -> None:
 
 
 def _files(model: FloatModel, folder: Path) -> dict[str, Path]:
-    from tasks.models.own_model import OwnModel
+    from tasks.models.user_model import UserModel
 
-    own = OwnModel(folder / "model", model.model, softmax=False)
+    own = UserModel(folder / "model", model.model, softmax=False)
     contents = {
         f"converter {name}": own.convert(name, model.calibration) for name in ("float32", "float16", "dynamic", "int8")
     }
@@ -88,7 +88,7 @@ def _peer_python() -> Path:
 
 
 def _table(files: dict[str, Path], model: FloatModel) -> str:
-    loaded = {name: OwnFile(path) for name, path in files.items()}
+    loaded = {name: UserFile(path) for name, path in files.items()}
     right = {name: file.answers(model.rows).argmax(axis=1) == model.labels for name, file in loaded.items()}
     sizes = {name: zip_bytes(path.read_bytes()) for name, path in files.items()}
     medians = [

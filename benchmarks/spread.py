@@ -20,9 +20,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from benchmarks.training import EPOCHS, NETWORKS, ROWS, VALIDATION, data_set, free_ports, in_one_cluster, section_of
-from tasks.contracts import environment
-from tasks.contracts.progress import say
-from tasks.contracts.training import Fit
+from tasks.core import environment
+from tasks.core.params.training import Fit
+from tasks.core.progress import say
 from tasks.data import columns
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, SplitName
@@ -69,11 +69,10 @@ def measured(work: Work, rank: int) -> dict[str, float]:
 
     from tasks.models import saving
     from tasks.models.architectures import conv_net
-    from tasks.models.fitting import fit
-    from tasks.models.images import IMAGES
-    from tasks.models.learning_task import LearningTask
-    from tasks.models.place import Place
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
+    from tasks.models.learning_task import IMAGES, LearningTask
+    from tasks.models.strategy import ReplicaContext
+    from tasks.models.training_loop import fit
 
     class Clock(tf_keras.callbacks.Callback):  # type: ignore[misc]
         times: list[float] = []  # noqa: RUF012
@@ -84,34 +83,34 @@ def measured(work: Work, rank: int) -> dict[str, float]:
             Clock.used.append(time.process_time())
 
     target = columns.load(work.data)
-    facts = saving.facts_of(target)
+    metadata = saving.metadata_of(target)
     ours = work.mode in {"ours", "one worker"}
     size = 2 if shared else 1
     section = section_of(work.network, work.batch * size, size)
     strategy, params = tf.distribute.MultiWorkerMirroredStrategy() if shared else None, section.fit
     if ours:
         seed(0)
-        place = Place(strategy, rank if shared else 0, size, section.speed)
-        model = conv_net.build(section, facts)
+        replica = ReplicaContext(strategy, rank if shared else 0, size, section.speed)
+        model = conv_net.build(section, metadata)
         fit(
             model,
             target,
-            LearningTask(IMAGES, facts),
+            LearningTask(IMAGES, metadata),
             params,
             None,
             name=work.mode,
             callbacks=lambda: [Clock()],
-            place=place,
+            replica=replica,
         )
     else:
-        _by_hand(target, facts, section, params, strategy, Clock())
+        _by_hand(target, metadata, section, params, strategy, Clock())
     seconds = Clock.times[-1] - Clock.times[0]
     rows = (EPOCHS - 1) * (target.rows("train") // params.batch_size) * params.batch_size
     used = 1e6 * (Clock.used[-1] - Clock.used[0]) / (rows / size)
     return {"rate": rows / seconds, "used": used, "begin": Clock.times[0], "end": Clock.times[-1]}
 
 
-def _by_hand(target: Dataset, facts: Any, section: Any, params: Fit, strategy: Any, clock: Any) -> None:
+def _by_hand(target: Dataset, metadata: Any, section: Any, params: Fit, strategy: Any, clock: Any) -> None:
     """What most would write: arrays in memory, tf.data, `model.fit`; under the strategy as its tutorial has it."""
     from contextlib import nullcontext
 
@@ -121,11 +120,11 @@ def _by_hand(target: Dataset, facts: Any, section: Any, params: Fit, strategy: A
     from tasks.models.architectures import conv_net
 
     def arrays(split: SplitName) -> tuple[Array, Array]:
-        images = (target.column(split, "image").all().astype(np.float32) - facts.mean) / facts.std
+        images = (target.column(split, "image").all().astype(np.float32) - metadata.mean) / metadata.std
         return images.astype(np.float32), target.column(split, "label").all()
 
     with strategy.scope() if strategy else nullcontext():
-        model = conv_net.build(section, facts)
+        model = conv_net.build(section, metadata)
         loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(tf_keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
     options = tf.data.Options()

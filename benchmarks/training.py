@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.training import Fit, Speed
+from tasks.core.params.training import Fit, Speed
 from tasks.data import columns
 from tasks.data.columns import Dataset
 from tasks.data.shards import write_split
@@ -26,12 +26,12 @@ def data_set(folder: Path, rows: int) -> Dataset:
         image = random.integers(0, 256, (count, 28, 28, 1), np.uint8)
         shards = [{"image": image, "label": random.integers(0, 10, count).astype(np.int32)}]
         splits[split] = write_split(folder, split, shards)
-    facts = {
+    metadata = {
         "kind": "image_classification", "target": "label", "classes": [str(number) for number in range(10)],
         "inputs": {"image": {"shape": [28, 28, 1], "dtype": "uint8"}}, "normalisation": {"mean": 128, "std": 74.0},
         "attributes": [], "assets": {}, "splits": splits,
     }  # fmt: skip
-    (folder / columns.DATASET).write_text(json.dumps(facts))
+    (folder / columns.DATASET).write_text(json.dumps(metadata))
     return columns.load(folder)
 
 

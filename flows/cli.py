@@ -40,7 +40,7 @@ COMMANDS = {
     "run": Command("flows.run:main", "run every out-of-date stage, then print the results"),
     "serve": Command("flows.serve:main", "start a Prefect server and a worker for this folder"),
     "worker": Command("flows.worker:main", "run flows here for a Prefect server elsewhere"),
-    "stage": Command("tasks.contracts.stage:main", "run one stage; this is what dvc.yaml calls"),
+    "stage": Command("tasks.commands.stage:main", "run one stage; this is what dvc.yaml calls"),
     "why": Command("flows.why:main", "say why a stage is out of date"),
     "params": Command("tasks.commands.params:main", "print all settings, defaults included"),
     "set": Command("tasks.commands.set:main", "change settings in params.yaml"),

@@ -5,10 +5,10 @@ from pathlib import Path
 import sklearn.ensemble  # noqa: F401  # a kind imports it later, when its thread pools would not be limited any more
 from threadpoolctl import threadpool_limits
 
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.judging import Baseline, Evaluate
-from tasks.contracts.params import Compute
-from tasks.contracts.progress import say
+from tasks.core.files import replacing, write_json
+from tasks.core.params.gates import Baseline, Evaluate
+from tasks.core.params.sections import Compute
+from tasks.core.progress import say
 from tasks.data import columns
 from tasks.kinds import evaluation_of
 
@@ -25,7 +25,7 @@ def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, 
     truth = target.column("test", target.target).all()
     with threadpool_limits(compute.threads):  # numpy is loaded, so that its variables would come too late
         outputs = evaluation.baselines(target, params)
-    found = {name: evaluation.score(truth, given, target.facts, evaluate) for name, given in outputs.items()}
+    found = {name: evaluation.score(truth, given, target.metadata, evaluate) for name, given in outputs.items()}
     with replacing(report) as file:
         write_json(
             file,

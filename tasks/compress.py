@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.contracts.files import replacing
-from tasks.contracts.params import Compute
-from tasks.contracts.progress import say
-from tasks.contracts.recipes import Recipe
+from tasks.core.files import replacing
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Compute
+from tasks.core.progress import say
 from tasks.data import columns
 from tasks.data.history import write_history
 from tasks.kinds import model_of
@@ -36,7 +36,7 @@ def compress(params: Recipe, compute: Compute, *, tuned: Path, data: Path, model
 
 
 def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -> "list[Checkpoint]":
-    from tasks.compression.apply import train
+    from tasks.compression.recipe import train
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.learning_task import LearningTask
@@ -44,13 +44,13 @@ def _train(params: Recipe, tuned: Path, data: Path, recipe: str, folder: Path) -
     checkpoints: list[Checkpoint] = []
 
     def checkpoint(name: str) -> Checkpoint:
-        checkpoints.append(Checkpoint(name, params, [data / columns.DATASET, tuned / saving.FACTS]))
+        checkpoints.append(Checkpoint(name, params, [data / columns.DATASET, tuned / saving.METADATA]))
         return checkpoints[-1]
 
-    network, facts = saving.load(tuned)
-    network, facts, history = train(
-        network, LearningTask(model_of(facts.kind), facts), params, columns.load(data), recipe, checkpoint
+    network, metadata = saving.load(tuned)
+    network, metadata, history = train(
+        network, LearningTask(model_of(metadata.kind), metadata), params, columns.load(data), recipe, checkpoint
     )
-    saving.save(network, facts, folder)
+    saving.save(network, metadata, folder)
     write_history(folder / "history.csv", history)
     return checkpoints

@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.judging import Evaluate
-from tasks.contracts.params import Compute, CrossValidate, FineTune
-from tasks.contracts.progress import Progress, say
-from tasks.contracts.side_by_side import FreshProcesses
-from tasks.contracts.training import Base, Trained
-from tasks.cross_validation.folds import divided, require_stopping, rows_in
-from tasks.cross_validation.measuring import PRELOADED, FoldTask, Outcome, forget, measure
-from tasks.cross_validation.summary import told, write_table
+from tasks.core.files import replacing, write_json
+from tasks.core.params.gates import Evaluate
+from tasks.core.params.sections import Compute, CrossValidate, FineTune
+from tasks.core.params.training import Base, Trained
+from tasks.core.processes import FreshProcesses
+from tasks.core.progress import Progress, say
 from tasks.data import columns
-from tasks.data.parted import Parts
+from tasks.data.columns import Parts
+from tasks.data.folds import require_stopping, rows_in, split_into_folds
 from tasks.kinds import evaluation_of
+from tasks.models.cross_validation import PRELOADED, FoldTask, Outcome, forget, measure, summarise, write_table
 
 
 def cross_validate(
@@ -51,7 +50,7 @@ def cross_validate(
         write_none(report, folds, predictions)
         return
     anew = train if fine_tune is None and isinstance(train, Trained) else None
-    parts = divided(target, params.folds, params.seed, params.group)
+    parts = split_into_folds(target, params.folds, params.seed, params.group)
     if fine_tune is not None or anew is not None:
         require_stopping(target, parts)
     in_base = 0 if anew is not None or not train.FINISHED else rows_in(target, columns.load(base_data))
@@ -60,11 +59,11 @@ def cross_validate(
     outcomes = measured(tasks, parts, params.workers, base, data)
     truth = target.pooled(target.target).all()
     scored = [
-        evaluation.score(truth[part["test"]], outcome.outputs, target.facts, evaluate)
+        evaluation.score(truth[part["test"]], outcome.outputs, target.metadata, evaluate)
         for part, outcome in zip(parts, outcomes, strict=True)
     ]
     document = {
-        **told(parts, [outcome.epochs for outcome in outcomes], scored),
+        **summarise(parts, [outcome.epochs for outcome in outcomes], scored),
         "rows": len(truth),
         "rows_in_base": in_base,
         "as_it_is": fine_tune is None and anew is None,

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts.errors import StageError
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.judging import Evaluate
-from tasks.contracts.params import Compute
-from tasks.contracts.progress import say
+from tasks.core.errors import StageError
+from tasks.core.files import replacing, write_json
+from tasks.core.params.gates import Evaluate
+from tasks.core.params.sections import Compute
+from tasks.core.progress import say
 from tasks.data import columns
 from tasks.data.records import Array
 from tasks.kinds import evaluation_of
-from tasks.metrics.sizes import sizes
+from tasks.tflite.sizes import sizes
 
 
 def evaluate(
@@ -42,12 +42,12 @@ def evaluate(
     asked = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
     own = _finite(evaluation.infer(tflite, inputs, compute.threads), tflite)
     reference = own if tflite == float32 else _finite(evaluation.infer(float32, inputs, compute.threads), float32)
-    measured = evaluation.measure(truth, own, reference, target.facts, asked, params)
-    facts = {"rows": len(truth), "confidence": params.confidence, "primary": evaluation.primary}
+    measured = evaluation.measure(truth, own, reference, target.metadata, asked, params)
+    metadata = {"rows": len(truth), "confidence": params.confidence, "primary": evaluation.primary}
     with replacing(tables) as folder, replacing(metrics) as metrics_file, replacing(predictions) as array_file:
         folder.mkdir()
-        evaluation.write_tables(truth, own, target.facts, params, folder)
-        write_json(metrics_file, {**facts, **measured, **sizes(tflite)})
+        evaluation.write_tables(truth, own, target.metadata, params, folder)
+        write_json(metrics_file, {**metadata, **measured, **sizes(tflite)})
         with array_file.open("wb") as file:  # a path would be given the suffix .npz
             kept = truth.astype(np.str_) if truth.dtype == object else truth  # objects would be pickled
             arrays = {"row": target.column("test", "row").all(), target.target: kept, "outputs": own}

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tasks.contracts.files import replacing
-from tasks.contracts.params import Compute, Export
-from tasks.contracts.progress import say
-from tasks.contracts.recipes import Recipe
+from tasks.core.files import replacing
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Compute, Export
+from tasks.core.progress import say
 from tasks.data import columns
 from tasks.kinds import export_of
 
@@ -21,11 +21,11 @@ def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, d
         StageError: the int8 file's input is not `raw - 128`, or a step of the finish did not do its work.
     """
     from tasks.models import saving
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
 
     seed(params.seed)
-    network, facts = saving.load(model)
-    content = export_of(facts.kind).to_tflite(network, facts, compress, columns.load(data), params)
+    network, metadata = saving.load(model)
+    content = export_of(metadata.kind).to_tflite(network, metadata, compress, columns.load(data), params)
     with replacing(tflite) as file:
         file.write_bytes(content)
     say(f"[100%] export: {tflite} has {len(content):,} bytes")

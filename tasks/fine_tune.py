@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.params import Compute, FineTune
-from tasks.contracts.progress import say
+from tasks.core.errors import ParamsError
+from tasks.core.files import replacing, write_json
+from tasks.core.params.sections import Compute, FineTune
+from tasks.core.progress import say
 from tasks.data import columns
 from tasks.data.history import write_history
 from tasks.kinds import evaluation_of, model_of
@@ -43,28 +43,32 @@ def fine_tune(
         take_as_it_is(kind, base, data, model, history, comparison)
         return
     _require_scored(kind)
-    from tasks.models import gang, saving, tuning
+    from tasks.models import distributed, fine_tuning, saving
     from tasks.models.checkpoint import Checkpoint
     from tasks.models.learning_task import LearningTask
 
     target = columns.load(data)
-    facts = tuning.adapted(base, target)
-    task = LearningTask(model_of(kind), facts)
-    inputs = [data / columns.DATASET, base / saving.FACTS]
-    checkpoints = {run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
+    metadata = fine_tuning.target_metadata(base, target)
+    task = LearningTask(model_of(kind), metadata)
+    inputs = [data / columns.DATASET, base / saving.METADATA]
+    checkpoints = {
+        run: Checkpoint(f"fine_tune-{run}", params, inputs) for run in (*fine_tuning.RUNS, fine_tuning.FROM_SCRATCH)
+    }
 
-    tuned = tuning.untuned(base, facts, params)
-    scratch = tuning.reinitialised(tuned)
-    with gang.kept(params):
-        rows = tuning.tune_head(tuned, target, task, params, checkpoints)
+    tuned = fine_tuning.clone_for_target(base, metadata, params)
+    scratch = fine_tuning.reinitialised(tuned)
+    with distributed.ray_cluster_session(params):
+        rows = fine_tuning.tune_head(tuned, target, task, params, checkpoints)
         head_only = measured(kind, tuned, target, task)
-        rows += tuning.tune_layers(tuned, target, task, params, checkpoints)
-        rows += tuning.from_scratch(scratch, target, task, params, len(rows), checkpoints[tuning.FROM_SCRATCH])
+        rows += fine_tuning.tune_layers(tuned, target, task, params, checkpoints)
+        rows += fine_tuning.from_scratch(
+            scratch, target, task, params, len(rows), checkpoints[fine_tuning.FROM_SCRATCH]
+        )
     curve_points = curve(kind, base, target, params, inputs)
-    compared = compare(kind, {"fine_tuned": tuned, tuning.FROM_SCRATCH: scratch}, target, task)
+    compared = compare(kind, {"fine_tuned": tuned, fine_tuning.FROM_SCRATCH: scratch}, target, task)
     compared |= {"head_only": head_only, "data_efficiency": curve_points}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
-        saving.save(tuned, facts, folder)
+        saving.save(tuned, metadata, folder)
         write_history(history_file, rows)
         write_json(comparison_file, compared)
     forget(checkpoints)
@@ -103,12 +107,12 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
     Raises:
         DataError: the target has other classes than the base model, or in another order.
     """
+    from tasks.models.fine_tuning import use_pretrained_unchanged
     from tasks.models.learning_task import LearningTask
-    from tasks.models.tuning import as_it_is
 
     target = columns.load(data)
-    network, facts = as_it_is(base, target)
-    evaluation, task = evaluation_of(kind), LearningTask(model_of(kind), facts)
+    network, metadata = use_pretrained_unchanged(base, target)
+    evaluation, task = evaluation_of(kind), LearningTask(model_of(kind), metadata)
     primary = evaluation.primary
     taken = {"rows": target.rows("test")} if evaluation.decodes else measured(kind, network, target, task)
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
@@ -133,7 +137,7 @@ def compare(kind: str, models: dict[str, Any], target: columns.Dataset, task: "L
 
 def measured(kind: str, network: Any, target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:
     """Measure a network on the test split of the target."""
-    from tasks.models.scoring import headline
+    from tasks.models.training_loop import headline
 
     evaluation = evaluation_of(kind)
     return {evaluation.primary: headline(evaluation, network, target, task), "rows": target.rows("test")}

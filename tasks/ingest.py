@@ -4,10 +4,10 @@ import shutil
 from importlib import import_module
 from pathlib import Path
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import is_hidden, remove, replacing, require_free_space, sha256_tree, write_json
-from tasks.contracts.ingesting import Ingest
-from tasks.contracts.progress import say
+from tasks.core.errors import DataError
+from tasks.core.files import is_hidden, remove, replacing, require_free_space, sha256_tree, write_json
+from tasks.core.params.data import Ingest
+from tasks.core.progress import say
 from tasks.data import archives
 
 MANIFEST = "manifest.json"

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import code_digest, devices, environment
-from tasks.contracts.code_digest import Choices
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.files import read_json, replacing
-from tasks.contracts.params import Params
-from tasks.contracts.plan_file import PlanFile
-from tasks.contracts.progress import say
-from tasks.contracts.shipped import shipped
+from tasks.core import code_digest, environment
+from tasks.core.code_digest import Choices
+from tasks.core.errors import ParamsError
+from tasks.core.files import read_json, replacing, shipped
+from tasks.core.params import gates
+from tasks.core.progress import say
+from tasks.line.params import Params
+from tasks.line.plan_file import PlanFile
 
 # The stages that the graph has once for each entry of a section of params.yaml: of each data set, of each recipe.
 ENTRIES = {
@@ -83,7 +83,7 @@ def _setting(line: Params, name: str, key: str | None) -> Any:
     if name == "line":
         return line.model_dump(mode="json")
     if name == "device":
-        return devices.load(shipped(f"presets/devices/{line.release.device}.yaml")).model_dump(mode="json")
+        return gates.load(shipped(f"presets/devices/{line.release.device}.yaml")).model_dump(mode="json")
     value = line.model_dump(mode="json", include={name})[name]
     return value[key] if key is not None and isinstance(getattr(line, name), dict) else value
 

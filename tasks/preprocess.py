@@ -8,20 +8,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import pool
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
-from tasks.contracts.pool import Each, Piece, Result
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.progress import Progress
-from tasks.data import attributes, columns, dividing
+from tasks.core import processes
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
+from tasks.core.params.data import Preprocess
+from tasks.core.processes import Each, Piece, Result
+from tasks.core.progress import Progress
+from tasks.data import attributes, columns, shards
 from tasks.data import schema as schemas
-from tasks.data.cleaning import Cleaning, clean, sources_of
-from tasks.data.dividing import divided
-from tasks.data.kept import Kept, without_copies
-from tasks.data.quarantine import Quarantine
+from tasks.data.cleaning import Cleaning, Quarantine, clean, sources_of
+from tasks.data.deduplication import Deduplicated, drop_duplicates
 from tasks.data.records import Columns, objects
-from tasks.data.shards import BESIDE, Shards, TrainingRows, written
+from tasks.data.shards import BESIDE, Shards, TrainingRows, divided, written
 from tasks.data.staging import Block, Staged
 from tasks.kinds import data_of
 
@@ -37,14 +35,14 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         StageError: a worker was killed, or the disk has no room.
     """
     input_bytes = sum(path.stat().st_size for path in (raw / "files").rglob("*") if path.is_file())
-    with ExitStack() as artifact, pool.opened(input_bytes, raw / "manifest.json") as each:
+    with ExitStack() as artifact, processes.process_pool(input_bytes, raw / "manifest.json") as each:
         rules = data_of(kind)
         promised = schemas.load(schema, rules.schema)
         if promised.kind != kind:
             raise DataError(
                 got=f"{schema} of kind {promised.kind!r}",
                 expected=f"{kind!r}, as params.yaml says",
-                do="correct kind, or write the schema anew: `python -m tasks.schema --replace`",
+                do="correct kind, or write the schema anew: `trimline schema --replace`",
             )
         folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
@@ -54,15 +52,15 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
             with intact(raw, each):
                 _require_beside(raw / "files", params.shipped)
                 _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
-            kept = without_copies(each, staged, quarantine.take)
+            kept = drop_duplicates(each, staged, quarantine.take)
         quarantine.require_few(kept.rows, params.max_bad_fraction)
         shards = _divide(each, told, raw, staged, kept)
-        facts = _fitted(each, told, raw, folder / columns.ASSETS, shards)
-        facts |= {"splits": written(_followed(each, progress, "shards written"), shards, rules, folder)}
+        metadata = _fitted(each, told, raw, folder / columns.ASSETS, shards)
+        metadata |= {"splits": written(_followed(each, progress, "shards written"), shards, rules, folder)}
         remove(staged.folder)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
         quarantined = dict(sorted(quarantine.counts.items()))
-        write_json(folder / columns.DATASET, {"kind": kind, **facts, "quarantined": quarantined, **origin})
+        write_json(folder / columns.DATASET, {"kind": kind, **metadata, "quarantined": quarantined, **origin})
     progress.advance(f"preprocess: {kept.rows} rows kept, {quarantine.counts.total()} in {ready}/quarantine.csv", HALF)
 
 
@@ -117,7 +115,7 @@ def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Qu
         raise DataError(got=f"no row in {raw}", expected="at least one", do="correct ingest.<role>")
 
 
-def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Kept) -> Shards:
+def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Deduplicated) -> Shards:
     """Divide the rows that are kept, and join to them the columns that describe them."""
     params = told.params
     described: Columns = {}
@@ -127,9 +125,9 @@ def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Kept) -
         described = attributes.read(raw / "files" / params.attributes, sources)
     names, described = sorted(described), {BESIDE + name: values for name, values in described.items()}
     if told.kind.split_columns:
-        codes = dividing.together(told.kind, staged, kept, params, described)
+        codes = shards.together(told.kind, staged, kept, params, described)
     else:
-        codes = dividing.by_content(each, staged, kept, params.split, described)
+        codes = shards.by_content(each, staged, kept, params.split, described)
     return Shards(staged, divided(kept, codes), params.shard_rows, names)
 
 
@@ -138,9 +136,9 @@ def _fitted(each: Each, told: Cleaning, raw: Path, assets: Path, shards: Shards)
     assets.mkdir()
     for name in told.params.shipped:
         shutil.copyfile(raw / "files" / name, assets / name)
-    facts = told.kind.fit(TrainingRows(each, shards), told.promised, told.params, assets)
+    metadata = told.kind.fit(TrainingRows(each, shards), told.promised, told.params, assets)
     described = {"attributes": shards.described, "assets": sha256_tree(assets)}
-    return {"target": told.kind.target, **facts, **described}
+    return {"target": told.kind.target, **metadata, **described}
 
 
 def _followed(each: Each, progress: Progress, told: str) -> Each:

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.compression.signatures import parts
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.params import Profile
-from tasks.contracts.progress import say
+from tasks.core.files import replacing, write_json
+from tasks.core.params.sections import Profile
+from tasks.core.progress import say
 from tasks.data import columns
-from tasks.device.latency import in_turn, summary
-from tasks.device.memory import resident_bytes, tensor_bytes
-from tasks.device.operators import operators, written_types
-from tasks.device.running import ExportedFile
 from tasks.kinds import evaluation_of
+from tasks.tflite.file import parts
+from tasks.tflite.measure import in_turn, latency_summary, operators, resident_bytes, tensor_bytes, written_types
+from tasks.tflite.runtime import ExportedFile
 
 
 def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Path, report: Path) -> None:
@@ -33,8 +31,8 @@ def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Pa
     own, reference = in_turn([call, evaluation.timed_call(float32, inputs)], params.warm_up_runs, params.runs)
     interpreters = [ExportedFile(part, threads=1).interpreter for part in parts(tflite.read_bytes())]
     measured = {
-        "latency_us": summary(own),
-        "float32_latency_us": summary(reference),
+        "latency_us": latency_summary(own),
+        "float32_latency_us": latency_summary(reference),
         "times_float32": float(np.median(own) / np.median(reference)),
         "runs": params.runs,
         "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(*interpreters)},

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts import environment
-from tasks.contracts.errors import StageError
-from tasks.contracts.files import read_json, replacing, sha256_tree, write_json
-from tasks.contracts.judging import Release
-from tasks.contracts.params import Params
-from tasks.contracts.progress import say
+from tasks.core import environment
+from tasks.core.errors import StageError
+from tasks.core.files import read_json, replacing, sha256_tree, write_json
+from tasks.core.params.gates import Release
+from tasks.core.progress import say
 from tasks.data import columns, lineage
-from tasks.device import bundle
-from tasks.device import golden as golden_vectors
 from tasks.kinds import evaluation_of
-from tasks.metrics.candidates import require_exactly
+from tasks.line.params import Params
+from tasks.metrics.gates import require_exactly
+from tasks.tflite import bundle
+from tasks.tflite import bundle as golden_vectors
 
 
 def release(
@@ -93,12 +93,12 @@ def _write_golden(path: Path, target: columns.Dataset, predictions: Path, wanted
     rows = golden_vectors.evenly(target.rows("test"), wanted)
     inputs = {name: target.column("test", name).take(rows) for name in target.inputs}
     with np.load(predictions) as seen:
-        golden_vectors.write(path, inputs, seen[golden_vectors.OUTPUTS][rows])
+        golden_vectors.write_golden(path, inputs, seen[golden_vectors.OUTPUTS][rows])
 
 
 def _require_replayed(folder: Path, kind: str) -> None:
     infer = evaluation_of(kind).infer
-    difference = golden_vectors.replay(folder / bundle.MODEL, folder / golden_vectors.GOLDEN, infer)
+    difference = golden_vectors.replay_golden(folder / bundle.MODEL, folder / golden_vectors.GOLDEN, infer)
     if difference:
         raise StageError(
             got=f"outputs that differ by up to {difference:.3g} from those that evaluate saw of the same file",

@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.params import Params
-from tasks.contracts.progress import say
+from tasks.core.files import replacing, write_json
+from tasks.core.progress import say
+from tasks.line.params import Params
 from tasks.reporting.bom import bill_of_materials
 from tasks.reporting.findings import Places, read
 from tasks.reporting.model_card import model_card

@@ -5,9 +5,9 @@ With a pretrained architecture, such as `own_file`, nothing is trained: the mode
 
 from pathlib import Path
 
-from tasks.contracts.files import replacing
-from tasks.contracts.params import Compute
-from tasks.contracts.training import Taken, Trained
+from tasks.core.files import replacing
+from tasks.core.params.sections import Compute
+from tasks.core.params.training import Taken, Trained
 from tasks.data import columns
 from tasks.data.history import write_history
 from tasks.kinds import model_of
@@ -23,23 +23,23 @@ def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path,
     """
     from tasks.models import architectures, saving
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import History
-    from tasks.models.gang import fit_spread
+    from tasks.models.determinism import seed
+    from tasks.models.distributed import fit_distributed
     from tasks.models.learning_task import LearningTask
-    from tasks.models.seeding import seed
+    from tasks.models.training_loop import History
 
     base = columns.load(data)
-    facts = saving.facts_of(base)
+    metadata = saving.metadata_of(base)
     checkpoint = Checkpoint("train", params, [data / columns.DATASET])
     rows: History = []
     if isinstance(params, Trained):
         seed(params.fit.seed)
-        network = architectures.build(params, facts)
-        task = LearningTask(model_of(facts.kind), facts)
-        rows = fit_spread(network, base, task, params.fit, checkpoint, name="train", spread=params)
+        network = architectures.build(params, metadata)
+        task = LearningTask(model_of(metadata.kind), metadata)
+        rows = fit_distributed(network, base, task, params.fit, checkpoint, name="train", spread=params)
     else:
-        network, facts = architectures.take(params, base, facts)
+        network, metadata = architectures.take(params, base, metadata)
     with replacing(model) as folder, replacing(history) as file:
-        saving.save(network, facts, folder)
+        saving.save(network, metadata, folder)
         write_history(file, rows)
     checkpoint.remove()

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from tasks.contracts.devices import Device
-from tasks.contracts.files import replacing, write_json
-from tasks.contracts.judging import Release
-from tasks.contracts.progress import say
-from tasks.contracts.recipes import Recipe
-from tasks.metrics.candidates import Candidate, judged, nearest, require_exactly, smallest_passing
-from tasks.metrics.gates import failed
+from tasks.core.files import replacing, write_json
+from tasks.core.params.gates import Device, Release
+from tasks.core.params.recipes import Recipe
+from tasks.core.progress import say
+from tasks.metrics.gates import Candidate, apply_gates, failed, nearest, require_exactly, smallest_passing
 
 
 def verdict(
@@ -31,7 +29,7 @@ def verdict(
     """
     recipes = list(compress)
     require_exactly(recipes, models=models, evaluations=evaluations, profiles=profiles)
-    candidates = [judged(recipe, evaluations, profiles, release, device) for recipe in recipes]
+    candidates = [apply_gates(recipe, evaluations, profiles, release, device) for recipe in recipes]
     chosen = smallest_passing(candidates)
     described = chosen or nearest(candidates)
     document = {

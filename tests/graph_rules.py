@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks.contracts import stage as runner
+from tasks.commands import stage as runner
 
 ROOT = Path(__file__).parents[1]
 

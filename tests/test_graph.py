@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts import params_file, plan_file
+from tasks.line import params_file, plan_file
 from tasks.plan import ENTRIES, SINGLE
 from tests.graph_rules import ROOT, entries, function_of, keyword_paths, plan_path, resolved_stages, yaml
 

@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.contracts.environment import LOCK_FILES
+from tasks.core.environment import LOCK_FILES
 from tests.graph_rules import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"

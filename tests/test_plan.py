@@ -56,7 +56,7 @@ def dvc(folder: Path, *arguments: str) -> str:
 
 
 def plan(folder: Path) -> str:
-    words = [sys.executable, "-m", "tasks.contracts.stage", "plan", "--schemas", "schemas", "--plan", "plan"]
+    words = [sys.executable, "-m", "tasks.commands.stage", "plan", "--schemas", "schemas", "--plan", "plan"]
     done = subprocess.run(words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
@@ -156,7 +156,7 @@ def test_a_stage_refuses_the_plan_of_another_stage(clone: Path) -> None:
 
 
 def stage(folder: Path, name: str, plan_file: str, *options: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "tasks.contracts.stage", name, "--plan", plan_file, *options]
+    words = [sys.executable, "-m", "tasks.commands.stage", name, "--plan", plan_file, *options]
     return subprocess.run(words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
 

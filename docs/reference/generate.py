@@ -9,13 +9,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tasks.contracts.defaults import known_defaults
-from tasks.contracts.ingesting import PackageSource, PathSource, UrlSource
-from tasks.contracts.params import Params, architecture_settings, kind_settings
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.recipes import Finish, Recipe, Step
-from tasks.contracts.section import Settings, modules
-from tasks.contracts.training import Base, Fit, Trained
+from tasks.core.params.data import PackageSource, PathSource, Preprocess, UrlSource
+from tasks.core.params.recipes import Finish, Recipe, Step
+from tasks.core.params.section import Settings, modules
+from tasks.core.params.training import Base, Fit, Trained
+from tasks.line.defaults import known_defaults
+from tasks.line.params import Params, architecture_settings, kind_settings
 
 PAGE = Path("docs/reference/params.md")
 SOURCES: dict[str, type[BaseModel]] = {"package": PackageSource, "path": PathSource, "url": UrlSource}

@@ -10,12 +10,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from tasks.commands import parser_of
-from tasks.contracts import params_file
-from tasks.contracts.defaults import shortened
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.progress import say
-from tasks.contracts.section import Settings
-from tasks.contracts.stage import guarded
+from tasks.commands.stage import guarded
+from tasks.core.errors import ParamsError
+from tasks.core.params.section import Settings
+from tasks.core.progress import say
+from tasks.line import params_file
+from tasks.line.defaults import shortened
 
 DESCRIPTION = """\
 Print all settings of params.yaml, defaults included, as YAML. A value that differs from its default is marked.

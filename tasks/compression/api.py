@@ -9,24 +9,22 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tf_keras
 from pydantic import ValidationError
 
-from tasks.compression.apply import train
-from tasks.compression.exporting import finished
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.contracts.recipes import Recipe
-from tasks.data.in_memory import in_memory
+from tasks.compression.export import apply_finish
+from tasks.compression.recipe import train
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.params.recipes import Recipe
 from tasks.data.records import Array
-from tasks.data.samples import MAX_CALIBRATION_ROWS, checked, digests, require_fit
-from tasks.models.images import IMAGES
-from tasks.models.learning_task import LearningTask
-from tasks.models.own_model import convert, ends_in_softmax, logits_of
-from tasks.models.saving import Facts, of_images
+from tasks.data.user_samples import MAX_CALIBRATION_ROWS, checked, digests, in_memory, require_fit
+from tasks.models.learning_task import IMAGES, LearningTask
+from tasks.models.saving import ModelMetadata, image_metadata
+from tasks.models.user_model import convert, ends_in_softmax, logits_of
 
 RAW_MAX = 255
 WHERE = "compress"
 
 
 class Rows(Protocol):
-    """Samples: `tasks.data.samples.Samples`, or any object with these two.
+    """Samples: `tasks.data.user_samples.Samples`, or any object with these two.
 
     Attributes:
         x: (rows, ...) of float32, uint8 or int8, as the model takes them.
@@ -72,7 +70,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
         samples: to train, calibrate and validate on.
 
     Raises:
-        DataError: the samples are not taken (see `tasks.data.samples.checked`), or the model is not.
+        DataError: the samples are not taken (see `tasks.data.user_samples.checked`), or the model is not.
         ParamsError: the recipe is not valid, or asks for what only images have.
         StageError: a step did not reach what it was asked for.
     """
@@ -86,14 +84,14 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
         )
     x = given.x.astype(np.float32)
     labels = _answers(model, x) if given.y is None else given.y
-    facts, raw = _facts(x, classes)
+    metadata, raw = _metadata(x, classes)
     data = in_memory(raw, labels, classes)
     softmax = ends_in_softmax(model)
-    network, _, _ = train(logits_of(model), LearningTask(IMAGES, facts), recipe, data, WHERE, lambda name: None)
+    network, _, _ = train(logits_of(model), LearningTask(IMAGES, metadata), recipe, data, WHERE, lambda name: None)
     answering = tf_keras.Model(network.inputs, tf_keras.layers.Softmax()(network.outputs[0])) if softmax else network
     rows = x[np.unique(digests(x), return_index=True)[1]][:MAX_CALIBRATION_ROWS]
     content = convert(answering, recipe.precision, rows)
-    return Compressed(answering, finished(content, recipe, rows, lambda: convert(answering, "float32", rows)))
+    return Compressed(answering, apply_finish(content, recipe, rows, lambda: convert(answering, "float32", rows)))
 
 
 def _recipe(recipe: Recipe | dict[str, Any]) -> Recipe:
@@ -101,7 +99,7 @@ def _recipe(recipe: Recipe | dict[str, Any]) -> Recipe:
         try:
             recipe = Recipe.model_validate(recipe)
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, told['loc']))}: {told['msg']}" for told in error.errors()]
+            problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
             raise ParamsError(
                 got="a recipe with problems:\n  " + "\n  ".join(problems),
                 expected="every key of a recipe, of its type, and no other",
@@ -123,7 +121,7 @@ def _shapes(model: Any) -> tuple[tuple[int, ...], int]:
     if len(shapes) != 2 or None in (*shapes[0][1:], *shapes[-1][1:]) or len(shapes[1]) != 2 or shapes[1][1] < 2:
         raise DataError(
             got=f"inputs and outputs of {shapes}", expected="one input (batch, ...) and one output (batch, classes)",
-            do="compress a classifier with one input; `python -m tasks.squeeze` takes other models too",
+            do="compress a classifier with one input; `trimline squeeze` takes other models too",
         )  # fmt: skip
     return shapes[0][1:], shapes[1][1]
 
@@ -132,13 +130,13 @@ def _answers(model: Any, x: Array) -> Array:
     return np.asarray(model.predict(x, verbose=0).argmax(axis=1))
 
 
-def _facts(x: Array, classes: int) -> tuple[Facts, Array]:
-    """Return rows in the unit of raw pixels, 0 to 255, and facts that take them back to what the model takes.
+def _metadata(x: Array, classes: int) -> tuple[ModelMetadata, Array]:
+    """Return rows in the unit of raw pixels, 0 to 255, and metadata that take them back to what the model takes.
 
     So the range of the input, which quantization-aware training does not learn, is that of the samples.
     """
     low, high = float(min(x.min(), 0)), float(max(x.max(), 0))
     std = RAW_MAX / (high - low)
     mean = round(-low * std)
-    facts = of_images([str(number) for number in range(classes)], x.shape[1:], mean, std)
-    return facts, (x * np.float32(std) + np.float32(mean)).astype(np.float32)
+    metadata = image_metadata([str(number) for number in range(classes)], x.shape[1:], mean, std)
+    return metadata, (x * np.float32(std) + np.float32(mean)).astype(np.float32)

@@ -1,18 +1,18 @@
-"""Files of one model that differ in size: precisions, and int8 kernels rounded ever more coarsely."""
+"""Candidate files of one model: precisions, then int8 kernels rounded ever more coarsely."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from tasks.compression.file import File
 from tasks.compression.finish.round_weights import Rounding
-from tasks.compression.finish.slim import slim
-from tasks.contracts.errors import DataError
-from tasks.contracts.progress import say
+from tasks.core.errors import DataError
+from tasks.core.progress import say
 from tasks.data.records import Array
-from tasks.device.own_running import OwnFile
-from tasks.metrics.sizes import zip_bytes
+from tasks.tflite.file import File
+from tasks.tflite.runtime import UserFile
+from tasks.tflite.sizes import zip_bytes
+from tasks.tflite.slim import slim
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 NOISE_LADDER = (1e-8, 1e-7, 1e-6, 1e-5)
@@ -80,16 +80,16 @@ class Candidates:
                 return
             zips[middle] = self._add_one(prefix, rounding, middle)
 
-    def runnable(self) -> dict[str, OwnFile]:
+    def runnable(self) -> dict[str, UserFile]:
         """Load the candidates, and leave those out that LiteRT cannot run.
 
         Raises:
             DataError: it cannot run the first, which the others are compared to.
         """
-        loaded: dict[str, OwnFile] = {}
+        loaded: dict[str, UserFile] = {}
         for name, path in self.files.items():
             try:
-                loaded[name] = OwnFile(path)
+                loaded[name] = UserFile(path)
             except DataError as error:
                 if not loaded:
                     raise

@@ -1,4 +1,4 @@
-"""Unpacking zip and tar archives that may come from strangers."""
+"""Unpacking archives (zip, tar) that may come from strangers."""
 
 import lzma
 import shutil
@@ -8,8 +8,8 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import is_hidden, require_free_space
+from tasks.core.errors import DataError
+from tasks.core.files import is_hidden, require_free_space
 
 DAMAGES = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError

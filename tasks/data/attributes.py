@@ -1,4 +1,4 @@
-"""Columns that describe rows and are no input of the model: who wrote a digit, which camera took a picture.
+"""Attributes of rows that are no input of the model: who wrote a digit, which camera took a picture.
 
 A CSV file beside the data: a header of `source` and the names of the columns, then a line per row of the data.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.records import Array
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -1,11 +1,11 @@
-"""Class names: their order, their numbers, and the file that a bundle has of them."""
+"""Class names: their order, their numbers, their file in a bundle."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.records import Array
 
 LABELS = "labels.txt"
@@ -43,7 +43,7 @@ def require_rows(labels: Iterable[set[str]], classes: list[str]) -> None:
         raise DataError(
             got=f"no training rows of class {missing}",
             expected="at least one row of each class of the schema",
-            do="add rows, or write the schema anew: `python -m tasks.schema <role> --replace`",
+            do="add rows, or write the schema anew: `trimline schema <role> --replace`",
         )
 
 

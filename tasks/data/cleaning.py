@@ -1,6 +1,7 @@
-"""One part of the raw files, cleaned: its good rows in blocks on disk, its bad ones in a file. It may run anywhere."""
+"""Cleaning a part of the raw files: good rows go to blocks on disk, bad rows to the quarantine with a reason."""
 
 import csv
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,23 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.preprocessing import Preprocess
+from tasks.core.errors import DataError
+from tasks.core.params.data import Preprocess
 from tasks.data import splits
 from tasks.data.kind_data import AnyKindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Places
 from tasks.data.schema import Schema
-from tasks.data.staging import (
-    DIGEST,
-    GIVEN,
-    RANK,
-    SOURCES,
-    STRATA,
-    STRATUM,
-    Block,
-    block_name,
-    pickled,
-    write_block,
-)
+from tasks.data.staging import DIGEST, GIVEN, RANK, SOURCES, STRATA, STRATUM, Block, block_name, pickled, write_block
 
 BAD = "bad-{part:07d}.csv"
 SHOWN = 10
@@ -65,7 +56,7 @@ class LeftOut:
     first: list[BadRow]
 
 
-def clean(told: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut]:
+def clean(task: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut]:
     """Clean a part, given with its number; return how many rows each of its blocks has, and what was left out.
 
     Raises:
@@ -73,13 +64,13 @@ def clean(told: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut
         StageError: the disk has no room.
     """
     number, part = numbered
-    reader = import_module(f"tasks.data.formats.{told.params.format}")
+    reader = import_module(f"tasks.data.formats.{task.params.format}")
     blocks, bad = list[int](), list[BadRow]()
-    for chunks in _filled(_good(reader.chunks(part, told.params), told, bad), told.params.shard_rows):
-        path = told.folder / block_name(number, len(blocks))
-        write_block(path, _columns(chunks, told.kind, told.params))
+    for chunks in _filled(_good(reader.chunks(part, task.params), task, bad), task.params.shard_rows):
+        path = task.folder / block_name(number, len(blocks))
+        write_block(path, _columns(chunks, task.kind, task.params))
         blocks.append(sum(map(len, chunks)))
-    return blocks, left_out(told.folder / BAD.format(part=number), bad)
+    return blocks, left_out(task.folder / BAD.format(part=number), bad)
 
 
 def left_out(path: Path, bad: Iterable[BadRow]) -> LeftOut:
@@ -111,9 +102,9 @@ def sources_at(block: Block, rows: Array) -> list[str]:
     return found
 
 
-def _good(chunks: Iterator[Chunk], told: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
+def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
     for chunk in chunks:
-        good, wrong = told.kind.good_rows(chunk, told.promised, told.params)
+        good, wrong = task.kind.good_rows(chunk, task.promised, task.params)
         bad += wrong
         if len(good):
             yield good
@@ -137,7 +128,7 @@ def _columns(chunks: list[Chunk], kind: AnyKindData, params: Preprocess) -> Colu
     values = {name: _joined([chunk.columns[name] for chunk in chunks]) for name in chunks[0].columns}
     digests = _joined([kind.content_digests(chunk) for chunk in chunks])
     names, strata = np.unique(kind.strata(values), return_inverse=True)
-    given = [np.full(len(chunk), splits.GIVEN.index(chunk.given or ""), np.uint8) for chunk in chunks]
+    given = [np.full(len(chunk), splits.GIVEN_SPLITS.index(chunk.given or ""), np.uint8) for chunk in chunks]
     sources = [chunk.sources if isinstance(chunk.sources, Places) else chunk.sources.tolist() for chunk in chunks]
     found = {DIGEST: digests, STRATUM: strata.astype(np.int32), GIVEN: _joined(given)}
     if not kind.split_columns:
@@ -147,3 +138,49 @@ def _columns(chunks: list[Chunk], kind: AnyKindData, params: Preprocess) -> Colu
 
 def _joined(values: list[Array]) -> Array:
     return np.concatenate(values) if len(values) > 1 else values[0]
+
+
+class Quarantine:
+    """Takes bad rows in their order; a context manager that closes the file.
+
+    Attributes:
+        counts: of the kinds of reasons.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self.counts = Counter[str]()
+        self._first = list[BadRow]()
+        self._file.write(b"source,reason\n")
+
+    def __enter__(self) -> "Quarantine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def take(self, rows: LeftOut) -> None:
+        """Add rows, and remove the file that they are in."""
+        with rows.path.open("rb") as file:
+            shutil.copyfileobj(file, self._file)
+        rows.path.unlink()
+        self.counts.update(rows.counts)
+        self._first += rows.first[: SHOWN - len(self._first)]
+
+    def require_few(self, kept: int, max_bad_fraction: float) -> None:
+        """Refuse too many bad rows beside so many that are kept.
+
+        Raises:
+            DataError: they are more than the fraction of all.
+        """
+        bad = self.counts.total()
+        total = kept + bad
+        if bad <= max_bad_fraction * total:
+            return
+        counts = ", ".join(f"{count} {reason}" for reason, count in self.counts.most_common())
+        first = "\n  ".join(f"{row.source}: {row.reason}" for row in self._first)
+        raise DataError(
+            got=f"{bad} bad rows of {total} ({counts}), the first of them:\n  {first}",
+            expected=f"at most {max_bad_fraction:.2%} bad rows (preprocess.<role>.max_bad_fraction)",
+            do="mend the data; where they are right and the promise is old: `trimline schema <role> --replace`",
+        )

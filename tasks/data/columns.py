@@ -1,4 +1,4 @@
-"""Columns on disk: one memory-mapped `.npy` file per column and shard, with their SHA-256 sums in `dataset.json`."""
+"""Columns on disk: one memory-mapped `.npy` file per column per shard, with SHA-256 sums in `dataset.json`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,10 +9,37 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.contracts.files import read_json, sha256
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.files import read_json, sha256
 from tasks.data.records import SPLITS, Array, Columns, SplitName
-from tasks.data.text_columns import Texts
+
+
+class Texts:
+    """Texts that lie in memory maps or arrays; it is indexed as an array is."""
+
+    dtype = np.dtype(object)
+    shape = (0,)
+
+    def __init__(self, content: Array, ends: Array) -> None:
+        """`ends` begins with the 0 at which the first text starts."""
+        self._content, self._ends = content, ends
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, rows: Array) -> Array:
+        found = np.empty(len(rows), object)
+        starts, ends = self._ends[:-1][rows].tolist(), self._ends[1:][rows].tolist()
+        found[:] = [self._content[start:end].tobytes().decode("utf-8") for start, end in zip(starts, ends, strict=True)]
+        return found
+
+
+def encode_texts(values: Array) -> tuple[Array, Array]:
+    """Return the bytes of texts, (rows,) of str objects, and their ends, (rows + 1,) of int64 from 0."""
+    texts = [text.encode("utf-8") for text in values.tolist()]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(b"".join(texts), np.uint8), ends
+
 
 DATASET, ASSETS = "dataset.json", "assets"
 
@@ -72,22 +99,22 @@ class Dataset:
     """A preprocessed data set, opened by `load`."""
 
     folder: Path
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @cached_property
     def classes(self) -> list[str]:
         """The class names; a label is an index into them."""
-        return list(self.facts["classes"])
+        return list(self.metadata["classes"])
 
     @cached_property
     def inputs(self) -> dict[str, dict[str, Any]]:
         """Shape and type of a row of each column that the model is fed, by name."""
-        return dict(self.facts["inputs"])
+        return dict(self.metadata["inputs"])
 
     @property
     def target(self) -> str:
         """The name of the column that the model learns."""
-        return str(self.facts["target"])
+        return str(self.metadata["target"])
 
     @property
     def assets(self) -> Path:
@@ -97,20 +124,20 @@ class Dataset:
     @cached_property
     def attributes(self) -> list[str]:
         """The names of the columns that describe the rows and are no input of the model."""
-        return list(self.facts["attributes"])
+        return list(self.metadata["attributes"])
 
     @property
     def files(self) -> list[Path]:
         """The files of all shards."""
-        return [self.folder / path for path in _sums(self.facts)]
+        return [self.folder / path for path in _sums(self.metadata)]
 
     def rows(self, split: SplitName) -> int:
         """Return the number of rows of a split."""
-        return sum(shard["rows"] for shard in self.facts["splits"][split])
+        return sum(shard["rows"] for shard in self.metadata["splits"][split])
 
     def has(self, name: str) -> bool:
         """Tell whether there is a column of this name."""
-        return any(name in shard for shards in self.facts["splits"].values() for shard in shards[:1])
+        return any(name in shard for shards in self.metadata["splits"].values() for shard in shards[:1])
 
     def column(self, split: SplitName, name: str) -> Column:
         """Open a column, (rows, ...): an input of the model, its target, an attribute, or `row`, (rows,) of int64.
@@ -120,7 +147,7 @@ class Dataset:
         Raises:
             DataError: the split has no rows.
         """
-        shards = self.facts["splits"][split]
+        shards = self.metadata["splits"][split]
         if not shards:
             raise DataError(
                 got=f"no rows in split {split!r} of {self.folder}",
@@ -131,9 +158,9 @@ class Dataset:
 
     def pooled(self, name: str) -> Column:
         """Open a column over all splits: training rows first, then validation, then test."""
-        return Column(self._opened([shard for split in SPLITS for shard in self.facts["splits"][split]], name))
+        return Column(self._opened([shard for split in SPLITS for shard in self.metadata["splits"][split]], name))
 
-    def chosen(self, split: SplitName, columns: Iterable[str], told: str) -> Columns:
+    def chosen(self, split: SplitName, columns: Iterable[str], wanted_by: str) -> Columns:
         """Return whole columns that a person has named, (rows,) each.
 
         Raises:
@@ -141,7 +168,7 @@ class Dataset:
         """
         if missing := sorted(set(columns) - set(self.attributes)):
             raise ParamsError(
-                got=f"{told} of {', '.join(missing)}",
+                got=f"{wanted_by} of {', '.join(missing)}",
                 expected=f"columns of the target: {', '.join(self.attributes) or 'it has none'}",
                 do="correct the name, or bring the column: preprocess.target.attributes",
             )
@@ -168,17 +195,17 @@ def load(folder: Path) -> Dataset:
     Raises:
         DataError: a shard is missing or its bytes are not those that preprocess wrote.
     """
-    facts = read_json(folder / DATASET)
-    for path, expected in _sums(facts).items():
+    metadata = read_json(folder / DATASET)
+    for path, expected in _sums(metadata).items():
         _require_intact(folder / path, expected)
-    for name, expected in facts["assets"].items():
+    for name, expected in metadata["assets"].items():
         _require_intact(folder / ASSETS / name, expected)
-    return Dataset(folder, facts)
+    return Dataset(folder, metadata)
 
 
-def _sums(facts: dict[str, Any]) -> dict[str, str]:
+def _sums(metadata: dict[str, Any]) -> dict[str, str]:
     """Return the SHA-256 sum of each file of each shard, by its path in the folder."""
-    shards = [shard for split in facts["splits"].values() for shard in split]
+    shards = [shard for split in metadata["splits"].values() for shard in split]
     columns = [value for shard in shards for value in shard.values() if isinstance(value, dict)]
     return {
         file["path"]: file["sha256"]
@@ -195,3 +222,41 @@ def _require_intact(path: Path, expected: str) -> None:
             expected=f"SHA-256 {expected}, as preprocess wrote it",
             do=f"the file was damaged after it was made: delete {path.parents[1]} and run `dvc repro` again",
         )
+
+
+Parts = dict[SplitName, Array]
+
+
+@dataclass(frozen=True)
+class Subset(Dataset):
+    """See the module.
+
+    Attributes:
+        parts: the rows of each split, counted over all splits as `Dataset.pooled` has them.
+    """
+
+    parts: Parts
+
+    def rows(self, split: SplitName) -> int:
+        """Return the number of rows of a part."""
+        return len(self.parts[split])
+
+    def column(self, split: SplitName, name: str) -> Column:
+        """Open a column of a part."""
+        return Chosen(self.pooled(name), self.parts[split])
+
+
+def write_subset(parts: Parts, path: Path) -> None:
+    """Write the rows of each split into an `.npz` file."""
+    arrays: dict[str, Any] = {str(name): rows for name, rows in parts.items()}
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_subset(data: Dataset, path: Path) -> Dataset:
+    """Return a data set with the parts of a file that `write` wrote; as it is where there is no such file."""
+    if not path.is_file():
+        return data
+    with np.load(path) as file:
+        parts: Parts = {name: file[name] for name in SPLITS}
+    return Subset(data.folder, data.metadata, parts)

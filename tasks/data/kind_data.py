@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from tasks.contracts.preprocessing import Preprocess
+from tasks.core.params.data import Preprocess
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Schema
 from tasks.data.splits import Arranged

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.contracts.files import read_json, sha256, sha256_tree
+from tasks.core.files import read_json, sha256, sha256_tree
 from tasks.data import columns
 
 
@@ -22,10 +22,10 @@ def datasets(base: Path, data: Path) -> dict[str, str]:
     """Return the SHA-256 of both `dataset.json`, and what they say of the raw files and the schema."""
     found = {}
     for path, role in ((base, "base"), (data / columns.DATASET, "target")):
-        facts = read_json(path)
+        metadata = read_json(path)
         found[path.as_posix()] = sha256(path)
-        found[f"data/raw/{role}/manifest.json"] = facts["raw_manifest_sha256"]
-        found[f"schemas/{role}.json"] = facts["schema_sha256"]
+        found[f"data/raw/{role}/manifest.json"] = metadata["raw_manifest_sha256"]
+        found[f"schemas/{role}.json"] = metadata["schema_sha256"]
     return found
 
 

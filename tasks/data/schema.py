@@ -1,13 +1,16 @@
-"""What a data set promises: written once from the data by `python -m tasks.schema`, kept in git, enforced after."""
+"""The schema of a data set: inferred once from its rows, kept under version control, enforced after."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, write_json
-from tasks.contracts.section import Section
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, write_json
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import Section
+from tasks.data.records import Chunk
 
 AnySchema = TypeVar("AnySchema", bound="Schema")
 
@@ -36,8 +39,8 @@ def load(path: Path, schema: type[AnySchema]) -> AnySchema:
     except (OSError, ValueError, ValidationError) as error:
         raise DataError(
             got=f"{path}: {error}",
-            expected="a schema as `python -m tasks.schema` writes it",
-            do=f"`git checkout {path}` restores it, `python -m tasks.schema {path.stem} --replace` writes a new one",
+            expected="a schema as `trimline schema` writes it",
+            do=f"`git checkout {path}` restores it, `trimline schema {path.stem} --replace` writes a new one",
         ) from None
 
 
@@ -50,3 +53,13 @@ def _whole_numbers(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _whole_numbers(item) for key, item in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def rows_of(reader: Any, folder: Path, params: Preprocess) -> Iterator[Chunk]:
+    """Yield the rows of every part of the files in a folder, by a module of `tasks.data.formats`.
+
+    Raises:
+        DataError: there is no file of the format, or one is damaged; see the module.
+    """
+    for part in reader.parts(folder, params):
+        yield from reader.chunks(part, params)

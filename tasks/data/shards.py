@@ -1,4 +1,4 @@
-"""The rows of the splits, shard by shard: what is measured on those of the training, and how they are written."""
+"""The rows of each split, written shard by shard."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -11,13 +11,89 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tasks.contracts.pool import Each
-from tasks.data.columns import ASSETS
-from tasks.data.dividing import Divided
+from tasks.core.params.data import Preprocess, Split
+from tasks.core.processes import Each
+from tasks.data import splits
+from tasks.data.columns import ASSETS, encode_texts
+from tasks.data.deduplication import Deduplicated
 from tasks.data.kind_data import AnyKindData
 from tasks.data.records import SPLITS, Array, Columns, SplitName
-from tasks.data.staging import Staged
-from tasks.data.text_columns import encoded
+from tasks.data.staging import DIGEST, Staged
+
+ROWS_FILE = "{split}.rows"
+
+
+def by_content(
+    each: Each, staged: Staged, deduplicated: Deduplicated, split: Split, described: Columns
+) -> Iterator[Array]:
+    """Divide rows that have nothing from one another; see `stratified.assigned`. Yield codes for `deduplicated.records()`.
+
+    Args:
+        each: does it.
+        staged: all good rows.
+        deduplicated: those of them that are no copies.
+        split: see `stratified.assigned`.
+        described: columns beside the data, of all good rows, which are joined to those that are kept.
+    """
+    _join(staged, deduplicated, described)
+    return splits.assigned(partial(deduplicated.map, each), deduplicated.strata, split)
+
+
+def together(
+    kind: AnyKindData, staged: Staged, deduplicated: Deduplicated, params: Preprocess, described: Columns
+) -> Iterator[Array]:
+    """Divide rows that depend on one another, as their kind says, and join what it adds to their columns.
+
+    All rows are in memory.
+    See `by_content`.
+    """
+    some = list(deduplicated.records())
+    records = np.concatenate(some)
+    columns = staged.take(records["row"], (*kind.split_columns, DIGEST))
+    given = np.array(splits.GIVEN_SPLITS)[records["given"]]
+    found = kind.split_together(columns, columns.pop(DIGEST), given, params)
+    _join(staged, deduplicated, described, found.columns)
+    codes = np.select([found.splits == name for name in SPLITS], range(len(SPLITS))).astype(np.uint8)
+    return iter(np.split(codes, np.cumsum([len(records) for records in some])[:-1]))
+
+
+def _join(staged: Staged, deduplicated: Deduplicated, described: Columns, added: Columns | None = None) -> None:
+    if described or added:
+        rows = np.concatenate([records["row"] for records in deduplicated.records()])
+        staged.join(rows, {**{name: values[rows] for name, values in described.items()}, **(added or {})})
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The rows of each split, in files of their numbers.
+
+    Attributes:
+        folder: that the files are in.
+        rows: how many each split has.
+    """
+
+    folder: Path
+    rows: dict[SplitName, int]
+
+    def chosen(self, split: SplitName, start: int, stop: int) -> Array:
+        """Return some of a split's rows by their numbers among all good rows, which ascend."""
+        stop = min(stop, self.rows[split])
+        return np.fromfile(self.folder / ROWS_FILE.format(split=split), "<i8", stop - start, offset=8 * start)
+
+
+def divided(deduplicated: Deduplicated, codes: Iterator[Array]) -> Divided:
+    """Write down the rows of each split, from the place in SPLITS of each row that is kept."""
+    folder, counts = deduplicated.folder.parent, np.zeros(len(SPLITS), np.int64)
+    files = [(folder / ROWS_FILE.format(split=split)).open("wb") for split in SPLITS]
+    for records, positions in zip(deduplicated.records(), codes, strict=True):
+        for position, file in enumerate(files):
+            chosen = records["row"][positions == position]
+            file.write(chosen.tobytes())
+            counts[position] += len(chosen)
+    for file in files:
+        file.close()
+    return Divided(folder, dict(zip(SPLITS, counts.tolist(), strict=True)))
+
 
 Result = TypeVar("Result")
 BESIDE = "beside "  # begins the names of columns that describe rows, as long as these are not written
@@ -83,12 +159,12 @@ def written(each: Each, shards: Shards, kind: AnyKindData, folder: Path) -> dict
     found: dict[str, Any] = {split: [] for split in SPLITS}
     for split in SPLITS:
         (folder / split).mkdir()
-    asked = sorted((shards.first_row(shard), shard) for split in SPLITS for shard in shards.of(split))
-    ends = [row for row, _ in asked[1:]] + [shards.staged.rows]
-    told = each(partial(_write, shards, kind, folder), [shard for _, shard in asked])
+    numbered_shards = sorted((shards.first_row(shard), shard) for split in SPLITS for shard in shards.of(split))
+    ends = [row for row, _ in numbered_shards[1:]] + [shards.staged.rows]
+    results = each(partial(_write, shards, kind, folder), [shard for _, shard in numbered_shards])
     with ThreadPoolExecutor(1) as beside:  # to remove what the disk is just taking waits for the disk
         removals = list[Future[None]]()
-        for (start, (split, _)), shard, end in zip(asked, told, ends, strict=True):
+        for (start, (split, _)), shard, end in zip(numbered_shards, results, ends, strict=True):
             found[split].append(shard)
             removals.append(beside.submit(shards.staged.remove_ended, start, end))
         for removal in removals:
@@ -116,7 +192,7 @@ def write_shard(folder: Path, split: str, number: int, columns: Columns) -> dict
         if values.dtype != object:
             shard[name] = _saved(folder, f"{path}.npy", values)
             continue
-        content, ends = encoded(values)
+        content, ends = encode_texts(values)
         shard[name] = {**_saved(folder, f"{path}.npy", content), "ends": _saved(folder, f"{path}.ends.npy", ends)}
     return shard
 

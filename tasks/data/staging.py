@@ -1,4 +1,4 @@
-"""Rows between cleaning and writing: blocks of them on disk, a file each, so that memory does not grow with them."""
+"""Staging between cleaning, splitting, writing: blocks of rows on disk, so that memory does not grow with them."""
 
 import mmap
 import pickle
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.files import require_free_space
+from tasks.core.files import require_free_space
+from tasks.data.columns import Texts, encode_texts
 from tasks.data.records import Array, Columns
-from tasks.data.text_columns import Texts, encoded
 
 ALIGNMENT = 64
 ENDS = ".ends"
@@ -32,7 +32,7 @@ def write_block(path: Path, columns: Columns) -> None:
     arrays: Columns = {}
     for name, values in columns.items():
         if values.dtype == object:
-            arrays[name], arrays[name + ENDS] = encoded(values)
+            arrays[name], arrays[name + ENDS] = encode_texts(values)
         else:
             arrays[name] = np.ascontiguousarray(values)
     needed = sum(values.nbytes for values in arrays.values())

@@ -1,4 +1,4 @@
-"""What the training rows of a table say of its columns, and rows as the numbers that a model is fed.
+"""Features of tables: statistics of the training rows turn a row into the numbers that a model is fed.
 
 A row is (features,) of float32: the numbers, missing ones replaced by the training rows' median; then 1 or 0 for each
 column that had missing numbers in training, whether this one is; then each category as its index. Of every categorical
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, write_json
-from tasks.contracts.tables import Tables
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, write_json
+from tasks.core.params.data import Tables
 from tasks.data.records import Array, Columns, Train, objects
 from tasks.data.tables import CATEGORIES, NUMBERS, SEPARATOR, Values, values_of
 
@@ -91,14 +91,14 @@ class TableEncoder:
         rows = len(columns[NUMBERS] if self._numeric else columns[CATEGORIES])
         numbers = columns[NUMBERS] if self._numeric else np.empty((rows, 0))
         absent = np.isnan(numbers)
-        told = absent[:, [bool(column["has_missing"]) for column in self._numeric]]
+        missing_flags = absent[:, [bool(column["has_missing"]) for column in self._numeric]]
         medians = np.array([column["median"] for column in self._numeric], np.float64)
         categories = categories_in(columns.get(CATEGORIES), len(self._categorical))
         indices = [
             [index.get(value, UNSEEN_INDEX) if value else MISSING_INDEX for value in column]
             for index, column in zip(self._index, categories, strict=True)
         ]
-        parts = [np.where(absent, medians, numbers), told, np.array(indices, np.float64).reshape(-1, rows).T]
+        parts = [np.where(absent, medians, numbers), missing_flags, np.array(indices, np.float64).reshape(-1, rows).T]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def kept(self, columns: Columns) -> Columns:

@@ -2,7 +2,7 @@
 
 | module | its object | its contract |
 |---|---|---|
-| `settings.py` | `Preprocess`, the section `preprocess.<role>` | `tasks.contracts.preprocessing.Preprocess` |
+| `settings.py` | `Preprocess`, the section `preprocess.<role>` | `tasks.core.params.data.Preprocess` |
 | `data.py` | `DATA`: good rows, duplicates, splits, statistics, encoding | `tasks.data.kind_data.KindData` |
 | `model.py` | `MODEL`: what a model is fed, its loss, its outputs | `tasks.models.learning_task.KindModel` |
 | `evaluation.py` | `EVALUATION`: inference, metrics, baselines | `tasks.metrics.kind_evaluation.KindEvaluation` |
@@ -18,13 +18,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tasks.contracts.params import Export
-    from tasks.contracts.recipes import Recipe
+    from tasks.core.params.recipes import Recipe
+    from tasks.core.params.sections import Export
     from tasks.data.columns import Dataset
     from tasks.data.kind_data import AnyKindData, KindData
     from tasks.metrics.kind_evaluation import KindEvaluation
-    from tasks.models.learning_task import KindModel, LearningTask, Model
-    from tasks.models.saving import Facts
+    from tasks.models.learning_task import KerasModel, KindModel, LearningTask
+    from tasks.models.saving import ModelMetadata
 
 __all__ = [
     "AnyKindData",
@@ -46,12 +46,14 @@ class KindExport(Protocol):
     It lies apart from `model.py` so that a change of the conversion or of a finishing step trains nothing again.
     """
 
-    def to_tflite(self, model: "Model", facts: "Facts", recipe: "Recipe", data: "Dataset", params: "Export") -> bytes:
+    def to_tflite(
+        self, model: "Model", metadata: "ModelMetadata", recipe: "Recipe", data: "Dataset", params: "Export"
+    ) -> bytes:
         """Convert a model to the file of a recipe and apply its finish; the same input gives equal bytes.
 
         Args:
             model: as training leaves it.
-            facts: of the model.
+            metadata: of the model.
             recipe: its `precision`, `float_layers` and `finish` count.
             data: the target; its training rows calibrate.
             params: of the calibration.

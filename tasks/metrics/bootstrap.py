@@ -1,15 +1,20 @@
-"""Intervals of any metric that is a function of sums over rows: the rows drawn again, seeded, paired, without a loop.
+"""Confidence intervals by the bootstrap: seeded, paired, for every metric that is a function of sums over rows.
 
 A resample gives each row a count. A metric follows from sums of what each row contributes, and all sums of all
 resamples are one product of a sparse matrix (sums, rows) with the counts (rows, resamples).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.special import ndtri
 from scipy.stats import binomtest
 
+from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
 
 CHUNK = 250  # resamples at once: bounds the memory at about 4 * CHUNK * (rows + sums) bytes
@@ -57,3 +62,101 @@ def wilson(correct: int, rows: int, confidence: float) -> list[float]:
     """Return the Wilson score interval of a fraction, as [low, high] (Wilson 1927)."""
     bounds = binomtest(correct, rows).proportion_ci(confidence, method="wilson")
     return [float(bounds.low), float(bounds.high)]
+
+
+def accuracy_drop(reference: Array, own: Array, confidence: float) -> dict[str, Any]:
+    """Compare which rows two models get right.
+
+    The interval is Wald's for a difference of paired proportions with half a row added to each of the four cells
+    (Agresti and Min 2005, Statistics in Medicine 24:729), which covers what it says also where few rows differ.
+
+    Args:
+        reference: which rows the reference gets right, (rows,) of bool.
+        own: which rows the model gets right, (rows,) of bool.
+        confidence: of the interval, such as 0.95.
+
+    Returns:
+        `accuracy_drop` (positive where the model is worse) and `accuracy_drop_interval`, as fractions.
+    """
+    lost, won = int(np.sum(reference & ~own)), int(np.sum(own & ~reference))
+    rows = len(reference)
+    middle = (lost - won) / (rows + 2)
+    variance = ((lost + won + 1) / (rows + 2) - middle**2) / (rows + 2)
+    half = float(ndtri((1 + confidence) / 2)) * float(np.sqrt(variance))
+    return {"accuracy_drop": (lost - won) / rows, "accuracy_drop_interval": [middle - half, middle + half]}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a set of rows.
+
+    Attributes:
+        values: by metric.
+        undefined: why one is None.
+    """
+
+    values: dict[str, float | None]
+    undefined: dict[str, str] = field(default_factory=dict)
+
+
+class Metrics(Protocol):
+    """The metrics of one model on some rows.
+
+    Attributes:
+        rows: how many.
+        lower_is_better: metrics of which less is better.
+        fractions: metrics that lie in [0, 1].
+        mirrored: metrics whose resamples all lie to one side, such as means of absolute values.
+    """
+
+    rows: int
+    lower_is_better: frozenset[str]
+    fractions: frozenset[str]
+    mirrored: frozenset[str]
+
+    def values(self) -> Mapping[str, float | None]:
+        """Return each metric, None where it is undefined."""
+
+    def of_resamples(self, counts: Array) -> Mapping[str, Array]:
+        """Return each metric, (resamples,), for how often each row is drawn, (rows, resamples)."""
+
+
+def compared(own: Metrics, reference: Metrics, params: Evaluate) -> dict[str, dict[str, Any]]:
+    """Return for each metric `value`, `interval`, `drop` (positive where `own` is worse) and `drop_interval`.
+
+    Both are resampled alike, so the interval of the drop is paired. All are None where the metric is undefined.
+    """
+    drawn, then_drawn = _replicates([own, reference], params)
+    before, found = reference.values(), {}
+    for name, value in own.values().items():
+        sign = 1 if name in own.lower_is_better else -1
+        then = before[name]
+        drop = None if value is None or then is None else sign * (value - then) + 0.0  # no -0.0
+        interval, drop_interval = None, None
+        if name in drawn:
+            lost = sign * (drawn[name] - then_drawn[name])
+            interval = _interval(value, drawn[name], params.confidence, mirrored=name in own.mirrored)
+            drop_interval = _interval(drop, lost, params.confidence, mirrored=name in own.mirrored)
+        if interval and name in own.fractions:
+            interval = [max(interval[0], 0.0), min(interval[1], 1.0)]
+        found[name] = {"value": value, "interval": interval, "drop": drop, "drop_interval": drop_interval}
+    return found
+
+
+def _replicates(models: list[Metrics], params: Evaluate) -> list[dict[str, Array]]:
+    """Return for each metric of each model (1 + resamples,), the rows themselves first."""
+    rows = models[0].rows
+    draws = chain([np.ones((rows, 1), np.float32)], resampled(rows, params.resamples, params.seed))
+    chunks = [[model.of_resamples(counts) for model in models] for counts in draws]
+    return [
+        {name: np.concatenate([chunk[index][name] for chunk in chunks]) for name in chunks[0][index]}
+        for index in range(len(models))
+    ]
+
+
+def _interval(value: float | None, drawn: Array, confidence: float, *, mirrored: bool) -> list[float] | None:
+    """Return the interval around a value from its replicates, the first of which is that of the rows themselves."""
+    if value is None:
+        return None
+    moved = drawn[1:] + (value - drawn[0])  # exact where replicates are computed on fewer levels than the value
+    return mirrored_interval(value, moved, confidence) if mirrored else percentile_interval(moved, confidence)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from tasks.contracts.judging import Baseline, Evaluate
+from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data import classes
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
-from tasks.device import running
+from tasks.tflite import runtime
 
 LIKELIEST = 3  # classes that are told of an answer
 
@@ -43,11 +43,11 @@ class KindEvaluation(Protocol):
 
     def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:
         """Return what an exported file gives for rows of inputs by name, (rows, n)."""
-        return running.answers(source, inputs, threads)
+        return runtime.infer(source, inputs, threads)
 
     def timed_call(self, source: Path, inputs: Columns) -> Callable[[], None]:
         """Return a function that answers the first row, ready to be timed."""
-        return running.once(source, inputs)
+        return runtime.once(source, inputs)
 
     def describe(self, output: Array, assets: Path) -> str:
         """Write the output of one row, (n,), for people."""
@@ -65,7 +65,7 @@ class KindEvaluation(Protocol):
         truth: Array,
         own: Array,
         reference: Array,
-        facts: dict[str, Any],
+        metadata: dict[str, Any],
         columns: dict[str, Array],
         params: Evaluate,
     ) -> dict[str, Any]:
@@ -75,19 +75,19 @@ class KindEvaluation(Protocol):
             truth: targets, (rows, ...).
             own: outputs of the model, (rows, n).
             reference: outputs of the float32 model, (rows, n).
-            facts: of the data set.
+            metadata: of the data set.
             columns: what the slices ask for, (rows,) each, by name.
             params: of the stage `evaluate`.
 
         Returns:
-            `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null;
+            `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null;
             `agreement_with_float32`; `slices`, the worst first; and what else the kind measures.
         """
 
-    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of."""
 
-    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+    def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
@@ -120,23 +120,23 @@ class ClassifierEvaluation(KindEvaluation, Protocol):
         truth: Array,
         own: Array,
         reference: Array,
-        facts: dict[str, Any],
+        metadata: dict[str, Any],
         columns: dict[str, Array],
         params: Evaluate,
     ) -> dict[str, Any]:
         """Measure a model against a reference; see `tasks.metrics.classifier.measure`."""
         from tasks.metrics.classifier import measure
 
-        return measure(truth, own, reference, facts, columns, params)
+        return measure(truth, own, reference, metadata, columns, params)
 
-    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of; of `confusion` a line per row."""
         from tasks.metrics.classifier import write_tables
 
-        write_tables(truth, own, facts, params, folder)
+        write_tables(truth, own, metadata, params, folder)
 
-    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+    def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals; see `tasks.metrics.classification.scored`."""
         from tasks.metrics.classifier import scored
 
-        return scored(truth, outputs, facts, params)
+        return scored(truth, outputs, metadata, params)

@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.records import Array
-from tasks.metrics.paired import accuracy_drop
+from tasks.metrics.bootstrap import accuracy_drop
 
 PROBABILITY_TOLERANCE = 0.05  # of the sum of a quantized softmax
 

@@ -9,8 +9,8 @@ import numpy as np
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.training import Fit
+from tasks.core.errors import ParamsError
+from tasks.core.params.training import Fit
 from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array, Columns, SplitName
 from tasks.models.learning_task import Inputs, LearningTask
@@ -81,15 +81,15 @@ def signature_of(inputs: dict[str, Column], targets: Array, batch: int | None) -
 
 def validation(data: Dataset, task: LearningTask) -> tf.data.Dataset:
     """Return the whole validation split in batches, as the model takes it."""
-    return whole(data, "validation", task)
+    return all_rows(data, "validation", task)
 
 
-def whole(data: Dataset, split: SplitName, task: LearningTask) -> tf.data.Dataset:
+def all_rows(data: Dataset, split: SplitName, task: LearningTask) -> tf.data.Dataset:
     """Return a whole split in its order, in batches, as the model takes it."""
-    return some(data, split, task, np.arange(data.rows(split)))
+    return selected_rows(data, split, task, np.arange(data.rows(split)))
 
 
-def some(data: Dataset, split: SplitName, task: LearningTask, chosen: Array) -> tf.data.Dataset:
+def selected_rows(data: Dataset, split: SplitName, task: LearningTask, chosen: Array) -> tf.data.Dataset:
     """Return chosen rows of a split, (rows,) of int64, in batches, as the model takes it."""
     inputs = {name: data.column(split, name) for name in task.kind.inputs}
     targets = data.column(split, task.kind.target).all()
@@ -107,4 +107,4 @@ def some(data: Dataset, split: SplitName, task: LearningTask, chosen: Array) -> 
 def rows_of(data: Dataset, split: SplitName, task: LearningTask, rows: Array) -> Inputs:
     """Return some rows of a split as the model takes them."""
     columns = tuple(tf.constant(data.column(split, name).take(rows)) for name in task.kind.inputs)
-    return task.kind.preprocess_inputs(columns, task.facts)
+    return task.kind.preprocess_inputs(columns, task.metadata)

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.environment import PLAN_DIGEST, STATE_FOLDER
-from tasks.contracts.files import sha256, sha256_tree
+from tasks.core.environment import PLAN_DIGEST, STATE_FOLDER
+from tasks.core.files import sha256, sha256_tree
 from tasks.data.records import Array
 
 DIGEST_LENGTH = 32
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """A training run after a number of whole epochs.
 
     Attributes:
         history: one row of metrics per epoch done.
         best_loss: the least validation loss so far.
-        waited: epochs since then.
+        epochs_without_improvement: epochs since then.
         weights: of the model now.
         best: of the model at the least validation loss.
         optimizer: its variables, the step counter among them.
@@ -31,7 +31,7 @@ class Standing:
 
     history: list[dict[str, float]] = field(default_factory=list)
     best_loss: float = float("inf")
-    waited: int = 0
+    epochs_without_improvement: int = 0
     weights: list[Array] = field(default_factory=list)
     best: list[Array] = field(default_factory=list)
     optimizer: list[Array] = field(default_factory=list)
@@ -53,20 +53,20 @@ class Checkpoint:
         checkpoint._name, checkpoint.path = path.stem[: -DIGEST_LENGTH - 1], path
         return checkpoint
 
-    def write(self, standing: Standing) -> None:
+    def write(self, state: TrainingState) -> None:
         """Replace the last checkpoint, never leaving a half."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial.npz")
-        scalars = {key: value for key, value in asdict(standing).items() if key in {"history", "best_loss", "waited"}}
+        scalars = {key: value for key, value in asdict(state).items() if key in {"history", "best_loss", "waited"}}
         arrays = {
             f"{name}-{index}": array
             for name in ("weights", "best", "optimizer")
-            for index, array in enumerate(getattr(standing, name))
+            for index, array in enumerate(getattr(state, name))
         }
         np.savez(partial, scalars=np.array(json.dumps(scalars)), **arrays)
         partial.replace(self.path)
 
-    def read(self) -> Standing | None:
+    def read(self) -> TrainingState | None:
         """Return where the killed run stood, None where there was none."""
         if not self.path.exists():
             return None
@@ -75,7 +75,7 @@ class Checkpoint:
                 name: [file[f"{name}-{index}"] for index in range(sum(key.startswith(f"{name}-") for key in file))]
                 for name in ("weights", "best", "optimizer")
             }
-            return Standing(**json.loads(str(file["scalars"])), **groups)
+            return TrainingState(**json.loads(str(file["scalars"])), **groups)
 
     def remove(self) -> None:
         """Forget the run, and older ones of its name that never ended: its result is written."""

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts.environment import STATE_FOLDER
-from tasks.contracts.params import DataEfficiency, FineTune
-from tasks.contracts.side_by_side import FreshProcesses
-from tasks.data.columns import Dataset
-from tasks.data.parted import Parted
+from tasks.core.environment import STATE_FOLDER
+from tasks.core.params.sections import DataEfficiency, FineTune
+from tasks.core.processes import FreshProcesses
+from tasks.data.columns import Dataset, Subset
 from tasks.data.records import SPLITS, Array
 from tasks.metrics.kind_evaluation import KindEvaluation
-from tasks.models import gang, tuning
-from tasks.models.checkpoint import Checkpoint, Standing
+from tasks.models import distributed, fine_tuning
+from tasks.models.checkpoint import Checkpoint, TrainingState
 from tasks.models.learning_task import KindModel, LearningTask
-from tasks.models.scoring import headline
+from tasks.models.training_loop import headline
 
 NAME = "data_efficiency"
 PRELOADED = ["tasks.models.data_efficiency"]
@@ -52,7 +51,7 @@ def measure(
         StageError: the loss became NaN or infinite.
     """
     finished = Checkpoint(NAME, params, inputs)
-    points = (finished.read() or Standing()).history
+    points = (finished.read() or TrainingState()).history
     known = {(point["fraction"], point["seed"]) for point in points}
     with FreshProcesses(1, PRELOADED) as processes:
         for fraction, seed in product(asked.fractions, asked.seeds):
@@ -60,37 +59,39 @@ def measure(
                 part = reduced(target, nested(target, fraction, seed))
                 found = processes.submit(_point, kind, evaluation, base, part, params, seed, inputs).result()
                 points.append({"fraction": fraction, "seed": seed, **found})
-                finished.write(Standing(history=points))
+                finished.write(TrainingState(history=points))
     return points
 
 
-def reduced(data: Dataset, rows: Array) -> Parted:
+def reduced(data: Dataset, rows: Array) -> Subset:
     """Return a data set with some of its training rows; validation and test stay as they are."""
     ends = np.cumsum([data.rows(split) for split in SPLITS])
     _, *others = np.split(np.arange(ends[-1]), ends[:-1])
-    return Parted(data.folder, data.facts, dict(zip(SPLITS, [rows, *others], strict=True)))
+    return Subset(data.folder, data.metadata, dict(zip(SPLITS, [rows, *others], strict=True)))
 
 
 def _point(
     kind: KindModel,
     evaluation: KindEvaluation,
     base: Path,
-    part: Parted,
+    part: Subset,
     params: FineTune,
     seed: int,
     inputs: list[Path],
 ) -> dict[str, float]:
     rows = part.rows("train")
     prefix = f"{NAME}-{rows}-{seed}-"
-    checkpoints = {run: Checkpoint(f"{prefix}{run}", params, inputs) for run in (*tuning.RUNS, tuning.FROM_SCRATCH)}
-    seeded, facts = _with_seed(params, seed), tuning.adapted(base, part)
-    task, tuned = LearningTask(kind, facts), tuning.untuned(base, facts, seeded)
-    scratch = tuning.reinitialised(tuned)
-    told = f"{rows} rows, seed {seed}, "
-    with gang.kept(params):
-        epochs = len(tuning.tune(tuned, part, task, seeded, checkpoints, told))
-        tuning.from_scratch(scratch, part, task, seeded, epochs, checkpoints[tuning.FROM_SCRATCH], told)
-    networks = {"pretrained": tuned, tuning.FROM_SCRATCH: scratch}
+    checkpoints = {
+        run: Checkpoint(f"{prefix}{run}", params, inputs) for run in (*fine_tuning.RUNS, fine_tuning.FROM_SCRATCH)
+    }
+    seeded, metadata = _with_seed(params, seed), fine_tuning.target_metadata(base, part)
+    task, tuned = LearningTask(kind, metadata), fine_tuning.clone_for_target(base, metadata, seeded)
+    scratch = fine_tuning.reinitialised(tuned)
+    run_prefix = f"{rows} rows, seed {seed}, "
+    with distributed.ray_cluster_session(params):
+        epochs = len(fine_tuning.tune(tuned, part, task, seeded, checkpoints, run_prefix))
+        fine_tuning.from_scratch(scratch, part, task, seeded, epochs, checkpoints[fine_tuning.FROM_SCRATCH], run_prefix)
+    networks = {"pretrained": tuned, fine_tuning.FROM_SCRATCH: scratch}
     scores = {name: headline(evaluation, network, part, task) for name, network in networks.items()}
     for checkpoint in checkpoints.values():
         checkpoint.remove()
@@ -114,7 +115,7 @@ def nested(data: Dataset, fraction: float, seed: int) -> Array:
         seed: equal seeds order the rows equally.
     """
     count = data.rows("train")
-    labels = data.column("train", data.target).all() if "classes" in data.facts else np.zeros(count, int)
+    labels = data.column("train", data.target).all() if "classes" in data.metadata else np.zeros(count, int)
     order = np.random.default_rng(seed).permutation(count)
     members = (order[labels[order] == label] for label in np.unique(labels))
     return np.sort(np.concatenate([rows[: max(1, round(fraction * len(rows)))] for rows in members]))

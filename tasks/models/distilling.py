@@ -7,7 +7,7 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow as tf
 import tf_keras
 
-from tasks.contracts.recipes import Distillation
+from tasks.core.params.recipes import Distillation
 
 
 @dataclass(frozen=True)

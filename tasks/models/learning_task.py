@@ -1,23 +1,27 @@
-"""The contract for what a model of a kind learns: `tasks/kinds/<kind>/model.py` implements it.
+"""The learning task of a model: what it is fed, its loss, its outputs. `tasks/kinds/<kind>/model.py` implements it.
 
-Batches, the training loop and distributed training are handed a `LearningTask`; nothing here knows which kinds there
-are. It travels to other processes by pickle, a kind by the name of its class.
+Batches, the training loop, distributed training are handed a learning task; nothing here knows which kinds there are.
+It travels to other processes by pickle, a kind by the name of its class.
 """
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
+import tensorflow as tf
+import tf_keras
 
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.training import Augment
+from tasks.core.errors import ParamsError
+from tasks.core.params.training import Augment
 from tasks.data.records import Array, Columns
-from tasks.models.saving import Facts
+from tasks.data.table_features import FEATURES
+from tasks.models.saving import ModelMetadata
 
 # TensorFlow and Keras have no types.
 Tensor: TypeAlias = Any
-Model: TypeAlias = Any
+KerasModel: TypeAlias = Any
 Metric: TypeAlias = Any
 Inputs: TypeAlias = Tensor | tuple[Tensor, ...]  # of a model with one input, or with several
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # of targets and outputs
@@ -50,10 +54,10 @@ class KindModel(Protocol):
         """
         return None
 
-    def preprocess_inputs(self, inputs: tuple[Tensor, ...], facts: Facts) -> Inputs:
+    def preprocess_inputs(self, inputs: tuple[Tensor, ...], metadata: ModelMetadata) -> Inputs:
         """Return raw inputs, in the order of `inputs`, as the model takes them."""
 
-    def preprocess_targets(self, targets: Tensor, facts: Facts) -> Tensor:
+    def preprocess_targets(self, targets: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return raw targets as the loss takes them."""
 
     def loss(self) -> Loss:
@@ -62,7 +66,7 @@ class KindModel(Protocol):
     def metrics(self) -> list[Metric]:
         """Return new metrics, the watched one first; none where the loss is watched."""
 
-    def outputs(self, answers: Tensor, facts: Facts) -> Tensor:
+    def outputs(self, answers: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return the model's outputs as the exported file gives them.
 
         Raises:
@@ -76,23 +80,23 @@ class LearningTask:
 
     Attributes:
         kind: what is fed and learnt.
-        facts: of the model.
+        metadata: of the model.
     """
 
     kind: KindModel
-    facts: Facts
+    metadata: ModelMetadata
 
     def preprocess(self, inputs: tuple[Tensor, ...], targets: Tensor) -> tuple[Inputs, Tensor]:
         """Return raw rows as the model and its loss take them; nothing is imported here, where TensorFlow traces."""
-        return self.kind.preprocess_inputs(inputs, self.facts), self.kind.preprocess_targets(targets, self.facts)
+        return self.kind.preprocess_inputs(inputs, self.metadata), self.kind.preprocess_targets(targets, self.metadata)
 
     def outputs(self, answers: Tensor) -> Tensor:
         """Return a model's outputs as the exported file gives them."""
-        return self.kind.outputs(answers, self.facts)
+        return self.kind.outputs(answers, self.metadata)
 
-    def of(self, facts: Facts) -> "LearningTask":
-        """Return the same task for a model of other facts."""
-        return replace(self, facts=facts)
+    def of(self, metadata: ModelMetadata) -> "LearningTask":
+        """Return the same task for a model of other metadata."""
+        return replace(self, metadata=metadata)
 
 
 def refuse_augmentation(augment: Augment | None, rows: str, instead: str = "") -> None:
@@ -106,3 +110,76 @@ def refuse_augmentation(augment: Augment | None, rows: str, instead: str = "") -
             got=f"augment: {augment.model_dump()} for {rows}", expected="null",
             do=f"write `augment: null` in every fit{instead}",
         )  # fmt: skip
+
+
+class Classifier(KindModel, Protocol):
+    """What classifiers share; see `KindModel`."""
+
+    target: ClassVar[str] = "label"
+    watched: ClassVar[str] = "accuracy"
+
+    def preprocess_targets(self, targets: Tensor, metadata: ModelMetadata) -> Tensor:
+        """Return class indices (batch,) as the loss takes them."""
+        return tf.cast(targets, tf.int32)
+
+    def loss(self) -> Loss:
+        """Return the cross-entropy of logits (batch, classes)."""
+        loss: Loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return loss
+
+    def metrics(self) -> list[Metric]:
+        """Return the accuracy."""
+        return [tf_keras.metrics.SparseCategoricalAccuracy(name=self.watched)]
+
+    def outputs(self, answers: Tensor, metadata: ModelMetadata) -> Tensor:
+        """Return probabilities (batch, classes), as the exported file gives them."""
+        return tf.nn.softmax(answers)
+
+
+HALF = 0.5
+
+
+class ImageModel(Classifier):
+    """Images with one class each."""
+
+    inputs = ("image",)
+
+    def augment(self, columns: Columns, augment: Augment | None, random: np.random.Generator) -> Columns:
+        """Move each image of a batch, whose edge fills the gap, and mirror every second one or so."""
+        images = columns["image"]
+        if augment is not None and augment.max_shift:
+            images = shifted(images, augment.max_shift, random)
+        if augment is not None and augment.flip:
+            images = np.where(random.random((len(images), 1, 1, 1)) < HALF, images[:, :, ::-1], images)
+        return {"image": images}
+
+    def preprocess_inputs(self, inputs: tuple[Tensor, ...], metadata: ModelMetadata) -> Inputs:
+        """Return raw images as the normalised float32 that the model is trained on."""
+        return (tf.cast(inputs[0], tf.float32) - metadata.mean) / metadata.std
+
+
+def shifted(images: Array, max_shift: int, random: np.random.Generator) -> Array:
+    """Move each image by up to `max_shift` pixels in both directions; its edge fills the gap."""
+    height, width = images.shape[1:3]
+    margin = (max_shift, max_shift)
+    padded = np.pad(images, ((0, 0), margin, margin, (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    down, right = random.integers(0, 2 * max_shift + 1, (2, len(images)))
+    return np.ascontiguousarray(np.moveaxis(windows[np.arange(len(images)), down, right], 1, -1))
+
+
+IMAGES = ImageModel()
+
+
+class TableModel(KindModel, Protocol):
+    """What models of tables share; see `KindModel`."""
+
+    inputs: ClassVar[tuple[str, ...]] = (FEATURES,)
+
+    def augment(self, columns: Columns, augment: Augment | None, random: np.random.Generator) -> Columns:
+        """Return a batch as it is: no change of a number is known that leaves its meaning."""
+        return columns
+
+    def preprocess_inputs(self, inputs: tuple[Tensor, ...], metadata: ModelMetadata) -> Inputs:
+        """Return the features as they are: the model normalises them itself."""
+        return inputs[0]

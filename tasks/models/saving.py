@@ -1,15 +1,15 @@
-"""Models on disk, byte for byte: `model.h5` (a .keras file and a SavedModel hold the time of day) and `model.json`."""
+"""Models on disk: `model.h5` with the weights, `model.json` with the metadata, equal bytes for equal models."""
 
 import warnings
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, sha256, write_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, sha256, write_json
 from tasks.data.columns import Dataset
 
-WEIGHTS, FACTS = "model.h5", "model.json"
+WEIGHTS, METADATA = "model.h5", "model.json"
 
 
 # Of dataset.json, what is about the rows and not about what a model is fed.
@@ -19,7 +19,7 @@ OF_ROWS = frozenset(
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelMetadata:
     """What the stages after a model's need to know of it.
 
     Attributes:
@@ -57,58 +57,60 @@ class Facts:
         """Raw pixel values to a unit of the model's input."""
         return float(self.data["normalisation"]["std"])
 
-    def normalised_by(self, mean: float, std: float) -> "Facts":
-        """Return the facts of a model whose images are normalised in another way."""
+    def normalised_by(self, mean: float, std: float) -> "ModelMetadata":
+        """Return the metadata of a model whose images are normalised in another way."""
         return replace(self, data={**self.data, "normalisation": {"mean": mean, "std": std}})
 
 
-def of_images(classes: list[str], shape: tuple[int, ...], mean: float, std: float) -> Facts:
-    """Return the facts of an image classifier."""
+def image_metadata(classes: list[str], shape: tuple[int, ...], mean: float, std: float) -> ModelMetadata:
+    """Return the metadata of an image classifier."""
     inputs = {"image": {"shape": list(shape), "dtype": "uint8"}}
     normalisation = {"mean": mean, "std": std}
-    return Facts("image_classification", {"classes": classes, "inputs": inputs, "normalisation": normalisation})
+    return ModelMetadata("image_classification", {"classes": classes, "inputs": inputs, "normalisation": normalisation})
 
 
-def facts_of(data: Dataset) -> Facts:
-    """Take a new model's facts from the data set it is trained on."""
-    return Facts(data.facts["kind"], {name: value for name, value in data.facts.items() if name not in OF_ROWS})
+def metadata_of(data: Dataset) -> ModelMetadata:
+    """Take a new model's metadata from the data set it is trained on."""
+    return ModelMetadata(
+        data.metadata["kind"], {name: value for name, value in data.metadata.items() if name not in OF_ROWS}
+    )
 
 
-def save(model: Any, facts: Facts, folder: Path) -> None:
+def save(model: Any, metadata: ModelMetadata, folder: Path) -> None:
     """Write a model into a new folder."""
     folder.mkdir(parents=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*HDF5 file")  # chosen: the newer formats are not repeatable
         model.save(folder / WEIGHTS, include_optimizer=False)
-    write_json(folder / FACTS, asdict(replace(facts, sha256=sha256(folder / WEIGHTS))))
+    write_json(folder / METADATA, asdict(replace(metadata, sha256=sha256(folder / WEIGHTS))))
 
 
-def load_facts(folder: Path) -> Facts:
-    """Read a model's facts, after comparing its file with its SHA-256 sum; needs no TensorFlow.
+def load_metadata(folder: Path) -> ModelMetadata:
+    """Read a model's metadata, after comparing its file with its SHA-256 sum; needs no TensorFlow.
 
     Raises:
         DataError: the file is not the one that was saved.
     """
-    facts = Facts(**read_json(folder / FACTS))
+    metadata = ModelMetadata(**read_json(folder / METADATA))
     got = sha256(folder / WEIGHTS)
-    if got != facts.sha256:
+    if got != metadata.sha256:
         raise DataError(
             got=f"{folder / WEIGHTS} with SHA-256 {got}",
-            expected=facts.sha256,
+            expected=metadata.sha256,
             do=f"the file was damaged after it was made: delete {folder} and run `dvc repro` again",
         )
-    return facts
+    return metadata
 
 
-def load(folder: Path) -> tuple[Any, Facts]:
-    """Read a model and its facts; see `load_facts`."""
+def load(folder: Path) -> tuple[Any, ModelMetadata]:
+    """Read a model and its metadata; see `load_facts`."""
     import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
     from tf_keras.models import load_model
 
-    facts = load_facts(folder)
-    if "quantize_aware" not in facts.steps:  # importing TFMOT takes seconds
-        return load_model(folder / WEIGHTS, compile=False), facts
+    metadata = load_metadata(folder)
+    if "quantize_aware" not in metadata.steps:  # importing TFMOT takes seconds
+        return load_model(folder / WEIGHTS, compile=False), metadata
     import tensorflow_model_optimization as tfmot
 
     with tfmot.quantization.keras.quantize_scope():
-        return load_model(folder / WEIGHTS, compile=False), facts
+        return load_model(folder / WEIGHTS, compile=False), metadata

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.records import Array
 
 # Yields the inputs of one row at a time: a list of arrays, or arrays by the names of the inputs.

@@ -38,7 +38,7 @@ def bill_of_materials(found: Findings) -> dict[str, Any]:
 
 
 def _model(found: Findings, digest: str) -> dict[str, Any]:
-    facts = {
+    metadata = {
         "recipe": found.recipe,
         "released": found.is_released,
         "size_bytes": found.measured["size_bytes"],
@@ -57,7 +57,7 @@ def _model(found: Findings, digest: str) -> dict[str, Any]:
         "hashes": [{"alg": "SHA-256", "content": digest}],
         "licenses": [{"license": {"name": found.owner.licence}}],
         "modelCard": _card(found),
-        "properties": [{"name": f"trimline:{name}", "value": _text(value)} for name, value in facts.items()],
+        "properties": [{"name": f"trimline:{name}", "value": _text(value)} for name, value in metadata.items()],
     }
 
 

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts import environment
-from tasks.contracts.files import read_json, sha256
-from tasks.contracts.params import Params, Report
+from tasks.core import environment
+from tasks.core.files import read_json, sha256
+from tasks.core.params.sections import Report
 from tasks.data import columns, lineage
 from tasks.data.history import read_history
-from tasks.device import bundle
-from tasks.device.macs import macs
+from tasks.line.params import Params
 from tasks.reporting.cost import Cost, costs
 from tasks.reporting.layers import Layers, layers_of
 from tasks.reporting.words import FLOAT32
+from tasks.tflite import bundle
+from tasks.tflite.measure import macs
 
 TABLES = "tables"
 
@@ -74,7 +75,7 @@ class Findings:
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
         baseline: what simple methods reach on the same rows.
-        datasets: facts of `base` and `target`.
+        datasets: metadata of `base` and `target`.
         histories: a row per epoch; of train, fine_tune and each recipe.
         layers: what each layer of the described file can still lose.
         macs: multiply-accumulates of one inference of the float32 file.
@@ -149,7 +150,7 @@ def read(line: Params, places: Places) -> Findings:
     recipe, recipes = verdict["described"], list(line.compress)
     file = bundle.tflite_file(places.models, recipe)
     histories = _histories(places, recipes)
-    datasets = {"base": read_json(places.base), "target": target.facts}
+    datasets = {"base": read_json(places.base), "target": target.metadata}
     multiplied = macs(bundle.tflite_file(places.models, FLOAT32).read_bytes())
     tables = {name: places.evaluations / name / TABLES for name in dict.fromkeys((recipe, FLOAT32))}
     return Findings(
@@ -158,7 +159,7 @@ def read(line: Params, places: Places) -> Findings:
         verdict=verdict,
         interface=bundle.interface(file, target),
         files={bundle.MODEL: sha256(file)}
-        | {f"{bundle.ASSETS}/{name}": digest for name, digest in target.facts["assets"].items()},
+        | {f"{bundle.ASSETS}/{name}": digest for name, digest in target.metadata["assets"].items()},
         inputs=lineage.inputs(places.base, places.data, places.models, places.evaluations),
         environment=environment.describe(),
         metrics={name: read_json(places.evaluations / name / "metrics.json") for name in recipes},

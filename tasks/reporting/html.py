@@ -15,19 +15,19 @@ TEMPLATES = Path(__file__).parent / "templates"
 NO_SCRIPT = "'none'"
 
 
-def page(template: str, sections: Sequence[Section], *, has_charts: bool, **facts: Any) -> str:
+def page(template: str, sections: Sequence[Section], *, has_charts: bool, **metadata: Any) -> str:
     """Return a whole document; equal arguments give equal bytes.
 
     Args:
         template: its file's name; it extends `base.html`.
         sections: in their order.
         has_charts: whether there are any; a page without needs no script.
-        facts: what the template names beside these.
+        metadata: what the template names beside these.
     """
     scripts = _scripts() if has_charts else ()
     rendered = _templates().get_template(template)
     return rendered.render(
-        sections=sections, style=_text("page.css"), scripts=scripts, policy=_policy(scripts), **facts
+        sections=sections, style=_text("page.css"), scripts=scripts, policy=_policy(scripts), **metadata
     )  # fmt: skip
 
 

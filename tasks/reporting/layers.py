@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.compression.file import File, Weighted
-from tasks.compression.search.sensitivity import Sensitivity, sensitivities
+from tasks.compression.search.space import Sensitivity, sensitivities
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.device.running import ExportedFile
+from tasks.tflite.file import File, Weighted
+from tasks.tflite.runtime import ExportedFile
 
 MAX_LAYERS = 40
 MAX_WEIGHTS = 50_000  # rounding takes 0.14 ms for each on one core

@@ -5,13 +5,7 @@ from tasks.reporting.findings import Findings, rows_of
 from tasks.reporting.markdown import escaped, escaped_table
 from tasks.reporting.results import result_table
 from tasks.reporting.sections.decision import not_released
-from tasks.reporting.sections.provenance import (
-    SPLITS,
-    inputs_summary,
-    latency_summary,
-    output_summary,
-    version,
-)
+from tasks.reporting.sections.provenance import SPLITS, inputs_summary, latency_summary, output_summary, version
 from tasks.reporting.sections.training import cost_summary, cross_validation_summary
 from tasks.reporting.sections.weaknesses import PER_CLASS
 from tasks.reporting.words import FLOAT32

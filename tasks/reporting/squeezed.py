@@ -1,4 +1,4 @@
-"""The table that `tasks.squeeze` ends with."""
+"""The table that `tasks.commands.squeeze` ends with."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ def folder(root: Path) -> Path:
     """A line without source, in a repository of a company that has packages called like ours."""
     toy.run(root, "git", "rm", "-r", "--quiet", "flows", "tasks", "pyproject.toml")
     for package in ("tasks", "flows"):
-        for module in ("__init__.py", "pipeline.py", "contracts/__init__.py"):
+        for module in ("__init__.py", "pipeline.py", "core/__init__.py"):
             (root / package / module).parent.mkdir(parents=True, exist_ok=True)
             (root / package / module).write_text(EVIL)
     toy.commit(root, "A line of a company")
@@ -79,7 +79,7 @@ def test_the_wheel_has_every_module_and_the_files_of_the_line(wheel: Path) -> No
 
 def test_shipped_files_are_found_in_the_checkout_and_in_the_installed_package(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from tasks.contracts.shipped import shipped; print(shipped(sys.argv[1]));"
+        "import sys; from tasks.core.files import shipped; print(shipped(sys.argv[1]));"
         "assert not {'tensorflow', 'tf_keras', 'pydantic'} & set(sys.modules)"
     )
     name = "presets/devices/phone_cpu.yaml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts import environment
+from tasks.core import environment
 from tests.tasks import line
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts.environment import STATE_FOLDER
-from tasks.contracts.progress import say
+from tasks.core.environment import STATE_FOLDER
+from tasks.core.progress import say
 from tests.tasks import line
 from tests.tasks.running import descendants, end, marked, name_of, spread_line
 

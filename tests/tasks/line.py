@@ -12,11 +12,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from tasks.contracts import params_file, preprocessing
-from tasks.contracts.params import Params
+from tasks.core.params import data as data_params
 from tasks.data.records import Array
 from tasks.ingest import ingest
 from tasks.kinds.image_classification.settings import Preprocess
+from tasks.line import params_file
+from tasks.line.params import Params
 from tasks.preprocess import preprocess
 from tests.graph_rules import ROOT, resolved_stages, yaml
 from tests.tasks import warm
@@ -126,10 +127,10 @@ def conv_net(filters: list[int], shape: tuple[int, int, int]) -> Any:
     """The architecture of the tiny line for images of ten classes."""
     from tasks.models.architectures import conv_net as architecture
     from tasks.models.architectures.conv_net import Train
-    from tasks.models.saving import of_images
+    from tasks.models.saving import image_metadata
 
     params = Train.model_validate(complete("params.yaml")["train"] | {"filters": filters})
-    return architecture.build(params, of_images([str(digit) for digit in range(10)], shape, 0, 1))
+    return architecture.build(params, image_metadata([str(digit) for digit in range(10)], shape, 0, 1))
 
 
 def write_params(folder: Path, params: dict[str, Any]) -> None:
@@ -152,7 +153,7 @@ def create(folder: Path) -> Path:
 
 def command(name: str) -> list[str]:
     """What dvc.yaml runs for a stage, with the code that lies in the working folder."""
-    return [sys.executable, "-m", "tasks.contracts.stage", *resolved_stages()[name]["cmd"].split()[2:]]
+    return [sys.executable, "-m", "tasks.commands.stage", *resolved_stages()[name]["cmd"].split()[2:]]
 
 
 def planned(folder: Path) -> subprocess.CompletedProcess[str] | None:
@@ -212,11 +213,9 @@ def params_of(folder: Path) -> Params:
     return params_file.load(folder / "params.yaml")
 
 
-def prepared(
-    folder: Path, source: Path, params: preprocessing.Preprocess, schema: dict[str, Any] | None = None
-) -> Path:
+def prepared(folder: Path, source: Path, params: data_params.Preprocess, schema: dict[str, Any] | None = None) -> Path:
     """Ingest a source and preprocess it, in this process; return the ready folder."""
-    from tasks.contracts.ingesting import PathSource
+    from tasks.core.params.data import PathSource
 
     ingest(PathSource(source="path", tracked=str(source)), raw=folder / "raw")
     promised: dict[str, Any] = schema or SCHEMA

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.contracts.preprocessing import Split
+from tasks.core.params.data import Split
 from tasks.data.records import Array
 from tasks.data.splits import keyed
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.records import Array
 
 TRAINED_ROWS = 1000
@@ -52,17 +52,17 @@ def samples(path: Path, **arrays: Any) -> Path:
 
 def load(path: Path) -> Any:
     """Load a model of the user's own, as the command does."""
-    from tasks.models.own_model import load_own
+    from tasks.models.user_model import load_user_model
 
-    return load_own(path)
+    return load_user_model(path)
 
 
 def outputs(content: bytes, rows: Any, folder: Path) -> Any:
     """Return what a file gives for rows."""
-    from tasks.device.own_running import OwnFile
+    from tasks.tflite.runtime import UserFile
 
     (folder / "converted.tflite").write_bytes(content)
-    return OwnFile(folder / "converted.tflite").answers(rows)
+    return UserFile(folder / "converted.tflite").answers(rows)
 
 
 def refused(path: Path, told: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.data.samples import Samples
-from tasks.device.own_running import OwnFile
+from tasks.core.errors import DataError, ParamsError
+from tasks.data.user_samples import Samples
+from tasks.tflite.runtime import UserFile
 from tests.graph_rules import ROOT
 from tests.tasks import own
 
@@ -38,7 +38,7 @@ def compress(*arguments: Any) -> Any:
 
 def run(content: bytes, rows: Any, folder: Path) -> Any:
     (folder / "file.tflite").write_bytes(content)
-    return OwnFile(folder / "file.tflite").answers(rows)
+    return UserFile(folder / "file.tflite").answers(rows)
 
 
 def accuracy(outputs: Any) -> float:
@@ -71,7 +71,7 @@ def test_the_input_of_a_quantized_file_has_the_range_of_the_samples(tmp_path: Pa
         Samples(X[TRAIN], Y[TRAIN]),
     )
     run(done.tflite, X[:20], tmp_path)
-    scale, zero_point = OwnFile(tmp_path / "file.tflite").input["quantization"]
+    scale, zero_point = UserFile(tmp_path / "file.tflite").input["quantization"]
     assert (scale, zero_point) == (pytest.approx(1 / 255), -128)
 
 
@@ -136,5 +136,5 @@ def test_the_example_of_the_how_to_runs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code, names)
-    outputs = OwnFile(tmp_path / "small.tflite").answers(X[1200:])
+    outputs = UserFile(tmp_path / "small.tflite").answers(X[1200:])
     assert (outputs.argmax(axis=1) == Y[1200:]).mean() > 0.8

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tasks.contracts import params_file
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.params import Params
-from tasks.contracts.section import modules
-from tasks.models import architectures, layer_names
+from tasks.core.errors import ParamsError
+from tasks.core.params.section import modules
+from tasks.line import layer_names, params_file
+from tasks.line.params import Params
+from tasks.models import architectures
 from tasks.models.architectures import (
     Architecture,
     TakenArchitecture,
@@ -58,10 +58,10 @@ def preprocess(preset: str, kind: str, **changes: Any) -> Any:
     return settings.model_validate(params["preprocess"]["target"] | changes)
 
 
-def facts(kind: str, **data: Any) -> Any:
-    from tasks.models.saving import Facts
+def metadata(kind: str, **data: Any) -> Any:
+    from tasks.models.saving import ModelMetadata
 
-    return Facts(kind, data)
+    return ModelMetadata(kind, data)
 
 
 def types_of(network: Any) -> dict[str, str]:
@@ -75,7 +75,7 @@ def test_every_architecture_fulfils_the_contract() -> None:
 def test_importing_every_architecture_starts_no_tensorflow() -> None:
     names = [f"tasks.models.architectures.{name}" for name in modules("models/architectures")]
     code = (
-        f"import json, sys\nfrom importlib import import_module\nimport tasks.models.layer_names\n"
+        f"import json, sys\nfrom importlib import import_module\nimport tasks.line.layer_names\n"
         f"[import_module(name) for name in {names}]\n"
         f"print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
     )
@@ -120,7 +120,7 @@ def test_conv_net_has_the_layers_that_it_states(filters: list[int]) -> None:
     train("separable_text", width=8, filters=[8, 4]), train("transformer_text", width=8, blocks=2, heads=2),
 ])  # fmt: skip
 def test_networks_of_texts_have_the_layers_that_they_state(params: Any) -> None:
-    network = architectures.build(params, texts.facts(50, 8))
+    network = architectures.build(params, texts.metadata(50, 8))
     assert types_of(network) == architectures.layer_types(params, texts.section())
 
 
@@ -159,7 +159,7 @@ def test_a_network_of_tables_has_the_layers_that_follow_from_the_columns(
     inputs = {"features": {"shape": [len(columns) - 1]}}
     params = train("tables", bins=2, embedding=2, units=[4, 4])
     network = tables.build(
-        params, facts("tables", inputs=inputs, table=table, **({"classes": classes} if classes else {}))
+        params, metadata("tables", inputs=inputs, table=table, **({"classes": classes} if classes else {}))
     )
     assert types_of(network) == tables.layer_types(params, section)
 
@@ -172,7 +172,7 @@ def test_two_towers_have_the_layers_that_follow_from_the_length_of_a_history(rec
         train("two_towers", width=8, recent=recent),
     )
     data = {"classes": ["a", "b"], "rating": {"min": 0.5, "mean": 3.0}, "inputs": {"history": {"shape": [6]}}}
-    assert types_of(two_towers.build(params, facts("recommendation", **data))) == two_towers.layer_types(
+    assert types_of(two_towers.build(params, metadata("recommendation", **data))) == two_towers.layer_types(
         params, section
     )
 
@@ -181,7 +181,7 @@ def test_a_translator_has_the_same_names_however_many_were_built_before() -> Non
     data = {"vocabulary": {"source": 20, "target": 30}, "inputs": {"source_tokens": {"shape": [6]}}}
     params = train("translator_gru", width=8)
     for _ in range(2):
-        network = translator_gru.build(params, facts("translation", **data))
+        network = translator_gru.build(params, metadata("translation", **data))
         assert types_of(network) == translator_gru.layer_types(params, texts.section())
 
 
@@ -246,18 +246,18 @@ def test_quantization_aware_training_takes_no_step_for_a_separable_convolution(t
 
 
 def test_layers_with_kernels_are_those_that_the_steps_find() -> None:
-    from tasks.compression.kernels import NAMES, kernels_of
+    from tasks.models.layers import NAMES, kernels_of
 
     assert {kind.__name__ for kind in NAMES} == set(layer_names.WITH_KERNEL)
     params = train("separable_text", width=8, filters=[8])
-    network = architectures.build(params, texts.facts(50, 8))
+    network = architectures.build(params, texts.metadata(50, 8))
     types = architectures.layer_types(params, texts.section())
     assert types is not None and layer_names.names_with_kernel(types) == list(kernels_of(network))
 
 
 def test_quantized_kernels_are_those_that_are_left_after_rewriting() -> None:
-    from tasks.compression.kernels import kernels_of
-    from tasks.compression.rewriting import rewritten
+    from tasks.compression.steps.quantize_aware import rewritten
+    from tasks.models.layers import kernels_of
     from tasks.models.quiet_tensorflow import Model, layers
 
     given = layers.Input((8, 4))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.ingesting import PathSource
+from tasks.core.errors import DataError
+from tasks.core.params.data import PathSource
 from tasks.ingest import ingest
 from tests.tasks import line
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data import attributes, columns
 from tests.tasks import line
 

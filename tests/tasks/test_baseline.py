@@ -12,9 +12,9 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from tasks.baseline import baseline
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.files import read_json
-from tasks.contracts.judging import Baseline
+from tasks.core.errors import ParamsError
+from tasks.core.files import read_json
+from tasks.core.params.gates import Baseline
 from tasks.data import columns
 from tasks.data.columns import Column
 from tasks.data.records import Array
@@ -22,7 +22,7 @@ from tasks.data.shards import write_split
 from tasks.kinds import evaluation_of
 from tasks.kinds.image_classification.evaluation import pixels
 from tasks.kinds.text_classification.evaluation import WORD
-from tasks.metrics.simple_methods import chosen_rows, logistic_regression, probabilities
+from tasks.metrics.baselines import chosen_rows, logistic_regression, probabilities
 from tasks.reporting.findings import Findings
 from tasks.reporting.sections.baselines import summary
 from tests.tasks import line, texts
@@ -123,12 +123,12 @@ def test_a_baseline_that_is_as_good_is_named_whichever_way_is_better(tiny_line: 
     assert "no better than mean:" in summary_of(found, errors, {"scores": {"rmse": {"value": 3.0}}})
 
 
-def dataset(folder: Path, rows: dict[str, Array], **facts: Any) -> columns.Dataset:
+def dataset(folder: Path, rows: dict[str, Array], **metadata: Any) -> columns.Dataset:
     """A data set of whole columns, the first two thirds of them to train on."""
     cut = 2 * len(next(iter(rows.values()))) // 3
     parts = {"train": {n: v[:cut] for n, v in rows.items()}, "test": {n: v[cut:] for n, v in rows.items()}}
     splits = {split: write_split(folder, split, [part]) for split, part in parts.items()}
-    return columns.Dataset(folder, {"splits": splits, **facts})
+    return columns.Dataset(folder, {"splits": splits, **metadata})
 
 
 def test_trees_predict_numbers_of_a_table_far_better_than_their_mean(tmp_path: Path) -> None:

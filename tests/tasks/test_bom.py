@@ -7,10 +7,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tasks.contracts.files import read_json, sha256
-from tasks.device.macs import macs
+from tasks.core.files import read_json, sha256
 from tasks.reporting.bom import bill_of_materials
 from tasks.reporting.cost import costs
+from tasks.tflite.measure import macs
 from tests.tasks import tiny_files
 from tests.tasks.reports import findings
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json
 from tasks.data import columns
 from tests.tasks import line
 
@@ -58,8 +58,8 @@ def test_a_bad_row_is_quarantined_with_its_reason_and_place(kind: str, tmp_path:
     # Two blocks of reading: the place counts over the file, not over the block.
     ready = line.prepared(tmp_path, line.csv_of(tmp_path, lines), line.section(shard_rows=50))
     assert quarantine(ready) == [("rows.csv:60", reason)]
-    facts = read_json(ready / "dataset.json")
-    assert facts["quarantined"] == {reason.split(":")[0]: 1}
+    metadata = read_json(ready / "dataset.json")
+    assert metadata["quarantined"] == {reason.split(":")[0]: 1}
     data = columns.load(ready)
     assert sum(data.rows(split) for split in ("train", "validation", "test")) == len(lines) - 1
 
@@ -170,7 +170,7 @@ def test_a_schema_that_is_missing_or_damaged_is_refused_with_the_command_that_wr
         path.write_text(content) if content else path.unlink()
         done = line.run(folder, "preprocess@target")
         assert done.returncode == 65, done.stdout
-        assert "python -m tasks.schema target" in done.stdout
+        assert "trimline schema target" in done.stdout
 
 
 @pytest.mark.parametrize("promise", [{"dtype": "uint8"}, {"kind": "text_classification"}])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts import code_digest
-from tasks.contracts.code_digest import closure, digests, normal_digest, read, third_party
+from tasks.core import code_digest
+from tasks.core.code_digest import closure, digests, normal_digest, read, third_party
 
 CHOICES = {
     "kinds": frozenset({"image_classification"}),
@@ -138,7 +138,7 @@ def test_a_stage_depends_on_the_modules_of_its_own_line() -> None:
 
 def test_another_architecture_brings_its_own_modules() -> None:
     modules = closure("tasks.train", {**CHOICES, "architectures": frozenset({"efficientnet_lite0"})})
-    assert {"tasks.models.architectures.efficientnet_lite0", "tasks.models.torch_weights"} <= modules
+    assert {"tasks.models.architectures.efficientnet_lite0", "tasks.models.pretrained"} <= modules
     assert "tasks.models.architectures.conv_net" not in modules
 
 

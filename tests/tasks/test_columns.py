@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.data.records import Array, Columns
 from tasks.data.shards import write_split
@@ -44,7 +44,7 @@ def ready(tmp_path: Path) -> Path:
 def test_the_normalisation_is_that_of_the_training_split_alone_as_numpy_computes_it(ready: Path) -> None:
     data = columns.load(ready)
     train = data.column("train", "image").all().astype(np.float64)
-    assert data.facts["normalisation"] == {
+    assert data.metadata["normalisation"] == {
         "mean": round(train.mean()),
         "std": pytest.approx(train.std(), abs=1e-6),
     }

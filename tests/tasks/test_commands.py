@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 COMMANDS = {
-    "compare": "tasks.compare", "predict": "tasks.predict", "schema": "tasks.schema", "search": "tasks.search",
-    "set": "tasks.override", "squeeze": "tasks.squeeze", "translate": "tasks.translate",
+    "compare": "tasks.commands.compare", "predict": "tasks.commands.predict", "schema": "tasks.commands.schema", "search": "tasks.commands.search",
+    "set": "tasks.commands.set", "squeeze": "tasks.commands.squeeze", "translate": "tasks.commands.translate",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.files import read_json, sha256
+from tasks.core.files import read_json, sha256
 from tests.tasks import line
 from tests.tasks.test_predict import as_of_version_0_1
 from tests.tasks.test_release import damage
@@ -39,7 +39,7 @@ def comparison(folder: Path) -> dict[str, Any]:
 
 
 def test_a_model_passes_beside_itself(copy: Path) -> None:
-    done = line.run(copy, "tasks.compare champion release")
+    done = line.run(copy, "tasks.commands.compare champion release")
     assert done.returncode == 0, done.stdout
     found = comparison(copy)
     assert {one["drop"] for one in found["scores"].values()} == {0.0} and found["agreement"] == 1.0
@@ -54,18 +54,20 @@ def test_a_model_passes_beside_itself(copy: Path) -> None:
 
 def test_a_champion_of_the_version_before_is_compared_too(copy: Path) -> None:
     as_of_version_0_1(copy / "champion")
-    done = line.run(copy, "tasks.compare champion release")
+    done = line.run(copy, "tasks.commands.compare champion release")
     assert done.returncode == 0, done.stdout
 
 
 def test_a_worse_model_is_refused_with_what_it_lost_where(copy: Path) -> None:
     damage(copy / "release/model.tflite")
     sign(copy / "release")
-    done = line.run(copy, "tasks.compare champion release")
+    done = line.run(copy, "tasks.commands.compare champion release")
     assert done.returncode == 1 and "a candidate that is worse than the champion" in done.stdout
     assert "max_drop.accuracy: up to " in done.stdout and "in the slice class = " in done.stdout
     assert "max_golden_difference: " in done.stdout
-    assert line.run(copy, "tasks.compare release champion").returncode == 1  # golden vectors of a damaged bundle
+    assert (
+        line.run(copy, "tasks.commands.compare release champion").returncode == 1
+    )  # golden vectors of a damaged bundle
     found = comparison(copy)
     assert found["scores"]["accuracy"]["drop"] < 0
     assert "The candidate may not replace the champion" in (copy / "reports/compare/report.html").read_text()
@@ -78,7 +80,7 @@ def test_a_much_bigger_file_is_refused(copy: Path) -> None:
     rows = np.linspace(0, 89, 16).round().astype(int)
     np.savez(copy / "release/golden.npz", image=golden["image"], outputs=seen[rows])
     sign(copy / "release")
-    done = line.run(copy, "tasks.compare champion release")
+    done = line.run(copy, "tasks.commands.compare champion release")
     assert (
         done.returncode == 1 and "max_size_growth: " in done.stdout and "max_drop" not in done.stdout.split("got:")[1]
     )
@@ -86,9 +88,9 @@ def test_a_much_bigger_file_is_refused(copy: Path) -> None:
 
 def test_a_bundle_that_was_changed_or_is_not_there_is_refused(copy: Path) -> None:
     damage(copy / "champion/model.tflite")
-    done = line.run(copy, "tasks.compare champion release")
+    done = line.run(copy, "tasks.commands.compare champion release")
     assert done.returncode == 65 and "champion/model.tflite" in done.stdout
-    done = line.run(copy, "tasks.compare nowhere release")
+    done = line.run(copy, "tasks.commands.compare nowhere release")
     assert done.returncode == 65 and "no nowhere/manifest.json" in done.stdout
     assert not (copy / "reports/compare").exists()
 
@@ -96,5 +98,5 @@ def test_a_bundle_that_was_changed_or_is_not_there_is_refused(copy: Path) -> Non
 def test_models_of_other_classes_are_not_compared(copy: Path) -> None:
     (copy / "champion/assets/labels.txt").write_text("\n".join("abcdefghij") + "\n")
     sign(copy / "champion")
-    done = line.run(copy, "tasks.compare champion release")
+    done = line.run(copy, "tasks.commands.compare champion release")
     assert done.returncode == 65 and "champion: a, b" in done.stdout and "the same in the same order" in done.stdout

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json
 from tasks.data import columns
 from tests.tasks import line
 
 
 @pytest.fixture(scope="module")
 def tuned(tiny_line: Path) -> Iterator[tuple[Path, Any, Any, columns.Dataset]]:
-    """In this process: the line's folder, which is also the working folder, its tuned model, facts and target."""
-    from tasks.models import saving, seeding
+    """In this process: the line's folder, which is also the working folder, its tuned model, metadata and target."""
+    from tasks.models import determinism, saving
 
     before = Path.cwd()
     os.chdir(tiny_line)
-    seeding.seed(0)
+    determinism.seed(0)
     yield (tiny_line, *saving.load(tiny_line / "models/tuned"), columns.load(tiny_line / "data/ready/target"))
     os.chdir(before)
 
@@ -57,12 +57,12 @@ def test_the_zeros_of_pruning_are_in_the_int8_file(tiny_line: Path) -> None:
 
 
 def test_the_sparsity_that_was_reached_travels_with_the_model(tiny_line: Path) -> None:
-    facts = read_json(tiny_line / "models/compressed/pruned_qat_int8/model.json")
-    assert facts["steps"] == ["prune", "quantize_aware"]
-    assert facts["sparsity"] == pytest.approx(
+    metadata = read_json(tiny_line / "models/compressed/pruned_qat_int8/model.json")
+    assert metadata["steps"] == ["prune", "quantize_aware"]
+    assert metadata["sparsity"] == pytest.approx(
         zero_fraction(tiny_line / "models/tflite/pruned_qat_int8.tflite"), abs=0.1
     )
-    assert line.SPARSITY - 0.01 <= facts["sparsity"] <= line.SPARSITY + 0.05
+    assert line.SPARSITY - 0.01 <= metadata["sparsity"] <= line.SPARSITY + 0.05
 
 
 def test_a_recipe_without_steps_is_the_tuned_model(tiny_line: Path) -> None:
@@ -76,9 +76,9 @@ def test_the_float_file_computes_what_keras_computes_with_normalisation_and_soft
 ) -> None:
     import tensorflow as tf
 
-    folder, network, facts, data = tuned
+    folder, network, metadata, data = tuned
     images = data.column("test", "image").all()
-    logits = network((images.astype(np.float32) - facts.mean) / facts.std, training=False)
+    logits = network((images.astype(np.float32) - metadata.mean) / metadata.std, training=False)
     got = np.load(folder / "reports/evaluate/float32/predictions.npz")["outputs"]
     assert np.abs(got - tf.nn.softmax(logits).numpy()).max() < 1e-5
 

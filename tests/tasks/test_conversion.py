@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.compression.file import File
-from tasks.contracts.errors import ParamsError, StageError
-from tasks.contracts.params import Export
+from tasks.core.errors import ParamsError, StageError
+from tasks.core.params.sections import Export
 from tasks.data import columns
-from tasks.device.running import ExportedFile
+from tasks.tflite.file import File
+from tasks.tflite.runtime import ExportedFile
 from tests.tasks import line, tiny_files
 
 NAMES = ["float16", "dynamic", "int8", "int16x8"]
@@ -71,10 +71,10 @@ def test_an_unknown_float_layer_is_refused_with_those_there_are() -> None:
 def test_a_mean_between_two_raw_values_gets_the_nearest_zero_point() -> None:
     from tasks.models import conversion
 
-    facts = tiny_files.facts().normalised_by(127.5, 127.5)
+    metadata = tiny_files.metadata().normalised_by(127.5, 127.5)
     rows = tiny_files.calibration()
     rows[0, 0, 0], rows[0, -1, -1] = -1, 1
-    file = File(conversion.int8(tiny_files.network(), facts, np.clip(rows, -1, 1), []))
+    file = File(conversion.int8(tiny_files.network(), metadata, np.clip(rows, -1, 1), []))
     scale, zero_point = file.scales(file.model.subgraphs[0].inputs[0])
     assert scale[0] == pytest.approx(1 / 127.5, rel=1e-5) and zero_point[0] in {-1, 0}
 
@@ -83,22 +83,22 @@ def test_rows_of_another_range_are_refused() -> None:
     from tasks.models import conversion
 
     with pytest.raises(StageError, match="raw - 128"):
-        conversion.int8(tiny_files.network(), tiny_files.facts(), tiny_files.calibration() / 2, [])
+        conversion.int8(tiny_files.network(), tiny_files.metadata(), tiny_files.calibration() / 2, [])
 
 
 def test_calibration_rows_are_normalised_training_rows_with_the_whole_range(tmp_path: Path) -> None:
     from tasks.models import conversion
-    from tasks.models.saving import facts_of
+    from tasks.models.saving import metadata_of
 
     data = columns.load(line.prepared(tmp_path, line.csv_of(tmp_path / "csv", line.digits(0, 100)), line.section()))
-    facts = facts_of(data)
-    rows = conversion.calibration(data, facts, Export(calibration_rows=20, seed=0))
+    metadata = metadata_of(data)
+    rows = conversion.calibration(data, metadata, Export(calibration_rows=20, seed=0))
     assert rows.shape == (20, 16, 16, 1) and rows.dtype == np.float32
-    assert rows.min() == np.float32(-facts.mean) / np.float32(facts.std)
-    assert rows.max() == np.float32(255 - facts.mean) / np.float32(facts.std)
-    training = (data.column("train", "image").all().astype(np.float32) - facts.mean) / np.float32(facts.std)
+    assert rows.min() == np.float32(-metadata.mean) / np.float32(metadata.std)
+    assert rows.max() == np.float32(255 - metadata.mean) / np.float32(metadata.std)
+    training = (data.column("train", "image").all().astype(np.float32) - metadata.mean) / np.float32(metadata.std)
     assert all((row == training).all(axis=(1, 2, 3)).any() for row in rows[1:])
-    assert (conversion.calibration(data, facts, Export(calibration_rows=20, seed=0)) == rows).all()
+    assert (conversion.calibration(data, metadata, Export(calibration_rows=20, seed=0)) == rows).all()
 
 
 def test_the_same_model_gives_the_same_bytes_however_many_were_converted_before() -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tasks.compression.file import File, activations, feed
 from tasks.compression.finish.correct_bias import correct_bias
-from tasks.contracts.errors import StageError
+from tasks.core.errors import StageError
 from tasks.data.records import Array
+from tasks.tflite.file import File, activations, feed
 from tests.tasks import tiny_files
 
 HELD = slice(200, 500)
@@ -16,7 +16,7 @@ HELD = slice(200, 500)
 def reference() -> bytes:
     from tasks.models import conversion
 
-    return conversion.normalised_float32(tiny_files.network(), tiny_files.facts())
+    return conversion.normalised_float32(tiny_files.network(), tiny_files.metadata())
 
 
 @pytest.fixture(scope="module")

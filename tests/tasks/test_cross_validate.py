@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from tasks.contracts import params_file
-from tasks.contracts.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
-from tasks.contracts.files import read_json, sha256, write_json
-from tasks.cross_validation.folds import divided, opened, require_stopping, rows_in
-from tasks.cross_validation.summary import together
+from tasks.core.errors import DataError, ParamsError, StageError, TransientError, TrimlineError
+from tasks.core.files import read_json, sha256, write_json
 from tasks.data import columns
-from tasks.data.parted import Parts
+from tasks.data.columns import Parts
+from tasks.data.folds import open_fold, require_stopping, rows_in, split_into_folds
 from tasks.data.records import SPLITS, Array
+from tasks.line import params_file
+from tasks.models.cross_validation import together
 from tests.tasks import line
 
 FOLDS = 2
@@ -38,14 +38,14 @@ def params(**changes: Any) -> dict[str, Any]:
 
 def with_column(ready: Path, name: str, value_of: Callable[[Array], Array]) -> None:
     """Give a ready data set one more column, made from the numbers of its rows."""
-    facts = read_json(ready / columns.DATASET)
+    metadata = read_json(ready / columns.DATASET)
     for split in SPLITS:
-        for index, shard in enumerate(facts["splits"][split]):
+        for index, shard in enumerate(metadata["splits"][split]):
             path = f"{split}/{name}-{index:05d}.npy"
             np.save(ready / path, value_of(np.load(ready / shard["row"]["path"])))
             shard[name] = {"path": path, "sha256": sha256(ready / path)}
-    facts["attributes"] = sorted({*facts["attributes"], name})
-    write_json(ready / columns.DATASET, facts)
+    metadata["attributes"] = sorted({*metadata["attributes"], name})
+    write_json(ready / columns.DATASET, metadata)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def measured_in(parts: list[Parts]) -> Array:
 @pytest.mark.parametrize("folds", [2, 3, 5])
 def test_folds_part_the_rows_of_each_class_evenly(folds: int, target: columns.Dataset) -> None:
     labels = target.pooled("label").all()
-    parts = divided(target, folds, seed=0, group=None)
+    parts = split_into_folds(target, folds, seed=0, group=None)
     fold = measured_in(parts)
     counts = np.array([np.bincount(labels[fold == number], minlength=10) for number in range(folds)])
     assert (np.ptp(counts, axis=0) <= 1).all()
@@ -94,53 +94,56 @@ def test_as_large_a_part_of_each_class_stops_the_training_as_the_validation_spli
 ) -> None:
     labels = target.pooled("label").all()
     validation, train = target.rows("validation"), target.rows("train")
-    for part in divided(target, FOLDS, seed=0, group=None):
+    for part in split_into_folds(target, FOLDS, seed=0, group=None):
         stopping, training = (np.bincount(labels[part[split]], minlength=10) for split in ("validation", "train"))
         assert (np.abs(stopping - validation / (validation + train) * (stopping + training)) <= 0.5).all()
 
 
 def test_a_seed_gives_its_folds_and_another_seed_others(target: columns.Dataset) -> None:
-    first, again, other = (measured_in(divided(target, FOLDS, seed, None)) for seed in (0, 0, 1))
+    first, again, other = (measured_in(split_into_folds(target, FOLDS, seed, None)) for seed in (0, 0, 1))
     assert (first == again).all() and not (first == other).all()
 
 
 @pytest.mark.parametrize("folds", [2, 5, WRITERS])
 def test_rows_of_a_group_are_measured_in_one_fold(folds: int, target: columns.Dataset) -> None:
-    fold, writers = measured_in(divided(target, folds, 0, "writer")), target.pooled("writer").all()
+    fold, writers = measured_in(split_into_folds(target, folds, 0, "writer")), target.pooled("writer").all()
     assert len(set(fold)) == folds
     assert all(len(set(fold[writers == writer])) == 1 for writer in set(writers))
 
 
 def test_a_fold_is_normalised_by_its_own_training_rows(target: columns.Dataset) -> None:
-    part = divided(target, FOLDS, 0, None)[0]
-    fold, images = opened(target, part), target.pooled("image").all()
+    part = split_into_folds(target, FOLDS, 0, None)[0]
+    fold, images = open_fold(target, part), target.pooled("image").all()
     for split in SPLITS:
         assert (fold.column(split, "image").all() == images[part[split]]).all()
         assert fold.rows(split) == len(part[split])
     pixels = images[part["train"]].astype(np.float64)
-    assert fold.facts["normalisation"] == {"mean": round(pixels.mean()), "std": pytest.approx(pixels.std(), abs=1e-6)}
-    assert fold.facts["normalisation"] != target.facts["normalisation"]
+    assert fold.metadata["normalisation"] == {
+        "mean": round(pixels.mean()),
+        "std": pytest.approx(pixels.std(), abs=1e-6),
+    }
+    assert fold.metadata["normalisation"] != target.metadata["normalisation"]
 
 
 def test_a_class_with_fewer_rows_than_folds_is_refused_by_name_and_number(target: columns.Dataset) -> None:
     counts = np.bincount(target.pooled("label").all())
     few = int(counts.min())
-    divided(target, few, 0, None)
+    split_into_folds(target, few, 0, None)
     with pytest.raises(ParamsError) as error:
-        divided(target, few + 1, 0, None)
+        split_into_folds(target, few + 1, 0, None)
     assert error.value.got == "rows: " + ", ".join(f"{few} of class '{name}'" for name in np.flatnonzero(counts == few))
     assert f"cross_validate.folds: {few + 1}" in error.value.expected
 
 
 def test_fewer_groups_than_folds_are_refused(target: columns.Dataset) -> None:
     with pytest.raises(ParamsError, match=f"{WRITERS} groups in column 'writer'"):
-        divided(target, WRITERS + 1, 0, "writer")
+        split_into_folds(target, WRITERS + 1, 0, "writer")
 
 
 @pytest.mark.parametrize("group", ["author", "label", "row", "rows"])
 def test_a_column_that_cannot_group_is_refused(group: str, target: columns.Dataset) -> None:
     with pytest.raises(ParamsError, match=r"it has \['writer'\]"):
-        divided(target, FOLDS, 0, group)
+        split_into_folds(target, FOLDS, 0, group)
 
 
 def test_without_a_validation_split_there_is_nothing_to_stop_a_training(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_without_a_validation_split_there_is_nothing_to_stop_a_training(tmp_path
     ready = line.prepared(tmp_path, line.csv_of(tmp_path, line.digits(0, 200)), line.section(split=split))
     data = columns.load(ready)
     with pytest.raises(DataError, match="a validation split of 0 rows"):
-        require_stopping(data, divided(data, FOLDS, 0, None))
+        require_stopping(data, split_into_folds(data, FOLDS, 0, None))
 
 
 @pytest.mark.parametrize("folds", [1, 0, 2.5])

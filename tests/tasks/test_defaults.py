@@ -13,11 +13,11 @@ import pytest
 from pydantic import BaseModel
 
 from tasks.commands import params as command
-from tasks.contracts import defaults, params_file
-from tasks.contracts.defaults import WHOLE, from_0_1, known_defaults, merged, shortened
-from tasks.contracts.ingesting import PackageSource, PathSource, UrlSource
-from tasks.contracts.params import Params, kind_settings
-from tasks.contracts.section import Settings, modules
+from tasks.core.params.data import PackageSource, PathSource, UrlSource
+from tasks.core.params.section import Settings, modules
+from tasks.line import defaults, params_file
+from tasks.line.defaults import WHOLE, from_0_1, known_defaults, merged, shortened
+from tasks.line.params import Params, kind_settings
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
@@ -202,7 +202,7 @@ def test_a_default_that_is_written_out_changes_nothing() -> None:
 
 
 def test_settings_are_read_in_little_time_without_the_libraries_of_training() -> None:
-    code = "import sys; from tasks.contracts import params_file; params_file.load(); print(sorted(sys.modules))"
+    code = "import sys; from tasks.core import params_file; params_file.load(); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True)
     loaded = {name.partition(".")[0] for name in ast.literal_eval(done.stdout)}
     assert not loaded & {"tensorflow", "tf_keras", "sklearn", "tokenizers", "PIL", "numpy", "h5py", "ray"}

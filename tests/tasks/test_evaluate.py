@@ -14,11 +14,10 @@ import scipy.stats
 from ai_edge_litert.interpreter import Interpreter
 from sklearn import metrics as sklearn_metrics
 
-from tasks.compression.file import File
-from tasks.contracts.files import read_json
+from tasks.core.files import read_json
 from tasks.data import columns
-from tasks.metrics.bootstrap import wilson
-from tasks.metrics.paired import accuracy_drop
+from tasks.metrics.bootstrap import accuracy_drop, wilson
+from tasks.tflite.file import File
 from tests.tasks import line
 
 every_recipe = pytest.mark.parametrize("recipe", line.RECIPES)

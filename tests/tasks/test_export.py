@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.data.records import Array
-from tasks.device.running import ExportedFile
+from tasks.tflite.runtime import ExportedFile
 from tests.tasks import line
 
 
@@ -43,10 +43,10 @@ def test_raw_bytes_are_classified_well(recipe: str, tiny_line: Path) -> None:
 def test_an_int8_file_is_int8_throughout_and_its_input_is_raw_less_128(recipe: str, tiny_line: Path) -> None:
     interpreter = Interpreter(model_path=str(tiny_line / f"models/tflite/{recipe}.tflite"))
     given, got = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    facts = read_json(tiny_line / "models/tuned/model.json")["data"]["normalisation"]
+    metadata = read_json(tiny_line / "models/tuned/model.json")["data"]["normalisation"]
     scale, zero_point = given["quantization"]
     assert given["dtype"] == got["dtype"] == np.int8
-    assert scale == pytest.approx(1 / facts["std"], rel=1e-5) and zero_point == facts["mean"] - 128
+    assert scale == pytest.approx(1 / metadata["std"], rel=1e-5) and zero_point == metadata["mean"] - 128
     assert {tensor["dtype"] for tensor in interpreter.get_tensor_details()} <= {np.int8, np.int32}
     assert "QUANTIZE" not in {operator["op_name"] for operator in interpreter._get_ops_details()}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.errors import StageError
-from tasks.contracts.files import replacing, require_free_space, sha256_tree, write_json
+from tasks.core.errors import StageError
+from tasks.core.files import replacing, require_free_space, sha256_tree, write_json
 from tests.tasks import line
 
 

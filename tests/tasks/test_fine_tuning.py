@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts import params_file
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.files import read_json
-from tasks.contracts.training import Augment
+from tasks.core.errors import ParamsError
+from tasks.core.files import read_json
+from tasks.core.params.training import Augment
 from tasks.data import columns
+from tasks.line import params_file
 from tests.tasks import line
 
 OUTPUTS = ("models/tuned", "reports/fine_tune")
@@ -80,7 +80,7 @@ def test_a_curve_that_was_killed_goes_on_to_the_same_bytes(tuned: Path, tmp_path
 def test_the_target_is_normalised_as_the_base_model_was(tuned: Path) -> None:
     base, kept = (read_json(tuned / f"models/{name}/model.json")["data"] for name in ("base", "tuned"))
     assert kept["normalisation"] == base["normalisation"]
-    target = columns.load(tuned / "data/ready/target").facts
+    target = columns.load(tuned / "data/ready/target").metadata
     assert kept["normalisation"] != target["normalisation"] and kept["classes"] == target["classes"]
 
 
@@ -103,14 +103,14 @@ def test_a_step_falls_from_the_head_to_the_first_layer_by_the_factor() -> None:
     import tensorflow as tf
     from tf_keras import Input, Sequential, layers, optimizers
 
-    from tasks.models.graded import Graded, factors
+    from tasks.models.layerwise_lr_decay import LayerwiseAdam, layerwise_factors
 
     model = Sequential([
         Input((8, 8, 1)), layers.Conv2D(2, 3), layers.BatchNormalization(), layers.Conv2D(2, 3), layers.Flatten(),
         layers.Dense(2),
     ])  # fmt: skip
     variables = model.trainable_variables
-    graded = Graded(0.1, factors(model, 0.25))
+    graded = LayerwiseAdam(0.1, layerwise_factors(model, 0.25))
     plain = optimizers.Adam(0.1)
     gradients = [tf.ones_like(variable) for variable in variables]
     steps = []
@@ -123,7 +123,7 @@ def test_a_step_falls_from_the_head_to_the_first_layer_by_the_factor() -> None:
 
 
 def test_mirrored_images_are_whole_and_about_half_of_them() -> None:
-    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import IMAGES
 
     images = np.random.default_rng(0).integers(0, 255, (400, 6, 5, 3), np.uint8)
     flips = Augment(max_shift=0, flip=True)

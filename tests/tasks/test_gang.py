@@ -145,22 +145,22 @@ def test_fine_tuning_has_one_cluster_for_its_three_runs(tmp_path: Path) -> None:
 PART = """
 from pathlib import Path
 import numpy as np
-from tasks.contracts import environment, params_file
-from tasks.contracts.progress import say
+from tasks.core import environment, params_file
+from tasks.core.progress import say
 from tasks.data import columns
-from tasks.data.parted import Parted
+from tasks.data.columns import Parted
 environment.set_threads(1, onednn=True)
 from tasks.models import saving
 from tasks.models.architectures import conv_net
 from tasks.models.checkpoint import Checkpoint
-from tasks.models.gang import fit_spread
-from tasks.models.images import IMAGES
+from tasks.models.distributed import fit_spread
+from tasks.models.learning_task import IMAGES
 from tasks.models.learning_task import LearningTask
 
 if __name__ == "__main__":
     params, data = params_file.load().train, columns.load(Path("data/ready/base"))
     some = np.arange(data.rows("train") + data.rows("validation"))
-    part = Parted(data.folder, data.facts, {"train": some[-80:], "validation": some[:40], "test": some[:0]})
+    part = Parted(data.folder, data.metadata, {"train": some[-80:], "validation": some[:40], "test": some[:0]})
     network, checkpoint = conv_net.build(params, saving.facts_of(data)), Checkpoint("part", params, [])
     fit = params.fit.model_copy(update={"epochs": 3})
     fit_spread(network, part, LearningTask(IMAGES, saving.facts_of(data)), fit, checkpoint, name="part", spread=params)

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from tasks.contracts import devices
-from tasks.contracts.devices import Device
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.metrics.candidates import device_gate
-from tasks.metrics.gates import at_least, at_most, drop_gates, failed, score_gates, slice_gate
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.params import gates
+from tasks.core.params.gates import Device
+from tasks.metrics.gates import at_least, at_most, device_gate, drop_gates, failed, score_gates, slice_gate
 from tests.graph_rules import ROOT
 
 SCORES = {
@@ -86,10 +85,10 @@ def test_a_device_refuses_operators_and_types_that_it_lacks() -> None:
 def test_every_shipped_device_is_read(path: Any) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
-    device = devices.load(path)
+    device = gates.load(path)
     assert set(device.operators) <= set(vars(schema.BuiltinOperator)) and "CONV_2D" in device.operators
 
 
 def test_a_device_that_is_not_there_is_told(tmp_path: Any) -> None:
     with pytest.raises(ParamsError, match=r"correct release\.device"):
-        devices.load(tmp_path / "toaster.yaml")
+        gates.load(tmp_path / "toaster.yaml")

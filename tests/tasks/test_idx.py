@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data import columns
 from tasks.data.records import Array
 from tasks.kinds.image_classification.settings import Preprocess

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.ingesting import PathSource
+from tasks.core.errors import DataError
+from tasks.core.params.data import PathSource
 from tasks.data import columns
 from tasks.data.records import SPLITS, Array
 from tasks.ingest import ingest

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.contracts.files import read_json
-from tasks.contracts.ingesting import PackageSource, PathSource
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.files import read_json
+from tasks.core.params.data import PackageSource, PathSource
 from tasks.ingest import ingest
 from tests.tasks import line
 

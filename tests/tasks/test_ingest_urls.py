@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tasks.contracts.errors import DataError, ParamsError, TransientError
-from tasks.contracts.files import read_json
-from tasks.contracts.ingesting import PathSource, UrlSource
+from tasks.core.errors import DataError, ParamsError, TransientError
+from tasks.core.files import read_json
+from tasks.core.params.data import PathSource, UrlSource
 from tasks.data.sources import url as sources_url
 from tasks.ingest import ingest
 from tests import s3

@@ -8,17 +8,14 @@ import pytest
 import sacrebleu
 from sklearn import metrics as sklearn_metrics
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.judging import Evaluate
+from tasks.core.errors import DataError
+from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
 from tasks.metrics import classifier
-from tasks.metrics.bootstrap import percentile_interval, resampled
-from tasks.metrics.classification import Settings, scored
-from tasks.metrics.compared import Metrics, compared
-from tasks.metrics.paired import accuracy_drop
+from tasks.metrics.bootstrap import Metrics, accuracy_drop, compared, percentile_interval, resampled
+from tasks.metrics.classification import LEVELS, Classification, Settings, scored
 from tasks.metrics.ranking import Ranking
 from tasks.metrics.regression import Regression
-from tasks.metrics.resampling import LEVELS, Classification
 from tasks.metrics.translation import Translation
 
 SETTINGS = Settings(top_k=2, calibration_bins=10)

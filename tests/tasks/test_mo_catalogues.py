@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.formats import mo_catalogues
-from tasks.data.reading import rows_of
+from tasks.data.schema import rows_of
 from tests.tasks import translations
 
 

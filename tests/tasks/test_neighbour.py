@@ -16,11 +16,11 @@ SHAPES = [(3, 5), (7,), ()]
 
 
 def met(shapes: list[Any]) -> list[Any]:
-    from tasks.models.neighbour import Neighbour
+    from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
 
     name = f"trimline-test-{uuid.uuid4()}"
     with ThreadPoolExecutor() as both:
-        return list(both.map(lambda rank: Neighbour(name, rank, shapes), range(2)))
+        return list(both.map(lambda rank: SharedMemoryAllreduce(name, rank, shapes), range(2)))
 
 
 def test_both_have_the_sum_of_each_turn() -> None:
@@ -43,49 +43,49 @@ def test_the_end_of_the_other_is_no_hang() -> None:
 
 STOPPED = """
 import os, signal, sys
-from tasks.models.neighbour import Neighbour
+from tasks.models.shared_memory_allreduce import Neighbour
 other = Neighbour(sys.argv[1], 1, [(2,)])
 os.kill(os.getpid(), signal.SIGSTOP)
 """
 
 
 def test_one_that_is_stopped_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.models import neighbour
+    from tasks.models import shared_memory_allreduce
 
-    monkeypatch.setattr(neighbour, "SECONDS_STOPPED", 2)
+    monkeypatch.setattr(shared_memory_allreduce, "SECONDS_STOPPED", 2)
     name = f"trimline-test-{uuid.uuid4()}"
     other = subprocess.Popen([sys.executable, "-c", STOPPED, name])
     try:
         with pytest.raises(ConnectionError, match="stopped for 2 s"):
-            neighbour.Neighbour(name, 0, [(2,)]).sum(np.zeros(2, np.float32))
+            shared_memory_allreduce.SharedMemoryAllreduce(name, 0, [(2,)]).sum(np.zeros(2, np.float32))
     finally:
         other.kill()
         other.wait()
 
 
 def test_nobody_to_meet_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.models import neighbour
+    from tasks.models import shared_memory_allreduce
 
-    monkeypatch.setattr(neighbour, "SECONDS_TO_MEET", 0.2)
+    monkeypatch.setattr(shared_memory_allreduce, "SECONDS_TO_CONNECT", 0.2)
     for rank in range(2):
         with pytest.raises(TimeoutError):
-            neighbour.Neighbour(f"trimline-test-{uuid.uuid4()}", rank, SHAPES)
+            shared_memory_allreduce.SharedMemoryAllreduce(f"trimline-test-{uuid.uuid4()}", rank, SHAPES)
 
 
 STEPS = """
 import hashlib, json, sys
 from benchmarks.training import in_one_cluster
-from tasks.contracts import environment
+from tasks.core import environment
 environment.set_threads(1, onednn=True)
 ports, rank = json.loads(sys.argv[1]), int(sys.argv[2])
 in_one_cluster(ports, rank)
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from tasks.models.accumulating import step_of
-from tasks.models.neighbour import Neighbour
-from tasks.models.place import Place
-from tasks.models.seeding import seed
+from tasks.models.training_loop import step_of
+from tasks.models.shared_memory_allreduce import Neighbour
+from tasks.models.strategy import Place
+from tasks.models.determinism import seed
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 place = Place(strategy, rank, 2)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts import params_file
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.files import read_json, sha256
+from tasks.core.errors import ParamsError
+from tasks.core.files import read_json, sha256
 from tasks.data import columns
 from tasks.data.records import Array
+from tasks.line import params_file
 from tests.tasks import line, own
 
 RECIPES = ("float32", "int8", "rounded_int8")
@@ -175,8 +175,8 @@ def test_a_model_of_keras_3_is_refused(prepared: Path, tmp_path: Path) -> None:
 
 def test_other_classes_need_fine_tuning(released: Path, tmp_path: Path) -> None:
     shutil.copytree(released, tmp_path / "line")
-    facts = tmp_path / "line/data/ready/target/dataset.json"
-    facts.write_text(facts.read_text().replace('"9"', '"nine"'))
+    metadata = tmp_path / "line/data/ready/target/dataset.json"
+    metadata.write_text(metadata.read_text().replace('"9"', '"nine"'))
     done = line.run_warm(tmp_path / "line", "fine_tune")
     assert done.returncode == 65 and "a target of the classes" in done.stdout, done.stdout
 

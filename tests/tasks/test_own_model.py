@@ -49,13 +49,13 @@ def test_each_format_answers_as_the_model_did(name: str, model: Any, files: Path
 
 
 def test_int8_takes_and_gives_int8_and_stays_close(files: Path, tmp_path: Path) -> None:
-    from tasks.device.own_running import OwnFile
+    from tasks.tflite.runtime import UserFile
 
     rows = own.digits()[0]
     loaded = load(files / "model.h5")
     content = loaded.convert("int8", rows[:60])
     got, expected = outputs(content, rows[-300:], tmp_path), loaded.model.predict(rows[-300:], verbose=0)
-    file = OwnFile(tmp_path / "converted.tflite")
+    file = UserFile(tmp_path / "converted.tflite")
     assert file.input["dtype"] == file.output["dtype"] == np.int8
     assert (got.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.95
 

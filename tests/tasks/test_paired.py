@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.metrics.paired import accuracy_drop
+from tasks.metrics.bootstrap import accuracy_drop
 
 
 def test_the_drop_is_the_difference_of_the_accuracies() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tasks.contracts import params_file
-from tasks.contracts.errors import ParamsError
+from tasks.core.errors import ParamsError
+from tasks.line import params_file
 from tasks.models.architectures.conv_net import Train
 from tests.graph_rules import ROOT
 from tests.tasks import line

@@ -10,17 +10,14 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.records import Records
-from tasks.contracts.tables import Tables
-from tasks.data import csv_tables, line_parts
-from tasks.data.cells import tables
+from tasks.core.errors import DataError
+from tasks.core.params.data import Records, Tables
+from tasks.data import text_records
 from tasks.data.formats import csv, json_lines, tsv
 from tasks.data.formats import parquet as parquet_format
-from tasks.data.line_parts import LinePart
-from tasks.data.reading import rows_of
 from tasks.data.records import Array, BadRow, Chunk
-from tasks.data.records_reading import lines_of
+from tasks.data.schema import rows_of
+from tasks.data.text_records import FileChunk, lines_of, tables
 from tasks.kinds.regression.data import DATA, RegressionSchema
 from tests.tasks.test_tables import settings
 
@@ -67,7 +64,7 @@ def outcome(read: Callable[[], list[Chunk]], params: Tables) -> Any:
         return str(error)
 
 
-def slowly(part: LinePart, params: Records) -> list[Chunk]:
+def slowly(part: FileChunk, params: Records) -> list[Chunk]:
     return list(tables(part, csv._rows(part, lines_of(part)), params))
 
 
@@ -105,7 +102,7 @@ def test_the_quick_way_to_read_a_table_gives_what_the_slow_one_does(seed: int, t
         folder.mkdir()
         (folder / "a.csv").write_bytes(nasty(random, NUMBERS))
         parts = list(csv.parts(folder, params))
-        quick += any(csv_tables.read(part, params) is not None for part in parts)
+        quick += any(csv.read(part, params) is not None for part in parts)
         found, expected = (
             outcome(lambda: [chunk for part in parts for chunk in read(part, params)], params)  # noqa: B023
             for read in (csv.chunks, slowly)
@@ -160,9 +157,9 @@ def test_a_file_in_parts_has_the_rows_of_the_whole_with_their_line_numbers(
     (tmp_path / "a.tsv").write_text(text.replace(",", "\t"))
     (tmp_path / "a.jsonl").write_text("\n".join(f'{{"x": {n}, "y": "{n}"}}' for n in range(300)))
     for module, form in ((csv, "csv"), (tsv, "tsv"), (json_lines, "json_lines")):
-        monkeypatch.setattr(line_parts, "MIN_BYTES", 1 << 16)
+        monkeypatch.setattr(text_records, "MIN_BYTES", 1 << 16)
         whole = read_by_name(module, tmp_path, records(form, 10_000), 1)
-        monkeypatch.setattr(line_parts, "MIN_BYTES", 16)
+        monkeypatch.setattr(text_records, "MIN_BYTES", 16)
         parts = read_by_name(module, tmp_path, records(form, 7), 7)
         assert whole[:2] == parts[:2]
         assert whole[2] == 1 < parts[2]
@@ -171,10 +168,10 @@ def test_a_file_in_parts_has_the_rows_of_the_whole_with_their_line_numbers(
 def test_a_part_never_ends_between_quotes_and_after_a_stray_quote_there_are_no_more_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_parts, "MIN_BYTES", 8)
+    monkeypatch.setattr(text_records, "MIN_BYTES", 8)
     path = tmp_path / "a.csv"
     path.write_text('1,a\n2,"b\nb\nb"\n3,c\n4,"d ""\n"\n5,e\n6,5" f\n7,g\n8,h\n')
-    parts = list(line_parts.cut(path, 0, 1, 1, quoted=True))
+    parts = list(text_records.split_file(path, 0, 1, 1, quoted=True))
     content, ends = path.read_bytes(), [part.stop for part in parts]
     texts = [content[part.start : part.stop] for part in parts]
     assert b"".join(texts) == content and ends[-1] is None
@@ -203,7 +200,7 @@ def test_parquet_numbers_are_those_that_their_texts_would_be(tmp_path: Path) -> 
         lines = [f"{text},1,{word},1.5" for text, word in zip(texts, "abcdefg", strict=True)]
         (folder / "a.csv").write_text("\n".join(["one,two,word,goal", *lines]))
         quick = cleaned(list(rows_of(parquet_format, folder, params)), params)
-        slow = cleaned(slowly(LinePart(folder / "a.csv"), params), params)
+        slow = cleaned(slowly(FileChunk(folder / "a.csv"), params), params)
         assert quick[0] == slow[0], name
         assert [row.reason for row in quick[2]] == [row.reason for row in slow[2]], name
         assert quick[1] == [f"a.parquet:{int(source.split(':')[1]) - 1}" for source in slow[1]]
@@ -211,7 +208,7 @@ def test_parquet_numbers_are_those_that_their_texts_would_be(tmp_path: Path) -> 
 
 def test_the_numbers_of_texts_are_those_that_python_reads() -> None:
     random = np.random.default_rng(0)
-    from tasks.data.numbers import number, numbers_of
+    from tasks.data.tables import number, numbers_of
 
     for _ in range(300):
         cells: Array = random.choice(np.array(NUMBERS, object), random.integers(1, 5))

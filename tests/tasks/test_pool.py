@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts import pool
-from tasks.contracts.errors import DataError, ParamsError, StageError
-from tasks.contracts.progress import say
+from tasks.core import processes
+from tasks.core.errors import DataError, ParamsError, StageError
+from tasks.core.progress import say
 from tests.graph_rules import ROOT
 from tests.tasks.running import wait_until
 
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(pool.WORKERS, "2")
+    monkeypatch.setenv(processes.WORKERS, "2")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
@@ -51,7 +51,7 @@ def slow_but_for(quick: int, number: int) -> int:
 @pytest.mark.usefixtures("two")
 @pytest.mark.parametrize("count", [30, 333])  # one by one; several together, and fewer at the end
 def test_results_come_in_the_order_of_the_pieces_from_more_than_one_process(count: int, tmp_path: Path) -> None:
-    with pool.opened(0, tmp_path) as each:
+    with processes.process_pool(0, tmp_path) as each:
         found = list(each(squared, list(range(count))))
     assert [square for square, _ in found] == [number * number for number in range(count)]
     assert len({process for _, process in found} - {os.getpid()}) == 2
@@ -59,7 +59,7 @@ def test_results_come_in_the_order_of_the_pieces_from_more_than_one_process(coun
 
 @pytest.mark.usefixtures("two")
 def test_work_begins_before_its_results_are_asked_for(tmp_path: Path) -> None:
-    with pool.opened(0, tmp_path) as each:
+    with processes.process_pool(0, tmp_path) as each:
         results = each(Path.touch, [tmp_path / "begun"])
         wait_until((tmp_path / "begun").exists, 30, "the piece")
         assert list(results) == [None]
@@ -69,7 +69,7 @@ def test_work_begins_before_its_results_are_asked_for(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("two")
 @pytest.mark.parametrize("count", [20, 333])
 def test_the_first_error_in_the_order_of_the_pieces_arrives_as_it_is(count: int, tmp_path: Path) -> None:
-    with pytest.raises(DataError) as refusal, pool.opened(0, tmp_path) as each:
+    with pytest.raises(DataError) as refusal, processes.process_pool(0, tmp_path) as each:
         list(each(partial(refused_from, 7), list(range(count))))
     assert (refusal.value.got, refusal.value.expected) == ("7", "less than 7")
     assert not multiprocessing.active_children()
@@ -77,36 +77,39 @@ def test_the_first_error_in_the_order_of_the_pieces_arrives_as_it_is(count: int,
 
 @pytest.mark.usefixtures("two")
 def test_a_worker_that_is_killed_is_said_and_waited_for_by_nobody(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="a worker that was killed") as told, pool.opened(0, tmp_path) as each:
+    with (
+        pytest.raises(StageError, match="a worker that was killed") as told,
+        processes.process_pool(0, tmp_path) as each,
+    ):
         list(each(partial(killed_at, 5), list(range(20))))
-    assert pool.WORKERS in told.value.do
+    assert processes.WORKERS in told.value.do
     assert not multiprocessing.active_children()
 
 
 @pytest.mark.usefixtures("two")
 def test_what_others_are_in_the_middle_of_is_given_up_when_one_fails(tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(ValueError, match="at once"), pool.opened(0, tmp_path) as each:
+    with pytest.raises(ValueError, match="at once"), processes.process_pool(0, tmp_path) as each:
         list(each(partial(slow_but_for, 0), list(range(4))))
     assert time.monotonic() - started < 30
     assert not multiprocessing.active_children()
 
 
 def test_as_many_processes_as_are_told_and_one_for_little_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(pool.WORKERS, raising=False)
-    assert pool.workers(1000) == 1
-    assert pool.workers(pool.WORTH_BYTES) == len(os.sched_getaffinity(0))
-    monkeypatch.setenv(pool.WORKERS, "3")
-    assert pool.workers(1000) == 3
+    monkeypatch.delenv(processes.WORKERS, raising=False)
+    assert processes.workers(1000) == 1
+    assert processes.workers(processes.WORTH_BYTES) == len(os.sched_getaffinity(0))
+    monkeypatch.setenv(processes.WORKERS, "3")
+    assert processes.workers(1000) == 3
     for wrong in ("0", "-1", "many", ""):
-        monkeypatch.setenv(pool.WORKERS, wrong)
-        with pytest.raises(ParamsError, match=pool.WORKERS):
-            pool.workers(1000)
+        monkeypatch.setenv(processes.WORKERS, wrong)
+        with pytest.raises(ParamsError, match=processes.WORKERS):
+            processes.workers(1000)
 
 
 def test_a_fresh_process_ends_with_the_one_that_asked_for_it(tmp_path: Path) -> None:
     script = (
-        "from tasks.contracts.side_by_side import FreshProcesses\n"
+        "from tasks.core.processes import FreshProcesses\n"
         "from tests.tasks.test_pool import told_and_asleep\n"
         "if __name__ == '__main__':\n"
         "    with FreshProcesses(1, []) as processes:\n"

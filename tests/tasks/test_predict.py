@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json
+from tasks.commands.predict import Bundle
+from tasks.core.errors import DataError
+from tasks.core.files import read_json
 from tasks.data import classes, columns
-from tasks.predict import Bundle
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
@@ -44,7 +44,7 @@ def test_the_command_needs_nothing_but_the_bundle_and_the_code(tiny_line: Path, 
     data = columns.load(tiny_line / "data/ready/target")
     for row in (0, 1):
         Image.fromarray(data.column("test", "image").all()[row, ..., 0]).save(bundle.parent / f"{row}.png")
-    done = line.run(bundle.parent, "tasks.predict bundle 0.png 1.png", PYTHONPATH=str(ROOT))
+    done = line.run(bundle.parent, "tasks.commands.predict bundle 0.png 1.png", PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stdout
     said = [text for text in done.stdout.splitlines() if ".png: " in text]
     for row, text in enumerate(said):
@@ -73,7 +73,7 @@ def test_a_bundle_with_a_changed_or_missing_file_is_refused(name: str, bundle: P
     content = bytearray((bundle / name).read_bytes())
     content[len(content) // 2] ^= 1
     (bundle / name).write_bytes(content)
-    done = line.run(bundle.parent, "tasks.predict bundle image.png", PYTHONPATH=str(ROOT))
+    done = line.run(bundle.parent, "tasks.commands.predict bundle image.png", PYTHONPATH=str(ROOT))
     assert done.returncode == 65 and f"bundle/{name}: " in done.stdout and "SHA-256" in done.stdout
     (bundle / name).unlink()
     with pytest.raises(DataError, match=f"{name}: no file"):
@@ -126,5 +126,5 @@ def huge_png() -> bytes:
 def test_what_is_no_image_is_refused_with_65(content: bytes | None, bundle: Path) -> None:
     if content is not None:
         (bundle.parent / "image.png").write_bytes(content)
-    done = line.run(bundle.parent, "tasks.predict bundle image.png", PYTHONPATH=str(ROOT))
+    done = line.run(bundle.parent, "tasks.commands.predict bundle image.png", PYTHONPATH=str(ROOT))
     assert done.returncode == 65 and "image.png: " in done.stdout and "an image file" in done.stdout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data import columns
 from tasks.data.records import SPLITS
 from tests.tasks import line
@@ -72,7 +72,7 @@ def test_a_value_above_white_never_becomes_a_dark_one(tmp_path: Path) -> None:
     rows = line.digits(0, 120)
     cells = rows[5].split(",")
     cells[0] = "20"
-    schema = line.SCHEMA | {"value": {"min": 0, "max": 20}}  # as `tasks.schema` would have observed it
+    schema = line.SCHEMA | {"value": {"min": 0, "max": 20}}  # as `tasks.commands.schema` would have observed it
     source = line.csv_of(tmp_path, [*rows[:5], ",".join(cells), *rows[6:]])
     try:
         data = columns.load(line.prepared(tmp_path, source, line.section(image_shape=[8, 8, 1]), schema))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from tasks.contracts.errors import DataError, ParamsError
+from tasks.core.errors import DataError, ParamsError
 from tasks.data.records import Array
 from tasks.models.architectures import efficientnet_lite0 as efficient_section
 from tasks.models.architectures import mobilenet_v2_035 as mobile_section
@@ -36,17 +36,17 @@ def photographs(side: int) -> Array:
     return np.stack(images)
 
 
-def facts(*shape: int) -> Any:
-    from tasks.models.saving import of_images
+def metadata(*shape: int) -> Any:
+    from tasks.models.saving import image_metadata
 
-    return of_images(["a", "b", "c"], shape, 0, 255)
+    return image_metadata(["a", "b", "c"], shape, 0, 255)
 
 
 def taken(tracked: Path, *shape: int) -> Any:
     from tasks.models.architectures import mobilenet_v2_035
 
     section = mobile_section.Train(architecture="mobilenet_v2_035", tracked=str(tracked), data="base")
-    return mobilenet_v2_035.take(section, None, facts(*shape))  # type: ignore[arg-type]
+    return mobilenet_v2_035.take(section, None, metadata(*shape))  # type: ignore[arg-type]
 
 
 @with_weights
@@ -69,12 +69,12 @@ def test_mobilenet_has_the_features_of_keras_own(side: int) -> None:
 
 @with_package
 def test_efficientnet_sees_the_flower_and_the_palace() -> None:
-    from tasks.models import pretrained, torch_weights
+    from tasks.models import pretrained
     from tasks.models.architectures import efficientnet_lite0
 
     model = efficientnet_lite0.build((224, 224, 3), 1000)
     path = efficientnet_lite0.located()
-    tensors = torch_weights.read(path)
+    tensors = pretrained.read(path)
     pretrained.fill(model, efficientnet_lite0.renamed(model, tensors), path)
     model.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
     logits = model((photographs(224) - efficientnet_lite0.MEAN) / efficientnet_lite0.STD).numpy()
@@ -87,7 +87,7 @@ def test_equal_starts_are_equal_and_have_a_head_without_a_seed() -> None:
     from tasks.models.architectures import efficientnet_lite0
 
     section = efficient_section.Train(architecture="efficientnet_lite0", tracked="plan/train.json", data="base")
-    model, kept = efficientnet_lite0.take(section, None, facts(32, 32, 3))  # type: ignore[arg-type]
+    model, kept = efficientnet_lite0.take(section, None, metadata(32, 32, 3))  # type: ignore[arg-type]
     assert (kept.mean, kept.std) == (127, 128)
     assert model.output_shape == (None, 3) and not np.any(model.layers[-1].get_weights()[0])
 
@@ -136,7 +136,7 @@ class Malicious:
 
 def torch_file(path: Path, tensors: Any, keys: Any = ()) -> Path:
     """The file that torch.save would have written before version 1.6, with anything in the place of the tensors."""
-    from tasks.models.torch_weights import MAGIC, VERSION
+    from tasks.models.pretrained import MAGIC, VERSION
 
     parts = (MAGIC, VERSION, {"little_endian": True}, tensors, list(keys))
     path.write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
@@ -144,7 +144,7 @@ def torch_file(path: Path, tensors: Any, keys: Any = ()) -> Path:
 
 
 def test_a_pickle_that_asks_for_more_than_tensors_is_refused_and_not_run(tmp_path: Path) -> None:
-    from tasks.models import torch_weights
+    from tasks.models import pretrained
 
     made = tmp_path / "made"
     pickle.loads(pickle.dumps(Malicious(made)))
@@ -152,24 +152,24 @@ def test_a_pickle_that_asks_for_more_than_tensors_is_refused_and_not_run(tmp_pat
     made.rmdir()
     for tensors in (Malicious(made), OrderedDict(weight=Malicious(made))):
         with pytest.raises(DataError, match="mkdir, which is no part of a tensor"):
-            torch_weights.read(torch_file(tmp_path / "a.pth", tensors))
+            pretrained.read(torch_file(tmp_path / "a.pth", tensors))
     assert not made.exists()
     for name in (b"builtins\neval\n", b"torch\nload\n", b"collections\nnamedtuple\n", b"torch._utils\n__builtins__\n"):
         (tmp_path / "b.pth").write_bytes(b"\x80\x02c" + name + b".")
         with pytest.raises(DataError, match="which is no part of a tensor"):
-            torch_weights.read(tmp_path / "b.pth")
+            pretrained.read(tmp_path / "b.pth")
 
 
 @with_package
 def test_a_torn_file_of_tensors_is_refused(tmp_path: Path) -> None:
-    from tasks.models import torch_weights
+    from tasks.models import pretrained
     from tasks.models.architectures import efficientnet_lite0
 
     content = efficientnet_lite0.located().read_bytes()
     for kept in (0, 10, 1000, 40_000, 60_000, len(content) - 1):
         (tmp_path / "a.pth").write_bytes(content[:kept])
         with pytest.raises(DataError, match=r"a\.pth") as error:
-            torch_weights.read(tmp_path / "a.pth")
+            pretrained.read(tmp_path / "a.pth")
         assert error.value.do
     with pytest.raises(DataError, match="No such file"):
-        torch_weights.read(tmp_path / "missing.pth")
+        pretrained.read(tmp_path / "missing.pth")

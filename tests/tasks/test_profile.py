@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tasks.contracts.files import read_json
-from tasks.device.latency import in_turn, summary
-from tasks.device.operators import operators
-from tasks.device.running import ExportedFile
+from tasks.core.files import read_json
+from tasks.tflite.measure import in_turn, latency_summary, operators
+from tasks.tflite.runtime import ExportedFile
 from tests.tasks import line
 
 CONVOLUTIONS, HEAD = {"CONV_2D": 2}, {"FULLY_CONNECTED": 1, "SOFTMAX": 1}
@@ -57,8 +56,8 @@ def test_without_a_delegate_every_operator_is_named_as_not_delegated(tiny_line: 
 
 def test_the_summary_is_median_p95_and_mad_in_microseconds() -> None:
     nanoseconds = np.array([1000] * 90 + [3000] * 9 + [1_000_000])
-    assert summary(nanoseconds) == {"median": 1.0, "p95": 3.0, "mad": 0.0}
-    assert summary(np.array([1000, 2000, 4000]))["mad"] == 1.0
+    assert latency_summary(nanoseconds) == {"median": 1.0, "p95": 3.0, "mad": 0.0}
+    assert latency_summary(np.array([1000, 2000, 4000]))["mad"] == 1.0
 
 
 def test_files_are_timed_in_turn_as_often_as_asked_for(tiny_line: Path) -> None:
@@ -66,4 +65,4 @@ def test_files_are_timed_in_turn_as_often_as_asked_for(tiny_line: Path) -> None:
     image = {"image": np.zeros((1, 16, 16, 1), np.uint8)}
     taken = in_turn([file.once(image) for file in files], warm_up_runs=3, runs=7)
     assert [len(times) for times in taken] == [7, 7] and all((times > 0).all() for times in taken)
-    assert all(math.isfinite(value) for value in summary(taken[0]).values())
+    assert all(math.isfinite(value) for value in latency_summary(taken[0]).values())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.metrics.quality import Quality, are_probabilities, quality_of
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasks.contracts import params_file
-from tasks.contracts.errors import ParamsError
+from tasks.core.errors import ParamsError
+from tasks.line import params_file
 from tests.tasks import line
 
 TUNE = {"step": "tune", "distillation": None, "fit": line.fit(1)}

@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.data.records import Chunk, objects
 from tasks.kinds.recommendation.data import DATA
 from tasks.kinds.recommendation.evaluation import EVALUATION
 from tasks.kinds.recommendation.settings import Preprocess
-from tasks.metrics.ranking import gains, listed
-from tasks.metrics.recommended import Recommended
+from tasks.metrics.ranking import Recommended, gains, listed
 from tests.tasks import line, ratings
 
 RECIPES = ("float32", "pruned_dynamic")
 STAGES = [
-    "ingest@base", "ingest@target", "tasks.schema --replace", "preprocess@base", "preprocess@target", "baseline",
+    "ingest@base", "ingest@target", "tasks.commands.schema --replace", "preprocess@base", "preprocess@target", "baseline",
     "train", "fine_tune", "cross_validate",
     *(f"{stage}@{recipe}" for recipe in RECIPES for stage in ("compress", "export", "evaluate", "profile")),
     *line.DECISION,
@@ -117,7 +116,7 @@ def _by_row(data: columns.Dataset, split: Any) -> dict[int, str]:
 
 
 def test_no_column_and_no_asset_tells_who_a_user_is(data: columns.Dataset) -> None:
-    assert not {"user", "user_number", "time"} & set(data.facts["splits"]["train"][0])
+    assert not {"user", "user_number", "time"} & set(data.metadata["splits"]["train"][0])
     assert set(read_json(data.assets / "items.json")) == {"history", "rating", "titles"}
     assert {path.name for path in data.assets.iterdir()} == {"items.json", "labels.txt"}
 
@@ -245,7 +244,7 @@ def test_an_empty_history_and_unknown_items_have_answers(tiny: Path) -> None:
 
 
 def test_the_bundle_answers_as_evaluate_measured(tiny: Path) -> None:
-    from tasks.predict import Bundle
+    from tasks.commands.predict import Bundle
 
     bundle, data = Bundle(tiny / "release"), columns.load(tiny / "data/ready/target")
     with np.load(tiny / f"reports/evaluate/{bundle.manifest['recipe']}/predictions.npz") as found:

@@ -9,10 +9,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.records import Records
-from tasks.data.reading import rows_of
+from tasks.core.errors import DataError
+from tasks.core.params.data import Records
 from tasks.data.records import Chunk
+from tasks.data.schema import rows_of
 
 TEXT = 'age,comment\n41,"a, ""b""\nc"\n,\n52,plain\n'
 NAMES = {"age": "age", "said": "comment"}

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.compression.file import File
-from tasks.contracts.files import read_json, sha256, sha256_tree
+from tasks.core.files import read_json, sha256, sha256_tree
 from tasks.data import columns
-from tasks.device.golden import replay
-from tasks.device.running import answers
+from tasks.tflite.bundle import replay_golden
+from tasks.tflite.file import File
+from tasks.tflite.runtime import infer
 from tests.tasks import line
 
 
@@ -168,10 +168,10 @@ def test_the_manifest_holds_the_parameters_as_they_are_in_the_file(tiny_line: Pa
 
 
 def test_the_input_of_the_manifest_is_that_of_the_model(tiny_line: Path) -> None:
-    facts = read_json(tiny_line / "models/tuned/model.json")["data"]["normalisation"]
+    metadata = read_json(tiny_line / "models/tuned/model.json")["data"]["normalisation"]
     given = read_json(tiny_line / "release/manifest.json")["interface"]["image"]
-    assert given.pop("scale") == pytest.approx(1 / facts["std"], rel=1e-5)
-    expected = {"shape": [16, 16, 1], "dtype": "int8", "zero_point": facts["mean"] - 128, "feed": "raw - 128"}
+    assert given.pop("scale") == pytest.approx(1 / metadata["std"], rel=1e-5)
+    expected = {"shape": [16, 16, 1], "dtype": "int8", "zero_point": metadata["mean"] - 128, "feed": "raw - 128"}
     assert given == expected
 
 
@@ -228,7 +228,7 @@ def test_the_golden_vectors_are_what_evaluate_saw_and_the_bundle_replays_them(ti
     assert (golden["outputs"] == seen["outputs"][rows]).all()
     images = columns.load(tiny_line / "data/ready/target").column("test", "image").all()
     assert (golden["image"] == images[rows]).all()
-    assert replay(tiny_line / "release/model.tflite", tiny_line / "release/golden.npz", answers) == 0.0
+    assert replay_golden(tiny_line / "release/model.tflite", tiny_line / "release/golden.npz", infer) == 0.0
 
 
 def test_a_file_that_is_not_the_one_that_was_measured_is_not_released(copy: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tasks.contracts.files import read_json
+from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.data.history import read_history, write_history
 from tasks.reporting.bom import bill_of_materials

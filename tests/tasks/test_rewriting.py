@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import StageError
+from tasks.core.errors import StageError
 
 
 @pytest.fixture(scope="module", autouse=True)
 def seeded() -> None:
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
 
     seed(0)
 
@@ -106,8 +106,7 @@ def recurrent() -> Any:
 def test_a_rewritten_model_gives_the_same_outputs_and_names_what_it_leaves_out(
     build: Callable[[], Any], left_out: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tasks.compression.annotating import aware_copy_of
-    from tasks.compression.rewriting import rewritten
+    from tasks.compression.steps.quantize_aware import aware_copy_of, rewritten
 
     model = build()
     before = [weight.copy() for weight in model.get_weights()]
@@ -125,7 +124,7 @@ def test_a_rewritten_model_gives_the_same_outputs_and_names_what_it_leaves_out(
 
 
 def test_a_model_that_needs_nothing_is_copied() -> None:
-    from tasks.compression.rewriting import rewritten
+    from tasks.compression.steps.quantize_aware import rewritten
     from tests.tasks import line
 
     model = line.conv_net([4, 8], (16, 16, 1))
@@ -138,7 +137,7 @@ def test_a_model_that_needs_nothing_is_copied() -> None:
 def test_what_cannot_be_looked_into_is_refused_by_name(kind: str) -> None:
     from tf_keras.layers import Conv2D, Dense, Flatten, Lambda
 
-    from tasks.compression.rewriting import rewritten
+    from tasks.compression.steps.quantize_aware import rewritten
 
     odd = Lambda(lambda values: values * 2, name="odd")
     if kind == "nested":

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from tasks.compression.file import File, activations, feed, outputs
-from tasks.compression.finish.round_weights import layers_of, output_gains, replace_kernel, round_weights
-from tasks.compression.layer_inputs import BLOCK, Moments, moments
-from tasks.compression.rate_distortion import Kernel
-from tasks.contracts.recipes import RoundWeights
+from tasks.compression.finish.layer_inputs import BLOCK, Moments, moments
+from tasks.compression.finish.round_weights import Kernel, layers_of, output_gains, replace_kernel, round_weights
+from tasks.core.params.recipes import RoundWeights
 from tasks.data.records import Array
-from tasks.metrics.sizes import entropy, zip_bytes
+from tasks.tflite.file import File, activations, feed, outputs
+from tasks.tflite.sizes import entropy, zip_bytes
 from tests.tasks import line, tiny_files
 
 

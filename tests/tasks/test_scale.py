@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts import pool
-from tasks.contracts.errors import DataError
-from tasks.data import columns, copies, line_parts, shards, splits
-from tasks.data import kept as kept_rows
+from tasks.core import processes
+from tasks.core.errors import DataError
+from tasks.data import columns, deduplication, shards, splits, text_records
+from tasks.data import deduplication as kept_rows
 from tasks.data.cleaning import sources_at
 from tasks.data.records import SPLITS, Array
 from tasks.data.staging import Block
@@ -49,7 +49,7 @@ def of_copies(folder: Path, seed: int) -> tuple[Path, Array, Array]:
 def test_few_rows_in_memory_give_the_copies_and_splits_of_all(
     validation: Any, test: Any, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "BUCKET_ROWS", 50)
+    monkeypatch.setattr(deduplication, "BUCKET_ROWS", 50)
     monkeypatch.setattr(kept_rows, "GROUP_ROWS", 64)
     monkeypatch.setattr(kept_rows, "COPIES_TOGETHER", 20)
     source, chosen, labels = of_copies(tmp_path, seed)
@@ -131,13 +131,13 @@ def sentences(folder: Path) -> tuple[Path, Any, dict[str, Any]]:
 
 @pytest.mark.parametrize("data", [table, images, sentences])
 def test_one_process_and_two_write_the_same_bytes(data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_parts, "MIN_BYTES", 1 << 10)
-    monkeypatch.setattr(copies, "BUCKET_ROWS", 50)
+    monkeypatch.setattr(text_records, "MIN_BYTES", 1 << 10)
+    monkeypatch.setattr(deduplication, "BUCKET_ROWS", 50)
     monkeypatch.setattr(kept_rows, "GROUP_ROWS", 64)
     source, params, schema = data(tmp_path)
     trees = []
     for count in ("1", "2"):
-        monkeypatch.setenv(pool.WORKERS, count)
+        monkeypatch.setenv(processes.WORKERS, count)
         trees.append(line.tree(line.prepared(tmp_path / count, source, params, schema)))
     assert trees[0] == trees[1] and len(trees[0]) > 15
     assert [path.name for path in (tmp_path / "2").iterdir() if path.name.startswith(".")] == []
@@ -160,14 +160,14 @@ def test_rows_that_were_written_make_room_for_the_others(tmp_path: Path, monkeyp
 def test_a_file_that_is_damaged_in_its_middle_is_refused_as_by_one_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_parts, "MIN_BYTES", 1 << 10)
+    monkeypatch.setattr(text_records, "MIN_BYTES", 1 << 10)
     source, params, schema = table(tmp_path)
     lines = (source / "two.csv").read_bytes().split(b"\n")
     lines[400] = b"\xff,1,a,5"
     (source / "two.csv").write_bytes(b"\n".join(lines))
     told = []
     for count in ("1", "2"):
-        monkeypatch.setenv(pool.WORKERS, count)
+        monkeypatch.setenv(processes.WORKERS, count)
         with pytest.raises(DataError) as refusal:
             line.prepared(tmp_path / count, source, params, schema)
         told.append(refusal.value.got)

@@ -12,17 +12,14 @@ import numpy as np
 import optuna
 import pytest
 
-from tasks.compression.search.confirming import CHOOSING, CONFIRMING, confirmed
-from tasks.compression.search.pareto import front, ranked
-from tasks.compression.search.sensitivity import Sensitivity
-from tasks.compression.search.space import FIRST, TECHNIQUES, recipe_of, shortened
-from tasks.compression.search.study import search
+from tasks.compression.search.space import FIRST, TECHNIQUES, Sensitivity, recipe_of, shortened
+from tasks.compression.search.study import CHOOSING, CONFIRMING, confirmed, front, ranked, search
 from tasks.compression.search.trial import Outcome
-from tasks.contracts import params_file
-from tasks.contracts.files import read_json
-from tasks.contracts.params import Search
-from tasks.contracts.recipes import Recipe
-from tasks.metrics.paired import accuracy_drop
+from tasks.core.files import read_json
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Search
+from tasks.line import params_file
+from tasks.metrics.bootstrap import accuracy_drop
 from tests.tasks import line
 
 LAYERS = [
@@ -162,21 +159,21 @@ def small(tiny_line: Path, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_killed_search_goes_on_to_the_same_pareto_set_and_the_recipe_is_in_the_parameters(small: Path) -> None:
     undisturbed = Path(shutil.copytree(small, small.parent / "undisturbed"))
-    done = line.run(undisturbed, "tasks.search ")
+    done = line.run(undisturbed, "tasks.commands.search ")
     assert done.returncode == 0, done.stdout
-    process = line.start(small, [sys.executable, "-m", "tasks.search"])
+    process = line.start(small, [sys.executable, "-m", "tasks.commands.search"])
     journal = next_journal(small)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert "trial " in journal.read_text() and not (small / "reports/search").exists()
-    again = line.run(small, "tasks.search ")
+    again = line.run(small, "tasks.commands.search ")
     assert again.returncode == 0, again.stdout
     assert line.tree(small / "reports/search") == line.tree(undisturbed / "reports/search")
     params = params_file.load(small / "params.yaml")
     (chosen,) = (one for one in read_json(small / "reports/search/pareto.json")["trials"] if one["chosen"])
     assert params.compress["searched"] == Recipe.model_validate(chosen["recipe"])
     before = (small / "params.yaml").read_bytes()
-    assert line.run(small, "tasks.search ").returncode == 0  # all of it is in the journal
+    assert line.run(small, "tasks.commands.search ").returncode == 0  # all of it is in the journal
     assert (small / "params.yaml").read_bytes() == before
 
 
@@ -195,7 +192,7 @@ def test_where_no_trial_keeps_the_bounds_each_is_shown_and_the_parameters_stay(s
     params["search"] |= {"trials": 2, "generation": 2, "max_zip_bytes": 100, "fit": line.fit(1, 1e-3)}
     line.write_params(small, params)
     before = (small / "params.yaml").read_bytes()
-    done = line.run(small, "tasks.search ")
+    done = line.run(small, "tasks.commands.search ")
     assert done.returncode == 1 and "zip bytes > 100" in done.stdout
     assert (small / "params.yaml").read_bytes() == before
 
@@ -204,11 +201,11 @@ def test_a_latency_that_int8_cannot_keep_is_refused_before_any_training(small: P
     params = line.tiny_params()
     params["search"] |= {"max_latency_us": 1e-3}
     line.write_params(small, params)
-    done = line.run(small, "tasks.search ")
+    done = line.run(small, "tasks.commands.search ")
     assert done.returncode == 1 and "at most 0.001 us" in done.stdout and "trial " not in done.stdout
 
 
 def test_without_the_float_parent_the_first_command_to_run_is_told(tmp_path: Path) -> None:
     folder = line.create(tmp_path / "line")
-    done = line.run(folder, "tasks.search ")
+    done = line.run(folder, "tasks.commands.search ")
     assert done.returncode == 65 and "dvc repro fine_tune" in done.stdout

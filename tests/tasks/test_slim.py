@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tasks.compression.equality import first_difference, require_equal_outputs
-from tasks.compression.file import File
-from tasks.compression.finish.slim import deflated_bytes, slim
-from tasks.contracts.errors import DataError, StageError
-from tasks.device.operators import operators
-from tasks.device.running import ExportedFile
+from tasks.core.errors import DataError, StageError
+from tasks.tflite.equality import first_difference, require_equal_outputs
+from tasks.tflite.file import File
+from tasks.tflite.measure import operators
+from tasks.tflite.runtime import ExportedFile
+from tasks.tflite.slim import deflated_bytes, slim
 from tests.tasks import line, tiny_files
 
 NAMES = ["float32", "float16", "dynamic", "int8", "int16x8"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.preprocessing import Split
-from tasks.data import columns, copies, splits, stratified
+from tasks.core.errors import DataError
+from tasks.core.params.data import Split
+from tasks.data import columns, deduplication, splits
 from tasks.data.records import SPLITS, Array
 from tests.tasks import line, oracles
 
@@ -29,21 +29,21 @@ def assign(digests: Array, strata: Array, given: Array, params: Split, at_once: 
     records = np.zeros(len(digests), splits.RANKED)
     records["rank"], records["row"] = splits.keyed(digests, params.seed), np.arange(len(digests))
     names, records["stratum"] = np.unique(strata, return_inverse=True)
-    records["given"] = [splits.GIVEN.index(name) for name in given]
+    records["given"] = [splits.GIVEN_SPLITS.index(name) for name in given]
 
     def ranked(function: Callable[[Array], Array]) -> Iterator[Array]:
         return (function(records[start : start + at_once]) for start in range(0, len(records), at_once))
 
-    places = np.concatenate(list(stratified.assigned(ranked, len(names), params)))
+    places = np.concatenate(list(splits.assigned(ranked, len(names), params)))
     found: Array = np.array(SPLITS)[places]
     return found
 
 
 def first_of_each(digests: Array, given: Array) -> Array:
     """The row that is kept in place of each row, found by what tells of the copies."""
-    codes = np.array([splits.GIVEN.index(name) for name in given], np.uint8)
+    codes = np.array([splits.GIVEN_SPLITS.index(name) for name in given], np.uint8)
     own = np.arange(len(digests))
-    found = copies.copies(copies.digested(digests, own, np.zeros(len(own), np.int64), codes))
+    found = deduplication.find_duplicates(deduplication.digest_rows(digests, own, np.zeros(len(own), np.int64), codes))
     own[found["row"]] = found["first"]
     return own
 
@@ -80,9 +80,9 @@ def test_few_rows_change_their_split_when_rows_are_added(added: int) -> None:
     assert sum(old[row] != new[row] for row in old) < 0.1 * 500  # by chance alone it would be 54 %
 
 
-@pytest.mark.parametrize("counts", [1, 500, stratified.MAX_COUNTS])
+@pytest.mark.parametrize("counts", [1, 500, splits.MAX_COUNTS])
 def test_many_strata_are_divided_as_each_alone(counts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stratified, "MAX_COUNTS", counts)
+    monkeypatch.setattr(splits, "MAX_COUNTS", counts)
     strata = np.random.default_rng(0).integers(0, 150, len(ROWS))
     expected = oracles.assign(DIGESTS, strata, NOT_GIVEN, split(0.2, 0.3))
     assert assign(DIGESTS, strata, NOT_GIVEN, split(0.2, 0.3)).tolist() == expected.tolist()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.training import Fit, Speed
+from tasks.core.params.training import Fit, Speed
 from tasks.data import columns
 from tasks.data.columns import Dataset
 from tests.tasks import line
@@ -26,30 +26,29 @@ def digits(tiny_line: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
 
     monkeypatch.chdir(tiny_line)
     base = columns.load(tiny_line / "data/ready/base")
-    return base, saving.facts_of(base)
+    return base, saving.metadata_of(base)
 
 
-def network(facts: Any, dropout: float = 0.0) -> Any:
+def network(metadata: Any, dropout: float = 0.0) -> Any:
     from tf_keras import Model, layers
 
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
 
     seed(0)
-    image = layers.Input(facts.image_shape)
+    image = layers.Input(metadata.image_shape)
     hidden = layers.Dense(32, activation="relu")(layers.Flatten()(image))
-    return Model(image, layers.Dense(len(facts.classes), name="logits")(layers.Dropout(dropout)(hidden)))
+    return Model(image, layers.Dense(len(metadata.classes), name="logits")(layers.Dropout(dropout)(hidden)))
 
 
 def trained(digits: Digits, fit: dict[str, Any], **changes: Any) -> tuple[Any, list[dict[str, float]]]:
-    from tasks.models.fitting import fit as fit_
-    from tasks.models.images import IMAGES
-    from tasks.models.learning_task import LearningTask
-    from tasks.models.place import of_this_machine
+    from tasks.models.learning_task import IMAGES, LearningTask
+    from tasks.models.strategy import of_this_machine
+    from tasks.models.training_loop import fit as fit_
 
-    data, facts = digits
-    model = network(facts)
-    place = of_this_machine(Speed(**SPEED | changes))
-    return model, fit_(model, data, LearningTask(IMAGES, facts), Fit(**fit), None, name="run", place=place)
+    data, metadata = digits
+    model = network(metadata)
+    replica = of_this_machine(Speed(**SPEED | changes))
+    return model, fit_(model, data, LearningTask(IMAGES, metadata), Fit(**fit), None, name="run", replica=replica)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -61,9 +60,8 @@ def test_a_killed_run_of_a_network_with_dropout_goes_on_to_the_same_weights(digi
     from tf_keras.callbacks import Callback
 
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.fitting import fit
-    from tasks.models.images import IMAGES
-    from tasks.models.learning_task import LearningTask
+    from tasks.models.learning_task import IMAGES, LearningTask
+    from tasks.models.training_loop import fit
 
     class Killed(Exception):
         pass
@@ -73,15 +71,15 @@ def test_a_killed_run_of_a_network_with_dropout_goes_on_to_the_same_weights(digi
             if epoch == 2:
                 raise Killed
 
-    data, facts = digits
+    data, metadata = digits
     params = Fit(**line.fit(4))
 
     def run(name: str, callbacks: Callable[[], list[Any]] = list) -> Any:
-        model = network(facts, dropout=0.5)
+        model = network(metadata, dropout=0.5)
         fit(
             model,
             data,
-            LearningTask(IMAGES, facts),
+            LearningTask(IMAGES, metadata),
             params,
             Checkpoint(name, params, []),
             name=name,
@@ -93,7 +91,7 @@ def test_a_killed_run_of_a_network_with_dropout_goes_on_to_the_same_weights(digi
     with pytest.raises(Killed):
         run("killed", lambda: [Kill()])
     assert same(undisturbed, run("killed"))
-    assert not same(undisturbed, network(facts))
+    assert not same(undisturbed, network(metadata))
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(digits: Digits) -> None:
@@ -125,8 +123,8 @@ def test_xla_learns(digits: Digits) -> None:
 
 
 def test_a_warm_up_rises_to_the_rate_and_falls_to_nothing(digits: Digits) -> None:
-    from tasks.models.fitting import compile_
-    from tasks.models.images import IMAGES
+    from tasks.models.learning_task import IMAGES
+    from tasks.models.training_loop import compile_
 
     model = network(digits[1])
     compile_(model, IMAGES, Fit(**line.fit(1, 0.5)), 100, speed=Speed(**SPEED | {"warm_up_steps": 10}))

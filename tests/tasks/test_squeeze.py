@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError, ParamsError, StageError
-from tasks.device.own_running import OwnFile
-from tasks.metrics.sizes import zip_bytes
-from tasks.squeeze import Options, squeeze
+from tasks.commands.squeeze import Options, squeeze
+from tasks.core.errors import DataError, ParamsError, StageError
+from tasks.tflite.runtime import UserFile
+from tasks.tflite.sizes import zip_bytes
 from tests.graph_rules import ROOT
 from tests.tasks import line, own
 
@@ -26,9 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     own.classifier().save(folder / "model.keras")
     own.samples(folder / "samples.npz")
-    from tasks.models.own_model import load_own
+    from tasks.models.user_model import load_user_model
 
-    model = load_own(folder / "model.keras")
+    model = load_user_model(folder / "model.keras")
     for precision in ("float32", "int8"):
         (folder / f"{precision}.tflite").write_bytes(model.convert(precision, X[:60]))
     return folder
@@ -40,7 +40,7 @@ def options(folder: Path, tmp_path: Path) -> Options:
 
 
 def accuracy(path: Path) -> float:
-    return float((OwnFile(path).answers(X[own.TRAINED_ROWS :]).argmax(axis=1) == Y[own.TRAINED_ROWS :]).mean())
+    return float((UserFile(path).answers(X[own.TRAINED_ROWS :]).argmax(axis=1) == Y[own.TRAINED_ROWS :]).mean())
 
 
 def table(said: str) -> dict[str, list[str]]:
@@ -98,7 +98,7 @@ def test_a_float_tflite_file_is_slimmed_with_equal_outputs_and_told_why_no_more(
     squeeze(replace(options, model=source))
     said = capsys.readouterr().out
     assert "int8 would need the model" in said and set(table(said)) == {"given", "given, slim"}
-    np.testing.assert_array_equal(OwnFile(options.output).answers(X[:50]), OwnFile(source).answers(X[:50]))
+    np.testing.assert_array_equal(UserFile(options.output).answers(X[:50]), UserFile(source).answers(X[:50]))
     assert zip_bytes(options.output.read_bytes()) < zip_bytes(source.read_bytes())
 
 
@@ -118,7 +118,7 @@ def test_a_network_of_numbers_is_squeezed_without_labels_by_the_likeness_of_its_
     squeeze(replace(options, model=tmp_path / "model.h5", samples=samples, max_size=bound, max_drop=0.1))
     said = capsys.readouterr().out
     assert "| fidelity |" in said
-    expected, got = model.predict(flat[1000:], verbose=0), OwnFile(options.output).answers(flat[1000:])
+    expected, got = model.predict(flat[1000:], verbose=0), UserFile(options.output).answers(flat[1000:])
     assert np.sqrt(np.square(got - expected).mean()) / expected.std() < 0.1
     assert zip_bytes(options.output.read_bytes()) <= bound
 
@@ -142,7 +142,7 @@ def test_samples_that_do_not_suit_the_model_or_the_test_rows_are_refused_and_not
 def test_test_rows_of_their_own_are_measured_on_and_int8_rows_are_fed_as_they_are(
     options: Options, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = OwnFile(options.model)
+    file = UserFile(options.model)
     calibration = own.samples(tmp_path / "a.npz", x=file.feed(X[:200]))
     test = own.samples(tmp_path / "b.npz", x=file.feed(X[1000:1100]), y=Y[1000:1100])
     squeeze(replace(options, samples=calibration, test=test))
@@ -178,10 +178,12 @@ def test_the_model_is_never_written_over(options: Options) -> None:
 
 
 def test_the_command_says_what_size_means_and_exits_as_stages_do(folder: Path, tmp_path: Path) -> None:
-    command = f"tasks.squeeze {folder}/int8.tflite --samples {folder}/samples.npz --output {tmp_path}/small.tflite"
+    command = (
+        f"tasks.commands.squeeze {folder}/int8.tflite --samples {folder}/samples.npz --output {tmp_path}/small.tflite"
+    )
     done = line.run(ROOT, f"{command} --max-size 100000")
     assert done.returncode == 0, done.stdout
     assert "--max-size 100,000 bounds the zip bytes" in done.stdout and (tmp_path / "small.tflite").is_file()
-    refused = line.run(ROOT, f"tasks.squeeze nothing.h5 --samples {folder}/samples.npz --max-size 1")
+    refused = line.run(ROOT, f"tasks.commands.squeeze nothing.h5 --samples {folder}/samples.npz --max-size 1")
     assert refused.returncode == 65 and "no such file" in refused.stdout
-    assert "of the zip of the file" in " ".join(line.run(ROOT, "tasks.squeeze --help").stdout.split())
+    assert "of the zip of the file" in " ".join(line.run(ROOT, "tasks.commands.squeeze --help").stdout.split())

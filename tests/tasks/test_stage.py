@@ -9,19 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.environment import (
-    COMPUTING_PACKAGES,
-    DATA_PACKAGES,
-    describe,
-    locked_versions,
-    require_locked_versions,
-)
+from tasks.core.environment import COMPUTING_PACKAGES, DATA_PACKAGES, describe, locked_versions, require_locked_versions
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
 HOLD = """
 import sys, time
-from tasks.contracts import environment
+from tasks.core import environment
 environment.die_with_parent()
 with environment.only_one("ingest@target"):
     print("held", flush=True)
@@ -111,12 +105,12 @@ def test_a_fault_of_the_program_is_told_as_one_with_the_way_to_report_it(folder:
 
 
 def test_a_path_that_is_left_out_is_asked_for() -> None:
-    words = [sys.executable, "-m", "tasks.contracts.stage", "ingest", "--plan", "plan/ingest/base.json"]
+    words = [sys.executable, "-m", "tasks.commands.stage", "ingest", "--plan", "plan/ingest/base.json"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "--raw" in done.stderr
 
 
 def test_every_stage_explains_itself() -> None:
-    words = [sys.executable, "-m", "tasks.contracts.stage", "preprocess", "--help"]
+    words = [sys.executable, "-m", "tasks.commands.stage", "preprocess", "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "quarantine.csv" in done.stdout and all(option in done.stdout for option in ("--raw", "--schema", "--ready"))

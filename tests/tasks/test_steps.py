@@ -8,17 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import ParamsError, StageError
-from tasks.contracts.params import Export
-from tasks.contracts.recipes import (
-    Cluster,
-    Distillation,
-    Prune,
-    QuantizeAware,
-    Recipe,
-    ReEstimateBatchNorm,
-    Tune,
-)
+from tasks.core.errors import ParamsError, StageError
+from tasks.core.params.recipes import Cluster, Distillation, Prune, QuantizeAware, Recipe, ReEstimateBatchNorm, Tune
+from tasks.core.params.sections import Export
 from tasks.data import columns
 from tasks.data.records import Array
 from tests.tasks import line
@@ -28,26 +20,25 @@ LAYERS = ["conv_0", "conv_1", "logits"]
 
 @dataclass(frozen=True)
 class Lab:
-    """A tiny network that knows its digits, its facts and its rows."""
+    """A tiny network that knows its digits, its metadata and its rows."""
 
     model: Any
-    facts: Any
+    metadata: Any
     data: columns.Dataset
 
     def training(self, checkpoint: Callable[[str], Any] = lambda name: None) -> Any:
-        from tasks.compression.training import Training
+        from tasks.compression.steps.training import Training
 
         return Training(self.data, self.task, self.model, "test", checkpoint)
 
     @property
     def task(self) -> Any:
-        from tasks.models.images import IMAGES
-        from tasks.models.learning_task import LearningTask
+        from tasks.models.learning_task import IMAGES, LearningTask
 
-        return LearningTask(IMAGES, self.facts)
+        return LearningTask(IMAGES, self.metadata)
 
     def images(self) -> Array:
-        return normalised(self.data, "test", self.facts)
+        return normalised(self.data, "test", self.metadata)
 
     def logits(self, model: Any) -> Array:
         return np.asarray(model(self.images(), training=False))
@@ -77,16 +68,18 @@ class Lab:
     def int8(self, model: Any) -> bytes:
         from tasks.models import conversion
 
-        rows = conversion.calibration(self.data, self.facts, Export.model_validate({"calibration_rows": 50, "seed": 0}))
-        return conversion.int8(model, self.facts, rows, [])
+        rows = conversion.calibration(
+            self.data, self.metadata, Export.model_validate({"calibration_rows": 50, "seed": 0})
+        )
+        return conversion.int8(model, self.metadata, rows, [])
 
 
-def normalised(data: columns.Dataset, split: Any, facts: Any) -> Array:
-    return np.asarray((data.column(split, "image").all().astype(np.float32) - facts.mean) / facts.std)
+def normalised(data: columns.Dataset, split: Any, metadata: Any) -> Array:
+    return np.asarray((data.column(split, "image").all().astype(np.float32) - metadata.mean) / metadata.std)
 
 
 def seeded() -> None:
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
 
     seed(0)
 
@@ -97,9 +90,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
     folder = tmp_path_factory.mktemp("steps")
     data = columns.load(line.prepared(folder, line.csv_of(folder / "in", line.digits(0, 400)), line.section()))
-    facts = saving.facts_of(data)
+    metadata = saving.metadata_of(data)
     seeded()
-    lab = Lab(line.conv_net([8, 16], (16, 16, 1)), facts, data)
+    lab = Lab(line.conv_net([8, 16], (16, 16, 1)), metadata, data)
     tune(lab.model, lab, epochs=8)
     assert lab.accuracy(lab.model) > 0.85
     return lab
@@ -145,11 +138,11 @@ def test_the_distilled_loss_is_that_of_the_paper(lab: Lab) -> None:
 
 
 def test_a_student_that_listens_to_its_parent_alone_does_not_hear_wrong_labels(lab: Lab, tmp_path: Path) -> None:
-    from tasks.compression.steps.tune import tune as tuned
+    from tasks.compression.steps.training import tune as tuned
 
     lines = [f"{row[: row.rindex(',')]},{(int(row[row.rindex(',') + 1 :]) + 1) % 10}" for row in line.digits(0, 400)]
     wrong = columns.load(line.prepared(tmp_path, line.csv_of(tmp_path / "in", lines), line.section()))
-    misled = Lab(lab.model, lab.facts, wrong).training()
+    misled = Lab(lab.model, lab.metadata, wrong).training()
     step = {"step": "tune", "fit": line.fit(6)}
     before = weights(lab.model)
     heard, _ = tuned(lab.model, Tune.model_validate(step | {"distillation": None}), misled)
@@ -162,7 +155,7 @@ def test_a_student_that_listens_to_its_parent_alone_does_not_hear_wrong_labels(l
 
 
 def test_each_layer_gets_its_own_sparsity_and_the_source_stays_dense(lab: Lab, pruned: Any) -> None:
-    from tasks.compression.sparsity import sparsities_of, sparsity_of
+    from tasks.compression.steps.sparsity import sparsities_of, sparsity_of
 
     assert sparsities_of(pruned) == pytest.approx({"conv_0": 0.0, "conv_1": line.SPARSITY, "logits": 0.8}, abs=0.01)
     assert sparsity_of(lab.model) == 0
@@ -179,7 +172,7 @@ def test_a_name_that_no_layer_has_is_refused_with_those_that_there_are(lab: Lab)
 
 @pytest.mark.parametrize("pattern", ["2_of_4", "block_1x4", "block_4x4"])
 def test_a_pattern_is_in_the_weights(pattern: str, lab: Lab) -> None:
-    from tasks.compression.kernels import kernels_of
+    from tasks.models.layers import kernels_of
 
     changes = {"pattern": pattern, "sparsity": 0.5, "schedule": "constant", "fit": line.fit(1)}
     kernels = kernels_of(lab.prune(**changes))
@@ -208,7 +201,7 @@ def test_a_schedule_that_cannot_end_is_refused_by_layer(lab: Lab, monkeypatch: p
 
 
 def test_a_broken_pattern_is_seen() -> None:
-    from tasks.compression.sparsity import crowded_fours, zero_blocks
+    from tasks.compression.steps.sparsity import crowded_fours, zero_blocks
 
     kernel = np.zeros((6, 1))
     kernel[:3] = 1
@@ -221,7 +214,7 @@ def test_a_broken_pattern_is_seen() -> None:
 def test_kernels_have_as_many_values_as_clusters(
     per_channel: bool, sparse: bool, lab: Lab, pruned: Any, tmp_path: Path
 ) -> None:
-    from tasks.compression.sparsity import clusters_of, sparsities_of
+    from tasks.compression.steps.sparsity import clusters_of, sparsities_of
     from tasks.models import saving
 
     source = pruned if sparse else lab.model
@@ -235,15 +228,15 @@ def test_kernels_have_as_many_values_as_clusters(
         assert sparsities_of(clustered)["logits"] >= 0.8 and sparsities_of(clustered)["conv_1"] >= 0.59
     assert lab.accuracy(clustered) > 0.7
 
-    saving.save(clustered, lab.facts, tmp_path / "model")
+    saving.save(clustered, lab.metadata, tmp_path / "model")
     assert (lab.logits(saving.load(tmp_path / "model")[0]) == lab.logits(clustered)).all()
     if per_channel and sparse:
         assert same(weights(clustered), weights(lab.cluster(source, **changes)))
 
 
 def test_what_cannot_be_clustered_per_channel_is_clustered_whole_or_left(lab: Lab, pruned: Any) -> None:
-    from tasks.compression.sparsity import clusters_of
     from tasks.compression.steps.cluster import way_of
+    from tasks.compression.steps.sparsity import clusters_of
 
     random = np.random.default_rng(0).normal(size=(3, 3, 1, 16))
     assert way_of(random, 8, per_channel=True, sparse=False) == "per_channel"
@@ -266,7 +259,7 @@ def test_batch_norm_statistics_are_those_of_its_inputs_and_nothing_else_changes(
 
     step = ReEstimateBatchNorm(step="re_estimate_batch_norm", rows=10_000, seed=0)
     measured, history = re_estimate_batch_norm(pruned, step, lab.training())
-    images = normalised(lab.data, "train", lab.facts)
+    images = normalised(lab.data, "train", lab.metadata)
     for name in ("batch_norm_0", "batch_norm_1"):
         layer = measured.get_layer(name)
         inputs = np.asarray(Model(measured.input, layer.input)(images, training=False), np.float64)
@@ -296,10 +289,10 @@ def test_a_model_without_batch_norm_has_nothing_to_measure(lab: Lab) -> None:
 def test_zeros_and_clusters_survive_quantization_aware_training(
     clustered: bool, sparse: bool, lab: Lab, pruned: Any, tmp_path: Path
 ) -> None:
-    from tasks.compression.file import File
-    from tasks.compression.kernels import kernels_of
-    from tasks.compression.sparsity import clusters_of, sparsities_of
+    from tasks.compression.steps.sparsity import clusters_of, sparsities_of
     from tasks.models import saving
+    from tasks.models.layers import kernels_of
+    from tasks.tflite.file import File
 
     source = pruned if sparse else lab.model
     if clustered:
@@ -313,12 +306,12 @@ def test_zeros_and_clusters_survive_quantization_aware_training(
     if clustered:
         assert clusters_of(aware) == clusters_of(source)
 
-    saving.save(aware, replace(lab.facts, steps=["quantize_aware"]), tmp_path / "model")
+    saving.save(aware, replace(lab.metadata, steps=["quantize_aware"]), tmp_path / "model")
     assert (lab.logits(saving.load(tmp_path / "model")[0]) == lab.logits(aware)).all()
 
     file = File(lab.int8(aware))
     scales, zero_points = file.scales(file.model.subgraphs[0].inputs[0])
-    assert scales == pytest.approx(1 / lab.facts.std, rel=1e-5) and zero_points == lab.facts.mean - 128
+    assert scales == pytest.approx(1 / lab.metadata.std, rel=1e-5) and zero_points == lab.metadata.mean - 128
     kernels = [file.values(operator.kernel) for operator in file.weighted()]
     assert [kernel.dtype for kernel in kernels] == [np.int8] * 3
     for kernel, name in zip(kernels, LAYERS, strict=True):
@@ -329,9 +322,9 @@ def test_zeros_and_clusters_survive_quantization_aware_training(
 
 
 def test_a_weight_step_leaves_few_levels_in_the_int8_file(lab: Lab, tmp_path: Path) -> None:
-    from tasks.compression.file import File
-    from tasks.compression.kernels import kernels_of
     from tasks.models import saving
+    from tasks.models.layers import kernels_of
+    from tasks.tflite.file import File
 
     aware = lab.quantize_aware(lab.model, weight_step=1.0, layers={"logits": None}, fit=line.fit(6, 1e-2))
     assert lab.accuracy(aware) > 0.75
@@ -345,15 +338,14 @@ def test_a_weight_step_leaves_few_levels_in_the_int8_file(lab: Lab, tmp_path: Pa
             assert np.allclose(used / np.diff(used).min(), np.round(used / np.diff(used).min()), atol=1e-3)
     assert len(np.unique(logits)) > 60  # int8's own grid
 
-    saving.save(aware, replace(lab.facts, steps=["quantize_aware"]), tmp_path / "model")
+    saving.save(aware, replace(lab.metadata, steps=["quantize_aware"]), tmp_path / "model")
     assert (lab.logits(saving.load(tmp_path / "model")[0]) == lab.logits(aware)).all()
 
 
 def test_gradients_pass_through_levels_and_are_shared_within_clusters() -> None:
     import tensorflow as tf
 
-    from tasks.compression.projections import values_of, zeros_of
-    from tasks.compression.weight_levels import Levels
+    from tasks.compression.steps.projections import Levels, values_of, zeros_of
 
     kernel = np.array([[0.0, 1.0], [1.0, -2.0]], np.float32)
     upstream = np.array([[5.0, 1.0], [3.0, 7.0]], np.float32)
@@ -377,16 +369,16 @@ class KilledAfter:
     """A checkpoint that ends the run after its first epoch, and then lets the next one go on from there."""
 
     def __init__(self) -> None:
-        self.standing: Any = None
+        self.state: Any = None
 
     def read(self) -> Any:
-        return self.standing
+        return self.state
 
-    def write(self, standing: Any) -> None:
+    def write(self, state: Any) -> None:
         from copy import deepcopy
 
-        is_first = self.standing is None
-        self.standing = deepcopy(standing)
+        is_first = self.state is None
+        self.state = deepcopy(state)
         if is_first:
             raise Killed
 
@@ -417,8 +409,8 @@ def test_a_step_that_was_killed_goes_on_to_the_same_weights(step: str, lab: Lab,
 
 
 def test_a_recipe_applies_its_steps_in_order_and_leaves_the_tuned_model_alone(lab: Lab) -> None:
-    from tasks.compression.apply import train
-    from tasks.compression.sparsity import sparsity_of
+    from tasks.compression.recipe import train
+    from tasks.compression.steps.sparsity import sparsity_of
 
     parent = {"weight": 0.5, "temperature": 2.0}
     steps = [
@@ -429,9 +421,9 @@ def test_a_recipe_applies_its_steps_in_order_and_leaves_the_tuned_model_alone(la
     ]
     recipe = Recipe.model_validate({"steps": steps, "precision": "int8", "float_layers": [], "finish": []})
     before = weights(lab.model)
-    network, facts, history = train(lab.model, lab.task, recipe, lab.data, "all", lambda name: None)
+    network, metadata, history = train(lab.model, lab.task, recipe, lab.data, "all", lambda name: None)
     assert same(before, weights(lab.model))
-    assert facts.steps == ["prune", "re_estimate_batch_norm", "cluster", "quantize_aware"]
-    assert facts.sparsity == sparsity_of(network) >= line.SPARSITY - 0.01
+    assert metadata.steps == ["prune", "re_estimate_batch_norm", "cluster", "quantize_aware"]
+    assert metadata.sparsity == sparsity_of(network) >= line.SPARSITY - 0.01
     assert [str(row["run"]) for row in history] == ["all-prune", "all-prune", "all-cluster", "all-quantize_aware"]
     assert lab.accuracy(network) > 0.6

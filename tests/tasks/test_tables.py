@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.contracts.params import Export
-from tasks.contracts.recipes import Recipe
-from tasks.contracts.tables import Tables
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.params.data import Tables
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Export
 from tasks.data import columns
 from tasks.data.records import Array, Chunk, Columns, Result
 from tasks.data.shards import write_split
@@ -85,12 +85,12 @@ def test_bad_rows_are_named_with_their_reasons() -> None:
 
 @with_houses
 def test_missing_and_unseen_values_have_their_places(tmp_path: Path) -> None:
-    _, _, facts = prepared(houses(total_bedrooms={0: "", 1: "NA"}), tmp_path)
-    described = facts["table"]["numeric"]
+    _, _, metadata = prepared(houses(total_bedrooms={0: "", 1: "NA"}), tmp_path)
+    described = metadata["table"]["numeric"]
     assert [column["has_missing"] for column in described] == [False, True]
-    assert facts["inputs"]["features"]["shape"] == [4]
+    assert metadata["inputs"]["features"]["shape"] == [4]
     encoder = TableEncoder(tmp_path)
-    seen = facts["table"]["categorical"][0]["values"]
+    seen = metadata["table"]["categorical"][0]["values"]
     told = [f"{CATEGORY}={name}" for name in (seen[0], "MARS", "")]
     features = np.concatenate(
         [encoder.features(DATA.parse([one, "latitude=37.5", "total_bedrooms="], tmp_path)) for one in told]
@@ -154,40 +154,40 @@ def test_an_exported_model_gives_the_target_in_its_own_unit(tmp_path: Path) -> N
     from tasks.models.architectures.tables import Train, build
 
     data, truth = _irises(tmp_path)
-    facts = saving.facts_of(data)
+    metadata = saving.metadata_of(data)
     params = Train.model_validate(line.complete("presets/diabetes.yaml")["train"])
-    network = build(params, facts)
+    network = build(params, metadata)
     kind, to_tflite = model_of("regression"), export_of("regression").to_tflite
     features = data.column("train", "features").all()
     network.compile(tf_keras.optimizers.Adam(0.01), kind.loss())
-    network.fit(features, kind.preprocess_targets(tf.constant(truth), facts), epochs=15, batch_size=16, verbose=0)
-    expected = kind.outputs(network(features), facts).numpy()
+    network.fit(features, kind.preprocess_targets(tf.constant(truth), metadata), epochs=15, batch_size=16, verbose=0)
+    expected = kind.outputs(network(features), metadata).numpy()
     export = Export(calibration_rows=20, seed=0)
     for precision, off in (("float32", 1e-3), ("dynamic", 0.3)):
         recipe = {"steps": [], "precision": precision, "float_layers": [], "finish": [{"step": "slim"}]}
-        content = to_tflite(network, facts, Recipe.model_validate(recipe), data, export)
+        content = to_tflite(network, metadata, Recipe.model_validate(recipe), data, export)
         answers = EVALUATION.infer(content, {"features": features}, threads=1)
         np.testing.assert_allclose(answers, expected, atol=off)
         assert EVALUATION.headline(truth, answers) < 0.5  # petals are 0.1 to 2.5 cm wide: std 0.76
     with pytest.raises(ParamsError, match="int8"):
-        to_tflite(network, facts, Recipe.model_validate({**recipe, "precision": "int8", "finish": []}), data, export)
+        to_tflite(network, metadata, Recipe.model_validate({**recipe, "precision": "int8", "finish": []}), data, export)
 
 
 def test_an_exported_classifier_of_tables_gives_probabilities(tmp_path: Path) -> None:
     from tasks.models.architectures.tables import Train, build
-    from tasks.models.saving import Facts
+    from tasks.models.saving import ModelMetadata
 
     data, _ = _irises(tmp_path)
-    facts = Facts("tabular_classification", {**data.facts, "classes": ["0", "1", "2"]})
-    network = build(Train.model_validate(line.complete("presets/diabetes.yaml")["train"]), facts)
+    metadata = ModelMetadata("tabular_classification", {**data.metadata, "classes": ["0", "1", "2"]})
+    network = build(Train.model_validate(line.complete("presets/diabetes.yaml")["train"]), metadata)
     recipe = Recipe.model_validate({"steps": [], "precision": "dynamic", "float_layers": [], "finish": []})
     kind = model_of("tabular_classification")
     content = export_of("tabular_classification").to_tflite(
-        network, facts, recipe, data, Export(calibration_rows=20, seed=0)
+        network, metadata, recipe, data, Export(calibration_rows=20, seed=0)
     )
     features = data.column("train", "features").all()[:20]
     answers = evaluation_of("tabular_classification").infer(content, {"features": features}, 1)
-    np.testing.assert_allclose(answers, kind.outputs(network(features), facts).numpy(), atol=0.02)
+    np.testing.assert_allclose(answers, kind.outputs(network(features), metadata).numpy(), atol=0.02)
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
@@ -206,10 +206,10 @@ def _irises(folder: Path) -> tuple[columns.Dataset, Array]:
     good, bad = DATA.good_rows(chunk, schema, params)
     assert not bad
     (folder / "assets").mkdir()
-    facts = DATA.fit(InShards([good.columns]), schema, params, folder / "assets")
+    metadata = DATA.fit(InShards([good.columns]), schema, params, folder / "assets")
     encoded = DATA.encoder(folder / "assets").encode(good.columns)
     splits = {"train": write_split(folder, "train", [encoded]), "validation": [], "test": []}
-    return columns.Dataset(folder, {"kind": "regression", **facts, "splits": splits}), good.columns["value"]
+    return columns.Dataset(folder, {"kind": "regression", **metadata, "splits": splits}), good.columns["value"]
 
 
 def test_classes_of_a_table_become_numbers(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_classes_of_a_table_become_numbers(tmp_path: Path) -> None:
 
 
 def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
-    evaluate = import_module("tasks.contracts.judging").Evaluate()
+    evaluate = import_module("tasks.core.params.gates").Evaluate()
     truth = np.linspace(0, 100, 200, dtype=np.float32)
     reference = (truth + np.tile([1, -1], 100))[:, np.newaxis].astype(np.float32)
     measured = EVALUATION.measure(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)

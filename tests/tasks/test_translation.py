@@ -7,29 +7,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.compression.equality import require_equal_translations
-from tasks.compression.finish.slim import slim
-from tasks.compression.signatures import parts, with_first
-from tasks.contracts import files
-from tasks.contracts.errors import DataError, ParamsError, StageError
-from tasks.contracts.judging import Evaluate
-from tasks.contracts.params import Compute, Export, Profile
-from tasks.data import pieces
+from tasks.commands.predict import Bundle
+from tasks.commands.translate import translated
+from tasks.core import files
+from tasks.core.errors import DataError, ParamsError, StageError
+from tasks.core.params.gates import Evaluate
+from tasks.core.params.sections import Compute, Export, Profile
+from tasks.data import subword_tokenizer
 from tasks.data.columns import Dataset
 from tasks.data.formats import tab_pairs
-from tasks.data.linked_splits import assign_groups, linked
-from tasks.data.reading import rows_of
 from tasks.data.records import SPLITS, Array, Chunk, objects
-from tasks.data.splits import text_digests
-from tasks.device.translating import Translator
+from tasks.data.schema import rows_of
+from tasks.data.splits import assign_groups, linked, text_digests
 from tasks.evaluate import evaluate
 from tasks.kinds.translation.data import DATA, SIDES, SentenceSchema
 from tasks.kinds.translation.evaluation import EVALUATION, EXAMPLES
 from tasks.kinds.translation.settings import Split
-from tasks.metrics.text_slices import lengths
-from tasks.predict import Bundle
+from tasks.metrics.translation import lengths
 from tasks.profile import profile
-from tasks.translate import translated
+from tasks.tflite.equality import require_equal_translations
+from tasks.tflite.file import parts, with_first
+from tasks.tflite.slim import slim
+from tasks.tflite.translator import Translator
 from tests.graph_rules import yaml
 from tests.tasks import translations
 
@@ -47,16 +46,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trained(data: Dataset, epochs: int) -> tuple[Any, Any]:
     from tasks.kinds.translation.model import MODEL
     from tasks.models.architectures import translator_gru
-    from tasks.models.fitting import fit
+    from tasks.models.determinism import seed
     from tasks.models.learning_task import LearningTask
-    from tasks.models.saving import facts_of
-    from tasks.models.seeding import seed
+    from tasks.models.saving import metadata_of
+    from tasks.models.training_loop import fit
 
-    params, facts = translations.params(epochs=epochs, batch_size=32, learning_rate=1e-2), facts_of(data)
+    params, metadata = translations.params(epochs=epochs, batch_size=32, learning_rate=1e-2), metadata_of(data)
     seed(0)
-    network = translator_gru.build(params, facts)
-    fit(network, data, LearningTask(MODEL, facts), params.fit, None, name="train")
-    return network, facts
+    network = translator_gru.build(params, metadata)
+    fit(network, data, LearningTask(MODEL, metadata), params.fit, None, name="train")
+    return network, metadata
 
 
 @pytest.fixture(scope="module")
@@ -155,16 +154,16 @@ def test_groups_are_split_whole_and_a_given_split_is_kept() -> None:
 
 def test_pieces_joined_are_the_sentence_again(data: Dataset) -> None:
     tokens, texts = (data.column("test", name).all() for name in ("target_tokens", "target"))
-    whole = [row for row, found in enumerate(tokens) if pieces.END in found]
+    whole = [row for row, found in enumerate(tokens) if subword_tokenizer.END in found]
     assert len(whole) > 100
     for row in whole:
-        assert pieces.joined(tokens[row].tolist(), data.facts["pieces"]) == texts[row]
+        assert subword_tokenizer.decode(tokens[row].tolist(), data.metadata["pieces"]) == texts[row]
 
 
 def test_a_longer_sentence_is_cut_off_without_its_end(data: Dataset) -> None:
     encoder = DATA.encoder(data.assets)
     tokens = encoder.encode({"source": objects(["a " * 40])})["source_tokens"]
-    assert tokens.shape == (1, translations.MAX_TOKENS) and pieces.END not in tokens
+    assert tokens.shape == (1, translations.MAX_TOKENS) and subword_tokenizer.END not in tokens
 
 
 def test_padding_changes_nothing_that_is_learned(network: tuple[Any, Any], data: Dataset) -> None:
@@ -172,25 +171,25 @@ def test_padding_changes_nothing_that_is_learned(network: tuple[Any, Any], data:
     from tasks.models.batches import Batches
     from tasks.models.learning_task import LearningTask
 
-    model, facts = network
+    model, metadata = network
     tokens = [data.column("train", name).take(np.arange(8)) for name in MODEL.inputs]
-    alone = [model(MODEL.preprocess_inputs(tuple(side[:1] for side in tokens), facts), training=False).numpy()]
-    together = model(MODEL.preprocess_inputs(tuple(tokens), facts), training=False).numpy()[:1, : alone[0].shape[1]]
+    alone = [model(MODEL.preprocess_inputs(tuple(side[:1] for side in tokens), metadata), training=False).numpy()]
+    together = model(MODEL.preprocess_inputs(tuple(tokens), metadata), training=False).numpy()[:1, : alone[0].shape[1]]
     assert np.allclose(alone[0], together, atol=1e-4)
     widths = [
         int(wanted.shape[1])
-        for _, wanted in Batches(data, LearningTask(MODEL, facts), translations.params().fit).epochs(0)
+        for _, wanted in Batches(data, LearningTask(MODEL, metadata), translations.params().fit).epochs(0)
     ]
     assert min(widths) < max(widths)
 
 
 def keras_greedy(network: tuple[Any, Any], source: Array) -> list[int]:
     model, tokens = network[0], list[int]()
-    given = source[np.newaxis, source != pieces.PADDING]
+    given = source[np.newaxis, source != subword_tokenizer.PADDING]
     while len(tokens) < translations.MAX_TOKENS:
-        previous = np.array([[pieces.START, *tokens]], np.int32)
+        previous = np.array([[subword_tokenizer.START, *tokens]], np.int32)
         logits = model([given, previous], training=False)
-        if (token := int(logits.numpy()[0, -1].argmax())) == pieces.END:
+        if (token := int(logits.numpy()[0, -1].argmax())) == subword_tokenizer.END:
             break
         tokens.append(token)
     return tokens
@@ -209,7 +208,7 @@ def test_a_beam_of_width_one_is_greedy_and_a_wider_one_finds_what_is_likelier(da
     translator, gained = Translator(float32, 1), 0.0
     for source in data.column("test", "source_tokens").take(np.arange(20)):
         (alone,) = translator.beam(source, 1)
-        assert [token for token in alone.tokens if token != pieces.END] == translator.greedy(source)
+        assert [token for token in alone.tokens if token != subword_tokenizer.END] == translator.greedy(source)
         several = translator.beam(source, 4)
         assert len(several) == 4 and several[0].mean_score == max(one.mean_score for one in several)
         gained += several[0].mean_score - alone.mean_score
@@ -246,7 +245,7 @@ def test_each_signature_is_a_file_of_its_own(float32: bytes) -> None:
     encode, decode_step = (with_first(float32, name) for name in ("encode", "decode_step"))
     assert encode == float32
     assert len(parts(float32)) == 2 and sum(map(len, parts(float32))) < 1.1 * len(float32)
-    source = np.array([5, 6, pieces.END, *[0] * (translations.MAX_TOKENS - 3)], np.int32)
+    source = np.array([5, 6, subword_tokenizer.END, *[0] * (translations.MAX_TOKENS - 3)], np.int32)
     assert Translator(decode_step, 1).greedy(source) == Translator(float32, 1).greedy(source)
     with pytest.raises(DataError, match="no_such"):
         with_first(float32, "no_such")
@@ -256,8 +255,8 @@ def test_each_signature_is_a_file_of_its_own(float32: bytes) -> None:
 def test_a_compressed_translator_keeps_what_it_is_asked_for(
     step: str, changes: dict[str, Any], network: tuple[Any, Any], data: Dataset
 ) -> None:
-    from tasks.compression.apply import train
-    from tasks.compression.sparsity import clusters_of, sparsities_of
+    from tasks.compression.recipe import train
+    from tasks.compression.steps.sparsity import clusters_of, sparsities_of
     from tasks.kinds.translation.model import MODEL
     from tasks.models.learning_task import LearningTask
     from tests.tasks import line
@@ -265,8 +264,8 @@ def test_a_compressed_translator_keeps_what_it_is_asked_for(
     make = {"prune": line.prune_step, "cluster": line.cluster_step}[step]
     fit = line.fit(1, 1e-3) | {"augment": None, "batch_size": 256}
     recipe = translations.recipe("dynamic", steps=[make(fit=fit, **changes)])
-    smaller, facts, _ = train(network[0], LearningTask(MODEL, network[1]), recipe, data, step, lambda _: None)
-    assert facts.steps == [step]
+    smaller, metadata, _ = train(network[0], LearningTask(MODEL, network[1]), recipe, data, step, lambda _: None)
+    assert metadata.steps == [step]
     if step == "prune":
         assert sparsities_of(smaller) == pytest.approx(dict.fromkeys(sparsities_of(smaller), 0.5), abs=0.01)
     else:
@@ -294,7 +293,7 @@ def test_sentences_are_measured_and_not_their_tokens(evaluated: Path, data: Data
     examples = (evaluated / "tables/examples.csv").read_text().splitlines()
     assert examples[0] == "reference,translation" and len(examples) == 1 + EXAMPLES
     truth = data.column("test", "target").all()
-    assert EVALUATION.score(truth, truth[:, np.newaxis], data.facts, EVALUATE).values["bleu"] == pytest.approx(100)
+    assert EVALUATION.score(truth, truth[:, np.newaxis], data.metadata, EVALUATE).values["bleu"] == pytest.approx(100)
 
 
 def test_references_of_one_length_are_one_slice() -> None:
@@ -314,7 +313,7 @@ def test_a_bundle_translates_as_evaluate_saw_it(evaluated: Path, data: Dataset, 
     for text, expected in zip(data.column("test", "source").all()[:5], outputs, strict=False):
         answer = bundle.answer([text])
         assert np.array_equal(answer, expected)
-        assert bundle.told(answer) == pieces.joined(expected.tolist(), data.facts["pieces"])
+        assert bundle.told(answer) == subword_tokenizer.decode(expected.tolist(), data.metadata["pieces"])
         ((best, _), *_) = next(translated(tmp_path, [text], 1))
         assert best == bundle.told(answer)
     for wrong in ("", "x" * 100_000, "word " * 21):
@@ -337,7 +336,7 @@ def test_both_signatures_are_profiled(evaluated: Path, data: Dataset, tmp_path: 
 
 
 def test_simple_methods_translate_each_row(data: Dataset) -> None:
-    from tasks.contracts.judging import Baseline
+    from tasks.core.params.gates import Baseline
 
     found = EVALUATION.baselines(data, Baseline(max_rows=100_000, seed=0))
     assert {name: outputs.shape for name, outputs in found.items()} == dict.fromkeys(
@@ -345,7 +344,8 @@ def test_simple_methods_translate_each_row(data: Dataset) -> None:
     )
     truth = data.column("test", "target").all()
     bleu = {
-        name: EVALUATION.score(truth, outputs, data.facts, EVALUATE).values["bleu"] for name, outputs in found.items()
+        name: EVALUATION.score(truth, outputs, data.metadata, EVALUATE).values["bleu"]
+        for name, outputs in found.items()
     }
     assert bleu["nearest_sentence"] > bleu["most_frequent_translation"]  # type: ignore[operator]
 

@@ -48,10 +48,10 @@ def ready(folder: Path, lines: list[str], **changes: Any) -> columns.Dataset:
     return columns.load(line.prepared(folder, source, section(**changes), SCHEMA))
 
 
-def facts(vocabulary: int, max_tokens: int) -> Any:
-    from tasks.models.saving import Facts
+def metadata(vocabulary: int, max_tokens: int) -> Any:
+    from tasks.models.saving import ModelMetadata
 
     inputs = {"tokens": {"shape": [max_tokens], "dtype": "int32"}}
-    return Facts(
+    return ModelMetadata(
         "text_classification", {"classes": ["ham", "spam"], "inputs": inputs, "vocabulary": vocabulary}
     )  # fmt: skip

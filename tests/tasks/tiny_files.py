@@ -44,21 +44,21 @@ def network() -> Any:
     return model
 
 
-def facts() -> Any:
-    from tasks.models.saving import of_images
+def metadata() -> Any:
+    from tasks.models.saving import image_metadata
 
-    return of_images([str(digit) for digit in range(10)], SHAPE, MEAN, STD)
+    return image_metadata([str(digit) for digit in range(10)], SHAPE, MEAN, STD)
 
 
 def convert(precision: str, float_layers: list[str] | None = None) -> bytes:
     """Convert the network by way of the export's own code."""
-    from tasks.contracts.recipes import Recipe
+    from tasks.core.params.recipes import Recipe
     from tasks.models import conversion
 
     recipe = Recipe.model_validate(
         {"steps": [], "precision": precision, "float_layers": float_layers or [], "finish": []}
     )
-    return conversion.convert(network(), facts(), recipe, calibration())
+    return conversion.convert(network(), metadata(), recipe, calibration())
 
 
 def calibration() -> Array:

@@ -47,7 +47,7 @@ def written(folder: Path, lines: list[str], name: str = "fra.txt") -> Path:
 def ready(folder: Path, lines: list[str], **changes: Any) -> columns.Dataset:
     """Ingest such lines and preprocess them, in this process."""
     from tasks.data.formats import tab_pairs
-    from tasks.data.reading import rows_of
+    from tasks.data.schema import rows_of
     from tasks.kinds.translation.data import DATA
 
     source, params = written(folder / "source", lines), section(**changes)
@@ -65,7 +65,7 @@ def params(**fit: Any) -> Any:
 
 
 def recipe(precision: str, **changes: Any) -> Any:
-    from tasks.contracts.recipes import Recipe
+    from tasks.core.params.recipes import Recipe
 
     plain = {"steps": [], "precision": precision, "float_layers": [], "finish": []}
     return Recipe.model_validate(plain | changes)

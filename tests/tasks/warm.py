@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NoReturn
 
-from tasks.contracts import environment
+from tasks.core import environment
 from tests.graph_rules import ROOT
 
 THREADS, ONEDNN = 1, True  # of params.yaml
@@ -60,7 +60,7 @@ def become(folder: str, words: list[str], said: str) -> NoReturn:
     for name in [name for name in sys.modules if name.partition(".")[0] == "tasks"]:
         del sys.modules[name]
     sys.path[0], sys.argv = folder, words
-    import_module("tasks.contracts.environment").set_threads = require_threads  # type: ignore[attr-defined]
+    import_module("tasks.core.environment").set_threads = require_threads  # type: ignore[attr-defined]
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
     sys.exit(0)
 

@@ -6,10 +6,10 @@ from the mean of the inputs alone, as convolutions are linear, so a few hundred 
 
 import numpy as np
 
-from tasks.compression.file import File, Weighted, activations, feed
-from tasks.compression.layer_inputs import patches
-from tasks.contracts.errors import StageError
+from tasks.compression.finish.layer_inputs import patches
+from tasks.core.errors import StageError
 from tasks.data.records import Array
+from tasks.tflite.file import File, Weighted, activations, feed
 
 
 def correct_bias(content: bytes, float32: bytes, rows: Array) -> bytes:

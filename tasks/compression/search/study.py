@@ -1,4 +1,8 @@
-"""A search in generations: Optuna chooses the trials, poor ones end early, a killed search goes on as it would have.
+"""A search in generations: Optuna chooses trials, poor ones end early, the best is confirmed on other rows.
+
+The smallest of many trials that look good on some rows looks better there than it is. So those that look good where
+the choice is made are tested on rows that it has not seen, all at once: with intervals wide enough that, with the asked
+confidence, none of them is wrong (Bonferroni). Of those that keep the bound the smallest is the choice.
 
 Equal seeds give equal trials: all of a generation are chosen before any is measured, with a sampler seeded by the
 trial's number, and outcomes are told in the order of numbers, whichever came first.
@@ -6,18 +10,94 @@ trial's number, and outcomes are told in the order of numbers, whichever came fi
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import optuna
 
-from tasks.compression.search.pareto import is_within, ranked
-from tasks.compression.search.sensitivity import Sensitivity
-from tasks.compression.search.space import FIRST, recipe_of, shortened
+from tasks.compression.search.space import FIRST, Sensitivity, recipe_of, shortened
 from tasks.compression.search.trial import Outcome
-from tasks.contracts.params import Search
-from tasks.contracts.progress import Progress
-from tasks.contracts.recipes import Recipe
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Search
+from tasks.core.progress import Progress
+from tasks.metrics.bootstrap import accuracy_drop
+
+Key = TypeVar("Key", int, str)
+
+
+def is_within(outcome: Outcome, bounds: Search) -> bool:
+    """Whether an outcome may keep the bounds, as far as the rows that choose can say: by its estimate."""
+    small = bounds.max_zip_bytes is None or outcome.zip_bytes <= bounds.max_zip_bytes
+    return small and outcome.accuracy_drop <= bounds.max_accuracy_drop
+
+
+def front(outcomes: Mapping[Key, Outcome]) -> list[Key]:
+    """Return the keys of the outcomes that none is better than in one of zip bytes and drop, and as good in both."""
+    points = {key: (outcome.zip_bytes, outcome.accuracy_drop) for key, outcome in outcomes.items()}
+    return [
+        key
+        for key, (size, drop) in points.items()
+        if not any(other != (size, drop) and other[0] <= size and other[1] <= drop for other in points.values())
+    ]
+
+
+def ranked(outcomes: Mapping[int, Outcome], bounds: Search) -> list[int]:
+    """Return the numbers by what more training may make of them.
+
+    First those whose drop may lie inside the bound: the front of them, then the front of the others, and so on, small
+    files first. Then those that it does not, even at the lower end of its interval.
+    """
+    hopeful = [number for number, one in outcomes.items() if one.accuracy_drop_interval[0] <= bounds.max_accuracy_drop]
+    left = {number: outcomes[number] for number in hopeful}
+    order: list[int] = []
+    while left:
+        best = sorted(front(left), key=lambda number: (left[number].zip_bytes, number))
+        order += best
+        left = {number: outcome for number, outcome in left.items() if number not in best}
+    return order + sorted(set(outcomes) - set(order), key=lambda number: (outcomes[number].accuracy_drop, number))
+
+
+STRIDE = 2
+CHOOSING, CONFIRMING = slice(0, None, STRIDE), slice(1, None, STRIDE)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What the confirming rows say of a recipe.
+
+    Attributes:
+        accuracy_drop: against float32 on the same rows.
+        accuracy_drop_interval: of it, paired, widened for the number of recipes that are tested.
+        kept: whether the upper end of the interval is inside the bound.
+    """
+
+    accuracy_drop: float
+    accuracy_drop_interval: list[float]
+    kept: bool
+
+
+def confirmed(
+    outcomes: Mapping[str, Outcome], reference: list[bool], bounds: Search, confidence: float
+) -> dict[str, Confirmation]:
+    """Test every recipe that keeps the bounds on the choosing rows by its estimate.
+
+    Args:
+        outcomes: of the trials, by their names; their drops are those on the choosing rows.
+        reference: which rows the float32 file gets right.
+        bounds: of the drop and the size.
+        confidence: that all of the intervals hold.
+    """
+    hopeful = {name: one for name, one in outcomes.items() if is_within(one, bounds)}
+    before, widened = np.array(reference)[CONFIRMING], 1 - (1 - confidence) / max(len(hopeful), 1)
+    tested = {}
+    for name, one in hopeful.items():
+        compared = accuracy_drop(before, np.array(one.right)[CONFIRMING], widened)
+        upper = compared["accuracy_drop_interval"][1]
+        tested[name] = Confirmation(**compared, kept=upper <= bounds.max_accuracy_drop)
+    return tested
+
 
 # Of each generation at most this part is trained to the end, after a first look at this part of the epochs.
 KEPT, FIRST_LOOK = 0.5, 0.25
@@ -57,8 +137,8 @@ def search(params: Search, layers: list[Sensitivity], measure: Measure) -> list[
         count = min(params.generation, params.trials - len(study.trials) + _waiting(study))
         found += _generation(study, count, params, layers, measure)
         sizes = [one.outcome.zip_bytes for one in found if is_within(one.outcome, params)]
-        told = f"smallest inside the bounds {min(sizes):,} zip bytes" if sizes else "none inside the bounds yet"
-        progress.advance(f"search: {len(found)} recipes measured, {told}", by=count)
+        summary = f"smallest inside the bounds {min(sizes):,} zip bytes" if sizes else "none inside the bounds yet"
+        progress.advance(f"search: {len(found)} recipes measured, {summary}", by=count)
     return found
 
 
@@ -69,20 +149,20 @@ def _waiting(study: optuna.Study) -> int:
 def _generation(
     study: optuna.Study, count: int, params: Search, layers: list[Sensitivity], measure: Measure
 ) -> list[Found]:
-    asked = []
+    suggested = []
     for _ in range(count):
         study.sampler = _sampler(params.seed, len(study.trials))
-        asked.append(study.ask())
-    wholes = {trial.number: recipe_of(trial, params, layers) for trial in asked}
+        suggested.append(study.ask())
+    wholes = {trial.number: recipe_of(trial, params, layers) for trial in suggested}
     looks = {number: shortened(recipe, FIRST_LOOK) for number, recipe in wholes.items()}
-    found = _measured({f"trial {number}, first look": looks[number] for number in looks}, asked, measure)
+    found = _measured({f"trial {number}, first look": looks[number] for number in looks}, suggested, measure)
     seen = dict(zip(looks, found, strict=True))
     hopeful = ranked({number: one.outcome for number, one in seen.items() if not one.outcome.failed}, params)
     trainable = [number for number in hopeful if wholes[number] != looks[number]]  # rounding alone trains nothing
     chosen = sorted(trainable[: max(1, round(KEPT * count))])
-    trained = _measured({f"trial {number}": wholes[number] for number in chosen}, _of(asked, chosen), measure)
+    trained = _measured({f"trial {number}": wholes[number] for number in chosen}, _of(suggested, chosen), measure)
     last = seen | dict(zip(chosen, trained, strict=True))
-    for trial in asked:
+    for trial in suggested:
         outcome = last[trial.number].outcome
         if outcome.failed:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -91,8 +171,8 @@ def _generation(
     return [one for one in (*found, *trained) if not one.outcome.failed]
 
 
-def _of(asked: list[optuna.Trial], numbers: list[int]) -> list[optuna.Trial]:
-    return [trial for trial in asked if trial.number in numbers]
+def _of(suggested: list[optuna.Trial], numbers: list[int]) -> list[optuna.Trial]:
+    return [trial for trial in suggested if trial.number in numbers]
 
 
 def _measured(recipes: dict[str, Recipe], trials: list[optuna.Trial], measure: Measure) -> list[Found]:

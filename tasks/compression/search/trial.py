@@ -1,20 +1,27 @@
-"""One trial of a search: a recipe trained, converted and measured, in a process of its own."""
+"""Trials of a search: recipes trained, converted, measured, side by side, each in a fresh process."""
 
+import hashlib
+import json
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks.compression.search.sensitivity import Sensitivity, sensitivities
-from tasks.contracts.errors import StageError
-from tasks.contracts.params import Export
-from tasks.contracts.recipes import Recipe
+from tasks.compression.search.space import Sensitivity, sensitivities
+from tasks.core.environment import STATE_FOLDER, lock_file
+from tasks.core.errors import StageError
+from tasks.core.files import sha256
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Export, Profile
+from tasks.core.processes import FreshProcesses
 from tasks.data import columns
 from tasks.data.records import SplitName
-from tasks.device.running import ExportedFile
-from tasks.metrics.paired import accuracy_drop
-from tasks.metrics.sizes import zip_bytes
+from tasks.metrics.bootstrap import accuracy_drop
+from tasks.tflite.measure import in_turn
+from tasks.tflite.runtime import ExportedFile
+from tasks.tflite.sizes import zip_bytes
 
 # Rows that the sensitivities are measured on: they take four runs of them for each layer.
 ROWS = 1000
@@ -92,24 +99,116 @@ def sensitivities_of(task: Task) -> list[Sensitivity]:
     from tasks.models import conversion, saving
 
     data = columns.load(task.data)
-    network, facts = saving.load(task.tuned)
+    network, metadata = saving.load(task.tuned)
     names = [layer.name for layer in network.layers if isinstance(layer, layers.Conv2D | layers.Dense)]
     images = data.column("validation", "image")
-    rows = (images.take(np.arange(min(ROWS, len(images)))).astype(np.float32) - facts.mean) / np.float32(facts.std)
-    calibration = conversion.calibration(data, facts, task.export)
+    rows = (images.take(np.arange(min(ROWS, len(images)))).astype(np.float32) - metadata.mean) / np.float32(
+        metadata.std
+    )
+    calibration = conversion.calibration(data, metadata, task.export)
     return sensitivities(file_of(task, data), names, calibration, rows)
 
 
 def file_of(task: Task, data: columns.Dataset) -> bytes:
     """Train and convert a task's recipe."""
-    from tasks.compression.apply import train
-    from tasks.compression.exporting import exported
+    from tasks.compression.export import to_tflite
+    from tasks.compression.recipe import train
     from tasks.models import saving
-    from tasks.models.images import IMAGES
-    from tasks.models.learning_task import LearningTask
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
+    from tasks.models.learning_task import IMAGES, LearningTask
 
-    network, facts = saving.load(task.tuned)
-    network, facts, _ = train(network, LearningTask(IMAGES, facts), task.recipe, data, task.name, lambda _: None)
+    network, metadata = saving.load(task.tuned)
+    network, metadata, _ = train(network, LearningTask(IMAGES, metadata), task.recipe, data, task.name, lambda _: None)
     seed(task.export.seed)
-    return exported(network, facts, task.recipe, data, task.export)
+    return to_tflite(network, metadata, task.recipe, data, task.export)
+
+
+def latency_us(task: Task, params: Profile) -> float:
+    """Return the median latency of a task's file on one pinned thread."""
+    data = columns.load(task.data)
+    image = data.column("validation", "image").take(np.array([0]))
+    (nanoseconds,) = in_turn(
+        [ExportedFile(file_of(task, data), threads=1).once({"image": image})], params.warm_up_runs, params.runs
+    )
+    return float(np.median(nanoseconds)) / 1000
+
+
+def require_latency(measured_us: float, bound_us: float) -> None:
+    """Refuse a bound that no recipe of the search can keep: all have int8's operators and shapes, so its latency.
+
+    Raises:
+        StageError: int8 is slower than the bound.
+    """
+    if measured_us > bound_us:
+        raise StageError(
+            got=f"a median of {measured_us:.1f} us for int8, whose operators all recipes of the search have",
+            expected=f"at most {bound_us:g} us",
+            do="raise search.max_latency_us, or train a smaller network",
+        )
+
+
+class Journal:
+    """A file whose name is the digest of everything that the outcomes depend on."""
+
+    def __init__(self, origin: list[Any], folder: Path = STATE_FOLDER) -> None:
+        digest = hashlib.sha256(json.dumps([*origin, sha256(lock_file())], sort_keys=True).encode()).hexdigest()
+        self.path = folder / f"search-{digest[:32]}.jsonl"
+        self.outcomes = self._read()
+
+    def _read(self) -> dict[str, Outcome]:
+        if not self.path.exists():
+            return {}
+        lines = self.path.read_text(encoding="utf-8").split("\n")
+        # what follows the last line break was cut off by a kill
+        return {line["name"]: Outcome(**line["outcome"]) for line in map(json.loads, lines[:-1])}
+
+    def add(self, name: str, outcome: Outcome) -> None:
+        """Write an outcome behind the others."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        whole = "".join(_line(*item) for item in self.outcomes.items())
+        self.outcomes[name] = outcome
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(whole + _line(name, outcome), encoding="utf-8")
+        partial.replace(self.path)
+
+
+def _line(name: str, outcome: Outcome) -> str:
+    return json.dumps({"name": name, "outcome": vars(outcome)}) + "\n"
+
+
+PRELOADED = [
+    "tasks.models.quiet_tensorflow",
+    "tensorflow_model_optimization",
+    "tasks.compression.recipe",
+    "tasks.compression.export",
+]
+
+
+class Workers:
+    """Measures recipes, taking from the journal what it has; a context manager that leaves no process."""
+
+    def __init__(self, count: int, journal: Journal) -> None:
+        self._pool = FreshProcesses(count, PRELOADED)
+        self._journal = journal
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def measure(self, tasks: list[Task]) -> list[Outcome]:
+        """Return the outcomes in the order of the tasks."""
+        missing = [task for task in tasks if task.name not in self._journal.outcomes]
+        futures = {self._pool.submit(measure, task): task.name for task in missing}
+        for future in as_completed(futures):
+            self._journal.add(futures[future], future.result())
+        return [self._journal.outcomes[task.name] for task in tasks]
+
+    def sensitivities(self, int8: Task) -> list[Sensitivity]:
+        """Return those of the layers of a task's file."""
+        return self._pool.submit(sensitivities_of, int8).result()
+
+    def latency_us(self, int8: Task, params: Profile) -> float:
+        """Return the median latency of a task's file."""
+        return self._pool.submit(latency_us, int8, params).result()

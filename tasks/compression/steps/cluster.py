@@ -10,14 +10,13 @@ import tensorflow_model_optimization as tfmot
 from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import ClusterWeights
 from tf_keras import models
 
-from tasks.compression.copies import copy_of, copy_with_weights_of
-from tasks.compression.kernels import kernels_of, per_layer
-from tasks.compression.sparsity import require_clusters, require_sparsity, sparsities_of
-from tasks.compression.training import Training
-from tasks.contracts.progress import say
-from tasks.contracts.recipes import Cluster
+from tasks.compression.steps.sparsity import require_clusters, require_sparsity, sparsities_of
+from tasks.compression.steps.training import Training
+from tasks.core.params.recipes import Cluster
+from tasks.core.progress import say
 from tasks.data.records import Array
-from tasks.models.fitting import History
+from tasks.models.layers import copy_of, copy_with_weights_of, kernels_of, per_layer
+from tasks.models.training_loop import History
 
 Way = Literal["per_channel", "whole", "as_it_is"]
 

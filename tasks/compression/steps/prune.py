@@ -6,13 +6,12 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow_model_optimization as tfmot
 from tf_keras import layers, models
 
-from tasks.compression.copies import copy_of, copy_with_weights_of
-from tasks.compression.kernels import per_layer
-from tasks.compression.sparsity import require_sparsity, require_two_of_four
-from tasks.compression.training import Training
-from tasks.contracts.recipes import Prune
+from tasks.compression.steps.sparsity import require_sparsity, require_two_of_four
+from tasks.compression.steps.training import Training
+from tasks.core.params.recipes import Prune
 from tasks.models.batches import Batches
-from tasks.models.fitting import History
+from tasks.models.layers import copy_of, copy_with_weights_of, per_layer
+from tasks.models.training_loop import History
 
 # The schedule ends before the training does, so that the weights that are left can recover.
 RAMP_FRACTION = 0.6

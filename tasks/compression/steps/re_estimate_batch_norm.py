@@ -1,21 +1,20 @@
-"""Batch-norm statistics measured again: pruned and clustered layers have other outputs than before."""
+"""Re-estimation of batch-norm statistics: pruned or clustered layers have other outputs than before."""
 
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
-import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from tf_keras import Model, layers
 
-from tasks.compression.copies import copy_of
-from tasks.compression.training import Training
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.progress import say
-from tasks.contracts.recipes import ReEstimateBatchNorm
+from tasks.compression.steps.training import Training
+from tasks.core.errors import ParamsError
+from tasks.core.params.recipes import ReEstimateBatchNorm
+from tasks.core.progress import say
 from tasks.data.records import Array
 from tasks.models.batches import rows_of
-from tasks.models.fitting import History
+from tasks.models.layers import copy_of
+from tasks.models.training_loop import History
 
 BATCH = 256
 

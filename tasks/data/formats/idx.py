@@ -1,4 +1,4 @@
-"""IDX files, as MNIST and Fashion-MNIST come in: `train-images-idx3-ubyte[.gz]` beside `train-labels-idx1-ubyte[.gz]`.
+"""IDX files, the format of MNIST: `train-images-idx3-ubyte[.gz]` beside `train-labels-idx1-ubyte[.gz]`.
 
 Source of the format: http://yann.lecun.com/exdb/mnist/ (magic number: two zero bytes, type, number of dimensions).
 """
@@ -14,8 +14,8 @@ from typing import IO, cast
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.preprocessing import Preprocess
+from tasks.core.errors import DataError
+from tasks.core.params.data import Preprocess
 from tasks.data.records import Array, Chunk, Places, SplitName
 
 UNSIGNED_BYTE = 8

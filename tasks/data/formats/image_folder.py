@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.images import UNREADABLE, ImageParams, decode
 from tasks.data.records import SPLITS, Chunk, only_unreadable
 

@@ -6,15 +6,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tasks.contracts.records import Records
-from tasks.data.line_parts import LinePart, cut
+from tasks.core.params.data import Records
 from tasks.data.records import BadRow, Chunk
-from tasks.data.records_reading import Cells, chunk, files_of, lines_of, missing_columns
+from tasks.data.text_records import Cells, FileChunk, chunk, files_of, lines_of, missing_columns, split_file
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
-def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+def parts(folder: Path, params: Records) -> Iterator[FileChunk]:
     """Yield what can be read by itself: so many lines, or a gzipped file.
 
     Raises:
@@ -22,12 +21,12 @@ def parts(folder: Path, params: Records) -> Iterator[LinePart]:
     """
     for path in files_of(folder, params, SUFFIXES):
         if path.suffix == ".gz":
-            yield LinePart(path)
+            yield FileChunk(path)
         else:
-            yield from cut(path, 0, 1, params.shard_rows, quoted=False)
+            yield from split_file(path, 0, 1, params.shard_rows, quoted=False)
 
 
-def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
+def chunks(part: FileChunk, params: Records) -> Iterator[Chunk]:
     """Yield the rows of a part, a key that a row lacks as a missing value; a broken line is unreadable.
 
     Raises:

@@ -5,10 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from tasks.contracts.errors import DataError
-from tasks.data.line_parts import MAX_LINE_BYTES
+from tasks.core.errors import DataError
 from tasks.data.records import BadRow, Chunk
-from tasks.data.records_reading import chunk, refused
+from tasks.data.text_records import MAX_LINE_BYTES, chunk, refused
 
 
 class Lines(Protocol):

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from tasks.contracts.records import Records
+from tasks.core.params.data import Records
 from tasks.data.records import Chunk
-from tasks.data.records_reading import chunk, files_of, refused
+from tasks.data.text_records import chunk, files_of, refused
 
 MAGIC = 0x950412DE
 CONTEXT, PLURALS = "\x04", "\x00"
@@ -54,7 +54,14 @@ def _pairs(path: Path) -> Iterator[Pair]:
         _, _, count, messages, translations = struct.unpack_from(f"{order}5I", content)
         tables = [struct.unpack_from(f"{order}{2 * count}I", content, start) for start in (messages, translations)]
         raw = [[_cut(content, *each) for each in zip(table[::2], table[1::2], strict=True)] for table in tables]
-        header = next((told.decode("ascii", "replace") for message, told in zip(*raw, strict=True) if not message), "")
+        header = next(
+            (
+                message_text.decode("ascii", "replace")
+                for message, message_text in zip(*raw, strict=True)
+                if not message
+            ),
+            "",
+        )
         charset = CHARSET.search(header)
         encoding = charset.group(1) if charset else "utf-8"
         for number, pair in enumerate(zip(*raw, strict=True), start=1):

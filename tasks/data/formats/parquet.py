@@ -10,11 +10,10 @@ import numpy as np
 import pyarrow
 from pyarrow import compute, parquet
 
-from tasks.contracts.records import Records
-from tasks.contracts.tables import Tables
-from tasks.data.numbers import are_believable, texts_of
+from tasks.core.params.data import Records, Tables
 from tasks.data.records import Array, Chunk, Places
-from tasks.data.records_reading import files_of, given_by, refused, require_columns
+from tasks.data.tables import are_believable, texts_of
+from tasks.data.text_records import files_of, given_by, refused, require_columns
 
 UNREADABLE = (pyarrow.ArrowException, OSError)
 

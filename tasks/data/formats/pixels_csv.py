@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
+from tasks.core.errors import DataError
 from tasks.data.images import ImageParams
 from tasks.data.records import BadRow, Chunk
 

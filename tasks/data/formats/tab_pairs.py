@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.contracts.records import Records
-from tasks.data.cells import parts_of
+from tasks.core.params.data import Records
 from tasks.data.formats import tsv
 from tasks.data.formats.tsv import chunks
-from tasks.data.line_parts import LinePart
-from tasks.data.records_reading import files_of
+from tasks.data.text_records import FileChunk, files_of, parts_of
 
 __all__ = ["chunks", "parts"]
 
 
-def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+def parts(folder: Path, params: Records) -> Iterator[FileChunk]:
     """Yield what can be read by itself: so many lines of a file whose name begins with no `_`.
 
     Raises:

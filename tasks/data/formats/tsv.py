@@ -1,16 +1,14 @@
-"""Tab-separated values in UTF-8, gzipped or not: a row in each line, and quotes are letters like any other."""
+"""Tab-separated values in UTF-8, gzipped or not: a row in each line, quotes are letters like any other."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.contracts.records import Records
-from tasks.data.cells import Numbered, parts_of, tables
-from tasks.data.line_parts import LinePart
+from tasks.core.params.data import Records
 from tasks.data.records import Chunk
-from tasks.data.records_reading import files_of, lines_of
+from tasks.data.text_records import FileChunk, Numbered, files_of, lines_of, parts_of, tables
 
 
-def parts(folder: Path, params: Records) -> Iterator[LinePart]:
+def parts(folder: Path, params: Records) -> Iterator[FileChunk]:
     """Yield what can be read by itself: so many lines.
 
     Raises:
@@ -20,7 +18,7 @@ def parts(folder: Path, params: Records) -> Iterator[LinePart]:
         yield from parts_of(path, params, rows, quoted=False)
 
 
-def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
+def chunks(part: FileChunk, params: Records) -> Iterator[Chunk]:
     """Yield the rows of a part; one with another number of cells is unreadable.
 
     Raises:
@@ -29,7 +27,7 @@ def chunks(part: LinePart, params: Records) -> Iterator[Chunk]:
     yield from tables(part, rows(part, lines_of(part)), params)
 
 
-def rows(part: LinePart, lines: Iterator[str]) -> Iterator[Numbered]:
+def rows(part: FileChunk, lines: Iterator[str]) -> Iterator[Numbered]:
     """Yield the cells of each line that is not empty, with its number."""
     for number, line in enumerate(lines, start=part.first):
         if row := line.rstrip("\r\n"):

@@ -3,8 +3,8 @@
 from importlib import util
 from pathlib import Path
 
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.ingesting import PackageSource
+from tasks.core.errors import ParamsError
+from tasks.core.params.data import PackageSource
 
 
 def locate(source: PackageSource, _scratch: Path) -> Path:

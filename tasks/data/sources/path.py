@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.ingesting import PathSource
+from tasks.core.errors import DataError
+from tasks.core.params.data import PathSource
 
 
 def locate(source: PathSource, _scratch: Path) -> Path:

@@ -1,17 +1,84 @@
-"""Files of any file system that fsspec knows (S3, Google Cloud, Azure, HTTP, SFTP), by their URL.
+"""Raw files by URL, from any file system that fsspec knows (S3, Google Cloud, Azure, HTTP, SFTP).
+
+The packages of the protocols raise types of their own, which need not be installed: they are known by their names.
 
 Who we are and where the server is are environment, never parameters: `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`,
 `AWS_ENDPOINT_URL` and the like, and `FSSPEC_S3='{"anon": true}'` for what fsspec itself takes.
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tasks.contracts.errors import DataError, ParamsError, TransientError
-from tasks.contracts.files import is_hidden, require_free_space
-from tasks.contracts.ingesting import UrlSource
-from tasks.contracts.progress import Progress
-from tasks.data.remote_errors import told
+from tasks.core.errors import DataError, ParamsError, TransientError, TrimlineError
+from tasks.core.files import is_hidden, require_free_space
+from tasks.core.params.data import UrlSource
+from tasks.core.progress import Progress
+
+NOT_LET_IN = {
+    "PermissionError", "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound",
+    "TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError", "DefaultCredentialsError",
+}  # fmt: skip
+PASSING = {
+    "ConnectionError", "TimeoutError", "HTTPClientError", "ClientConnectionError", "ClientPayloadError",
+    "IncompleteReadError", "ResponseStreamingError", "gaierror",
+}  # fmt: skip
+PASSING_NUMBERS = {errno.EBUSY, errno.EIO, getattr(errno, "EREMOTEIO", errno.EIO)}  # what s3fs makes of 500 and 503
+OURS = {errno.ENOSPC, errno.EDQUOT}  # of this machine's disk: the stage runner tells it
+TOO_MANY_REQUESTS = 429
+
+
+@contextmanager
+def remote_errors_translated(url: str, missing: TrimlineError | None = None) -> Iterator[None]:
+    """Tell the failures of calls to a file system as got, expected and to do.
+
+    Args:
+        url: what was asked for.
+        missing: what to raise where there is nothing, if that is no fault of the URL.
+
+    Raises:
+        ParamsError: no credentials, or ones that the server refuses.
+        DataError: there is nothing at the URL, or the server says that it makes no sense.
+        TransientError: the server does not answer, or says that it is busy.
+    """
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "errno", None) in OURS:
+            raise
+        if isinstance(error, FileNotFoundError) and missing:
+            raise missing from None
+        raise _as_trimline_error(url, error) from error
+
+
+def _as_trimline_error(url: str, error: Exception) -> TrimlineError:
+    names = {base.__name__ for base in type(error).__mro__}
+    status = getattr(error, "status", None)  # aiohttp's
+    got = f"{url!r}: {type(error).__name__}: {error}"
+    if names & NOT_LET_IN or status in {401, 403}:
+        return ParamsError(
+            got=got,
+            expected="credentials in the environment that may list and read it",
+            do="set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (other protocols: their own variables)",
+        )
+    if names & PASSING or getattr(error, "errno", None) in PASSING_NUMBERS or _is_busy(status):
+        return TransientError(
+            got=got,
+            expected="a server that answers",
+            do="run the command again; if it stays so, look at AWS_ENDPOINT_URL, the host in the URL, and the network",
+        )
+    return DataError(
+        got=got,
+        expected="a file or a folder that can be read",
+        do="correct ingest.<role>.url: the bucket or host, and the path in it",
+    )
+
+
+def _is_busy(status: int | None) -> bool:
+    return status is not None and (status == TOO_MANY_REQUESTS or status >= 500)
+
 
 FILES_PER_CALL = 64
 FILES_AT_ONCE = 8  # of those, where the file system can: the memory is theirs times the parts of a file
@@ -83,7 +150,7 @@ def opened(url: str) -> tuple[Any, str]:
 
 def listing(url: str, system: Any, top: str) -> tuple[bool, Listing]:
     """Return whether `top` is a folder, and the size and the stamps of every file, by its name below `top`."""
-    with told(url):
+    with remote_errors_translated(url):
         system.invalidate_cache()
         info = system.info(top)
         if info["type"] != "directory":
@@ -129,7 +196,7 @@ def fetch(url: str, system: Any, paths: dict[str, tuple[str, Path]], expected: L
         for name in part:
             paths[name][1].parent.mkdir(parents=True, exist_ok=True)
         at_once = {"batch_size": FILES_AT_ONCE} if system.async_impl else {}
-        with told(url, missing=changed(url, "a file that was listed")):
+        with remote_errors_translated(url, missing=changed(url, "a file that was listed")):
             system.get([paths[name][0] for name in part], [str(paths[name][1]) for name in part], **at_once)
         for name in part:
             size = expected[name][0]

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, write_json
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, write_json
 from tasks.data import classes
-from tasks.data.images import UNREADABLE, decode
+from tasks.data.images import UNREADABLE, Sums, decode, normalisation, sums_of
 from tasks.data.kind_data import KindData
-from tasks.data.pixels import Sums, normalisation, sums_of
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Range, Schema
 from tasks.data.splits import content_digests

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.contracts.judging import Baseline
+from tasks.core.params.gates import Baseline
 from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array
 from tasks.metrics.kind_evaluation import ClassifierEvaluation
@@ -16,7 +16,7 @@ class ImageEvaluation(ClassifierEvaluation):
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
         """Return probabilities of the test rows, (rows, classes), by method."""
-        from tasks.metrics.simple_methods import chosen_rows, logistic_regression, majority_class, probabilities
+        from tasks.metrics.baselines import chosen_rows, logistic_regression, majority_class, probabilities
 
         rows, classes = chosen_rows(target, params), len(target.classes)
         train = pixels(target.column("train", "image"), rows)

@@ -1,5 +1,5 @@
-"""What a model of images learns; see `tasks.models.images`."""
+"""What a model of images learns; see `tasks.models.learning_task`."""
 
-from tasks.models.images import IMAGES as MODEL
+from tasks.models.learning_task import IMAGES as MODEL
 
 __all__ = ["MODEL"]

@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.contracts import preprocessing
-from tasks.contracts.built_in_recipes import FLOAT16, INTEGER_ARITHMETIC, QUANTIZATION_AWARE
-from tasks.contracts.section import Positive, Settings
+from tasks.core.params import data as data_params
+from tasks.core.params.recipes import FLOAT16, INTEGER_ARITHMETIC, QUANTIZATION_AWARE
+from tasks.core.params.section import Positive, Settings
 
 DEFAULTS: Settings = {
     "preprocess": {"format": "image_folder", "max_bad_fraction": 0.05},
@@ -27,7 +27,7 @@ DEFAULTS: Settings = {
 }
 
 
-class Preprocess(preprocessing.Preprocess):
+class Preprocess(data_params.Preprocess):
     """From raw images to clean columns."""
 
     SHARED: ClassVar[tuple[str, ...]] = ("image_shape",)

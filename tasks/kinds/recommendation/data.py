@@ -8,16 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.ratings import Ratings
-from tasks.data import classes, histories
-from tasks.data.histories import ITEM, PAST, PAST_RATINGS, RATING, TIME, USER, USER_NUMBER
-from tasks.data.item_index import ItemIndex, parsed, write_items
+from tasks.core.errors import DataError
+from tasks.core.params.data import Ratings
+from tasks.data import classes, item_vocabulary
+from tasks.data.item_vocabulary import (
+    ITEM,
+    PAST,
+    PAST_RATINGS,
+    RATING,
+    TIME,
+    USER,
+    USER_NUMBER,
+    ItemVocabulary,
+    parsed,
+    write_items,
+)
 from tasks.data.kind_data import KindData
-from tasks.data.numbers import number
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
 from tasks.data.schema import Schema
 from tasks.data.splits import Arranged, text_digests
+from tasks.data.tables import number
 from tasks.kinds.recommendation.settings import Preprocess
 
 TARGET = "truth"  # (rows, 4): index of the item, rating, number of the user, known items in the history
@@ -41,7 +51,7 @@ class Encoder:
     """Good rows as columns on disk. No column says who the user is: their numbers only say which rows are one's."""
 
     def __init__(self, assets: Path) -> None:
-        self._index = ItemIndex(assets)
+        self._index = ItemVocabulary(assets)
 
     def encode(self, columns: Columns) -> Columns:
         """Return the inputs, what they were made of, and `truth`, (rows, 4) of float32, where it is known.
@@ -170,7 +180,9 @@ class RatingData(KindData[RatingSchema, Preprocess]):
     def split_together(self, columns: Columns, digests: Array, given: Array, params: Preprocess) -> Arranged:
         """Divide each user's rows by time, and add to each row what its user had rated before; see `histories.past`."""
         split = params.split
-        return Arranged(*histories.past(columns, split.validation, split.test, split.min_ratings, split.history))
+        return Arranged(
+            *item_vocabulary.user_histories(columns, split.validation, split.test, split.min_ratings, split.history)
+        )
 
     def encoder(self, assets: Path) -> Encoder:
         """Return what encodes rows by the assets."""

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.judging import Baseline, Evaluate
+from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data.columns import Dataset
-from tasks.data.item_index import ItemIndex
+from tasks.data.item_vocabulary import ItemVocabulary
 from tasks.data.records import Array, Columns
-from tasks.device.running import ExportedFile
 from tasks.metrics.kind_evaluation import KindEvaluation, Scored
 from tasks.metrics.ranking import NONE, gains, listed
+from tasks.tflite.runtime import ExportedFile
 
 PRIMARY, TEN = "ndcg_at_10", 10
 BLOCK = 1000  # rows whose scores are held at once
@@ -29,8 +29,8 @@ def _by_history(known: Array) -> dict[str, Array]:
 
 
 def _sliced(name: str, truth: Array, own: Array, reference: Array, params: Evaluate) -> dict[str, Any]:
-    from tasks.metrics.compared import compared
-    from tasks.metrics.recommended import Recommended
+    from tasks.metrics.bootstrap import compared
+    from tasks.metrics.ranking import Recommended
 
     score = compared(Recommended(truth, own), Recommended(truth, reference), params)[PRIMARY]
     return {
@@ -61,7 +61,7 @@ class RecommendationEvaluation(KindEvaluation):
 
     def describe(self, output: Array, assets: Path) -> str:
         """Write the items, the best first, and the rating, which is that of an unknown item where none was named."""
-        index = ItemIndex(assets)
+        index = ItemVocabulary(assets)
         titles = "; ".join(index.title(int(number)) for number in output[:-1] if number != NONE)
         return f"{titles or 'nothing that is not in the history'}; rating {output[-1]:.1f}"
 
@@ -74,7 +74,7 @@ class RecommendationEvaluation(KindEvaluation):
         truth: Array,
         own: Array,
         reference: Array,
-        facts: dict[str, Any],
+        metadata: dict[str, Any],
         columns: dict[str, Array],
         params: Evaluate,
     ) -> dict[str, Any]:
@@ -85,21 +85,21 @@ class RecommendationEvaluation(KindEvaluation):
                 (rows, 4).
             own: ten items of the model and a rating, (rows, 11).
             reference: those of the float32 model, (rows, 11).
-            facts: of the data set; `classes` are the items.
+            metadata: of the data set; `classes` are the items.
             columns: what the slices ask for, (rows,) each, by name.
             params: of the stage.
 
         Returns:
-            `scores`: see `tasks.metrics.compared.compared`, users drawn again; `undefined`: nothing;
+            `scores`: see `tasks.metrics.bootstrap.compared`, users drawn again; `undefined`: nothing;
             `agreement_with_float32`: the mean share of the ten items that both models name; `slices`: short and long
             histories and what is asked for, the worst first; `unknown_items`: rows whose item is unknown; `users`;
             `coverage`: the share of all items that are recommended to anybody.
         """
-        from tasks.metrics.compared import compared
-        from tasks.metrics.recommended import Recommended, overlap
-        from tasks.metrics.slices import asked
+        from tasks.metrics.bootstrap import compared
+        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.ranking import Recommended, overlap
 
-        parts = _by_history(truth[:, 3]) | asked(columns, params.slices)
+        parts = _by_history(truth[:, 3]) | slice_columns(columns, params.slices)
         found = [
             _sliced(name, truth[part], own[part], reference[part], params) for name, part in parts.items() if part.any()
         ]
@@ -111,12 +111,12 @@ class RecommendationEvaluation(KindEvaluation):
             "slices": sorted(found, key=lambda one: (one[PRIMARY], one["slice"])),
             "unknown_items": int((truth[:, 0] == NONE).sum()),
             "users": len(np.unique(truth[:, 2])),
-            "coverage": float((named != NONE).sum() / len(facts["classes"])),
+            "coverage": float((named != NONE).sum() / len(metadata["classes"])),
         }
 
-    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of: predicted beside actual ratings, errors, and the places of the items."""
-        from tasks.metrics.curves import write_rows
+        from tasks.metrics.classifier import write_rows
 
         chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
         write_rows(
@@ -127,16 +127,16 @@ class RecommendationEvaluation(KindEvaluation):
         right = (own[:, :-1] == truth[:, :1]) & (truth[:, :1] != NONE)
         write_rows(folder / "places.csv", ("place", "rows"), enumerate(right.sum(axis=0), start=1))
 
-    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+    def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
-        from tasks.metrics.compared import Scores
-        from tasks.metrics.recommended import Recommended
+        from tasks.metrics.bootstrap import Scores
+        from tasks.metrics.ranking import Recommended
 
         return Scores(Recommended(truth, outputs).values())
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
-        """Return ten items and a rating of the test rows; see `tasks.metrics.recommendation_baselines.baselines`."""
-        from tasks.metrics.recommendation_baselines import baselines
+        """Return ten items and a rating of the test rows; see `tasks.metrics.baselines.baselines`."""
+        from tasks.metrics.baselines import baselines
 
         return baselines(target, params)
 

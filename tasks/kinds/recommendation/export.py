@@ -4,15 +4,15 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow as tf
 import tf_keras
 
-from tasks.contracts.errors import DataError, ParamsError
-from tasks.contracts.params import Export
-from tasks.contracts.recipes import Recipe
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Export
 from tasks.data.columns import Dataset
 from tasks.kinds import KindExport
 from tasks.kinds.recommendation.model import MODEL
-from tasks.models import plain_conversion
-from tasks.models.learning_task import Model
-from tasks.models.saving import Facts
+from tasks.models import conversion
+from tasks.models.learning_task import KerasModel
+from tasks.models.saving import ModelMetadata
 
 PRECISIONS = ("float32", "dynamic")
 HIDDEN = -1e9  # is added to the score of an item that was rated already
@@ -21,7 +21,9 @@ HIDDEN = -1e9  # is added to the score of an item that was rated already
 class RecommendationExport(KindExport):
     """The file hides the items of the history."""
 
-    def to_tflite(self, model: Model, facts: Facts, recipe: Recipe, data: Dataset, params: Export) -> bytes:
+    def to_tflite(
+        self, model: KerasModel, metadata: ModelMetadata, recipe: Recipe, data: Dataset, params: Export
+    ) -> bytes:
         """Convert a model to a file that gives scores of the known items, those of the history last, and the rating.
 
         Raises:
@@ -33,15 +35,15 @@ class RecommendationExport(KindExport):
                 got=f"precision: {recipe.precision}", expected=" or ".join(PRECISIONS),
                 do="take dynamic (int8 weights): ratings and the weights of a history lose too much in fewer bits",
             )  # fmt: skip
-        if facts.classes != data.facts["classes"] or facts.data["inputs"] != data.facts["inputs"]:
+        if metadata.classes != data.metadata["classes"] or metadata.data["inputs"] != data.metadata["inputs"]:
             raise DataError(
                 got="a model of other items or histories than the target's", expected="those it was trained on",
                 do="give base and target the same data, with fine_tune: null",
             )  # fmt: skip
-        return plain_conversion.exported(_hiding(model), None, recipe, data, MODEL.inputs, params)
+        return conversion.to_plain_tflite(_hiding(model), None, recipe, data, MODEL.inputs, params)
 
 
-def _hiding(model: Model) -> Model:
+def _hiding(model: KerasModel) -> KerasModel:
     """Return a model of one row that hides the items of the history; an item's place among the scores is its index."""
     answers = model.output[0]
     history = tf.reshape(model.inputs[0], (-1, 1))

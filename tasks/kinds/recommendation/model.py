@@ -6,10 +6,10 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow as tf
 import tf_keras
 
-from tasks.contracts.training import Augment
+from tasks.core.params.training import Augment
 from tasks.data.records import Columns
 from tasks.models.learning_task import Inputs, KindModel, Loss, Metric, Tensor, refuse_augmentation
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 WATCHED = "among_ten"
 TEN = 10
@@ -44,11 +44,11 @@ class RecommendationModel(KindModel):
         refuse_augmentation(augment, "histories", "; train.item_dropout leaves items out")
         return columns
 
-    def preprocess_inputs(self, inputs: tuple[Tensor, ...], facts: Facts) -> Inputs:
+    def preprocess_inputs(self, inputs: tuple[Tensor, ...], metadata: ModelMetadata) -> Inputs:
         """Return the inputs as they are."""
         return inputs
 
-    def preprocess_targets(self, targets: Tensor, facts: Facts) -> Tensor:
+    def preprocess_targets(self, targets: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return index of the item and rating, (batch, 2)."""
         return targets[:, :2]
 
@@ -67,7 +67,7 @@ class RecommendationModel(KindModel):
             tf_keras.metrics.MeanMetricWrapper(lambda truth, answers: tf.abs(truth[:, 1] - answers[:, -1]), name="mae"),
         ]
 
-    def outputs(self, answers: Tensor, facts: Facts) -> Tensor:
+    def outputs(self, answers: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return scores of the known items and the rating, (batch, items + 1), without what the history hides."""
         return answers[:, 1:]
 

@@ -4,10 +4,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
-from tasks.contracts.ratings import Items, Ratings, TimeSplit
-from tasks.contracts.records import Place, Records
-from tasks.contracts.section import Positive, Settings
+from tasks.core.params.data import Items, Place, Ratings, Records, TimeSplit
+from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.section import Positive, Settings
 
 ROLES = ("user", "item", "rating", "time")
 DEFAULTS: Settings = {

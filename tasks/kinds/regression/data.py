@@ -7,23 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.tables import Tables
+from tasks.core.errors import DataError
+from tasks.core.params.data import Tables
 from tasks.data import table_features
 from tasks.data.kind_data import KindData
-from tasks.data.numbers import numbers_of
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Range
 from tasks.data.table_features import FEATURES, TableEncoder
-from tasks.data.tables import (
-    CATEGORIES,
-    NUMBERS,
-    TableSchema,
-    digests_of,
-    divided,
-    out_of_range,
-    ranges,
-)
+from tasks.data.tables import CATEGORIES, NUMBERS, TableSchema, digests_of, divided, numbers_of, out_of_range, ranges
 
 TARGET = "value"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.judging import Baseline, Evaluate
+from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.table_features import FEATURES
@@ -43,7 +43,7 @@ class RegressionEvaluation(KindEvaluation):
         truth: Array,
         own: Array,
         reference: Array,
-        facts: dict[str, Any],
+        metadata: dict[str, Any],
         columns: dict[str, Array],
         params: Evaluate,
     ) -> dict[str, Any]:
@@ -53,42 +53,41 @@ class RegressionEvaluation(KindEvaluation):
             truth: targets, (rows,).
             own: predictions of the model, (rows, 1), in the target's unit.
             reference: predictions of the float32 model, (rows, 1).
-            facts: of the data set; `table` has the target's name.
+            metadata: of the data set; `table` has the target's name.
             columns: what the slices ask for, (rows,) each, by name.
             params: of the stage.
 
         Returns:
-            `scores`: see `tasks.metrics.compared.compared`; `undefined`: why a figure is null;
+            `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null;
             `agreement_with_float32`: 1 less the RMSE between the two models in standard deviations of float32's
             predictions; `slices`: quarters of the target and what is asked for, the worst first.
         """
-        from tasks.metrics.compared import compared
-        from tasks.metrics.error_slices import quarters, sliced
-        from tasks.metrics.regression import Regression
-        from tasks.metrics.slices import asked
+        from tasks.metrics.bootstrap import compared
+        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.regression import Regression, quarters, sliced
 
         targets, guesses, expected = (values.astype(np.float64) for values in (truth, own[:, 0], reference[:, 0]))
         measured = Regression(targets, guesses)
-        parts = quarters(targets, facts["table"]["target"]) | asked(columns, params.slices)
+        parts = quarters(targets, metadata["table"]["target"]) | slice_columns(columns, params.slices)
         return {
             "scores": compared(measured, Regression(targets, expected), params),
-            "undefined": self.score(truth, own, facts, params).undefined,
+            "undefined": self.score(truth, own, metadata, params).undefined,
             "agreement_with_float32": _agreement(guesses, expected),
             "slices": sliced(targets, guesses, expected, parts, params),
         }
 
-    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of: predictions beside targets, thinned, and how many rows are how far off."""
-        from tasks.metrics.curves import write_rows
+        from tasks.metrics.classifier import write_rows
 
         chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
         write_rows(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
         counts, edges = np.histogram(own[:, 0].astype(np.float64) - truth, bins=BINS)
         write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
 
-    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+    def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
-        from tasks.metrics.compared import Scores
+        from tasks.metrics.bootstrap import Scores
         from tasks.metrics.regression import Regression
 
         values = Regression(truth.astype(np.float64), outputs[:, 0].astype(np.float64)).values()
@@ -102,7 +101,7 @@ class RegressionEvaluation(KindEvaluation):
         """
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        from tasks.metrics.simple_methods import chosen_rows
+        from tasks.metrics.baselines import chosen_rows
 
         rows, values = chosen_rows(target, params), target.column("train", "value")
         test = target.column("test", FEATURES).all()

@@ -4,9 +4,8 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow as tf
 import tf_keras
 
-from tasks.models.learning_task import Loss, Metric, Tensor
-from tasks.models.saving import Facts
-from tasks.models.tabular import TableModel
+from tasks.models.learning_task import Loss, Metric, TableModel, Tensor
+from tasks.models.saving import ModelMetadata
 
 
 class Regressor(TableModel):
@@ -15,9 +14,9 @@ class Regressor(TableModel):
     target = "value"
     watched = "rmse"
 
-    def preprocess_targets(self, targets: Tensor, facts: Facts) -> Tensor:
+    def preprocess_targets(self, targets: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return targets (batch,) in their own unit as the loss takes them, (batch, 1)."""
-        mean, std = scale_of(facts)
+        mean, std = scale_of(metadata)
         return tf.expand_dims((targets - mean) / std, axis=-1)
 
     def loss(self) -> Loss:
@@ -29,15 +28,15 @@ class Regressor(TableModel):
         """Return the RMSE, in standard deviations of the target."""
         return [tf_keras.metrics.RootMeanSquaredError(name=self.watched)]
 
-    def outputs(self, answers: Tensor, facts: Facts) -> Tensor:
+    def outputs(self, answers: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return predictions (batch, 1) in the target's own unit, as the exported file gives them."""
-        mean, std = scale_of(facts)
+        mean, std = scale_of(metadata)
         return answers * std + mean
 
 
-def scale_of(facts: Facts) -> tuple[float, float]:
+def scale_of(metadata: ModelMetadata) -> tuple[float, float]:
     """Return mean and standard deviation of the training rows' targets."""
-    scale = facts.data["target_scale"]
+    scale = metadata.data["target_scale"]
     return scale["mean"], scale["std"]
 
 

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
-from tasks.contracts.section import Settings
-from tasks.contracts.tables import Tables
+from tasks.core.params.data import Tables
+from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.section import Settings
 
 DEFAULTS: Settings = {
     "train": {"architecture": "tables"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.contracts.tables import Tables
+from tasks.core.params.data import Tables
 from tasks.data import classes, table_features
 from tasks.data.kind_data import KindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects

@@ -1,6 +1,6 @@
 """Evaluation of tables with a class as target."""
 
-from tasks.contracts.judging import Baseline
+from tasks.core.params.gates import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.table_features import FEATURES
@@ -17,7 +17,7 @@ class TableEvaluation(ClassifierEvaluation):
         """
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        from tasks.metrics.simple_methods import classified, majority_class
+        from tasks.metrics.baselines import classified, majority_class
 
         trees = HistGradientBoostingClassifier(random_state=params.seed)
         boosted = classified(trees, target, FEATURES, params)

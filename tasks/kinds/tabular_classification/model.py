@@ -1,7 +1,6 @@
 """What a model of tables with classes learns."""
 
-from tasks.models.classifying import Classifier
-from tasks.models.tabular import TableModel
+from tasks.models.learning_task import Classifier, TableModel
 
 
 class TableClassifier(TableModel, Classifier):

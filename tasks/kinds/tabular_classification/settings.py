@@ -1,8 +1,8 @@
 """Settings of tabular classification: tables with a class as target."""
 
-from tasks.contracts.built_in_recipes import SLIM_DYNAMIC
-from tasks.contracts.section import Settings
-from tasks.contracts.tables import Tables as Preprocess
+from tasks.core.params.data import Tables as Preprocess
+from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.section import Settings
 
 __all__ = ["DEFAULTS", "Preprocess"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, sha256, write_json
-from tasks.contracts.progress import say
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, sha256, write_json
+from tasks.core.progress import say
 from tasks.data import classes
 from tasks.data.kind_data import KindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train

@@ -1,6 +1,6 @@
 """Evaluation of texts with one class each."""
 
-from tasks.contracts.judging import Baseline
+from tasks.core.params.gates import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.metrics.kind_evaluation import ClassifierEvaluation
@@ -16,7 +16,7 @@ class TextEvaluation(ClassifierEvaluation):
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.pipeline import make_pipeline
 
-        from tasks.metrics.simple_methods import classified, logistic_regression, majority_class
+        from tasks.metrics.baselines import classified, logistic_regression, majority_class
 
         words = make_pipeline(TfidfVectorizer(token_pattern=WORD, sublinear_tf=True), logistic_regression())
         return {

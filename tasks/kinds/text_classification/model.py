@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from tasks.contracts.training import Augment
+from tasks.core.params.training import Augment
 from tasks.data.records import Columns
-from tasks.models.classifying import Classifier
-from tasks.models.learning_task import Inputs, Tensor, refuse_augmentation
-from tasks.models.saving import Facts
+from tasks.models.learning_task import Classifier, Inputs, Tensor, refuse_augmentation
+from tasks.models.saving import ModelMetadata
 
 
 class TextModel(Classifier):
@@ -23,7 +22,7 @@ class TextModel(Classifier):
         refuse_augmentation(augment, "texts")
         return columns
 
-    def preprocess_inputs(self, inputs: tuple[Tensor, ...], facts: Facts) -> Inputs:
+    def preprocess_inputs(self, inputs: tuple[Tensor, ...], metadata: ModelMetadata) -> Inputs:
         """Return the tokens, (batch, max_tokens) of int32."""
         return inputs[0]
 

@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.contracts.built_in_recipes import FLOAT16, INTEGER_ARITHMETIC, SLIM_DYNAMIC
-from tasks.contracts.records import Place, Records
-from tasks.contracts.section import Name, Positive, Section, Settings
+from tasks.core.params.data import Place, Records
+from tasks.core.params.recipes import FLOAT16, INTEGER_ARITHMETIC, SLIM_DYNAMIC
+from tasks.core.params.section import Name, Positive, Section, Settings
 
 ROLES = {"text", "label"}
 DEFAULTS: Settings = {

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.files import read_json, sha256, write_json
-from tasks.contracts.progress import say
-from tasks.data import pieces
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, sha256, write_json
+from tasks.core.progress import say
+from tasks.data import subword_tokenizer
 from tasks.data.kind_data import KindData
-from tasks.data.linked_splits import assign_groups, linked
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import Schema
-from tasks.data.splits import Arranged, text_digests
+from tasks.data.splits import Arranged, assign_groups, linked, text_digests
 from tasks.kinds.translation.settings import Preprocess, Sentences
 
 SIDES = ("source", "target")
@@ -79,7 +78,7 @@ class Encoder:
         found: Columns = {}
         for side, tokenizer in self._tokenizers.items():
             if side in columns:
-                found[f"{side}_tokens"] = pieces.encoded(tokenizer, columns[side].tolist(), self._max_tokens)
+                found[f"{side}_tokens"] = subword_tokenizer.encode(tokenizer, columns[side].tolist(), self._max_tokens)
                 found[side] = columns[side]
         return found
 
@@ -145,7 +144,7 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         for side in SIDES:
             texts = train.map(partial(texts_of, side), side)
             lowercase = side == "source" and wanted.lowercase_source
-            tokenizer = pieces.trained(texts, wanted.vocabulary, lowercase=lowercase)
+            tokenizer = subword_tokenizer.train_tokenizer(texts, wanted.vocabulary, lowercase=lowercase)
             tokenizer.save(str(assets / TOKENIZERS[side]))
             counted = (
                 one for texts in train.map(partial(texts_of, side), side) for one in tokenizer.encode_batch(texts)
@@ -158,7 +157,7 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         return {
             "inputs": {"source_tokens": {"shape": [params.max_tokens], "dtype": "int32"}},
             "vocabulary": vocabulary,
-            "pieces": pieces.pieces_of(tokenizer),
+            "pieces": subword_tokenizer.subwords_of(tokenizer),
             "encoded_by": [sha256(assets / name) for name in TOKENIZERS.values()],
         }
 

@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from tasks.contracts.judging import Baseline, Evaluate
-from tasks.data import pieces
+from tasks.core.params.gates import Baseline, Evaluate
+from tasks.data import subword_tokenizer
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
-from tasks.device.translating import SOURCE, Translator
 from tasks.kinds.translation.data import TOKENIZERS
 from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+from tasks.tflite.translator import SOURCE, Translator
 
 EXAMPLES = 20
 BATCH = 200  # of test rows: bounds the memory of the similarities at 8 * BATCH * training rows bytes
 WORD = r"\w+|[^\w\s]"
 
 
-def sentences(outputs: Array, facts: dict[str, Any]) -> list[str]:
+def sentences(outputs: Array, metadata: dict[str, Any]) -> list[str]:
     """Return the sentences of tokens, (rows, max_tokens); texts (rows, 1), as baselines give them, stay as they are."""
     if outputs.dtype.kind in "OU":
         return [str(text) for text in outputs[:, 0]]
-    return [pieces.joined(row, facts["pieces"]) for row in outputs.astype(int).tolist()]
+    return [subword_tokenizer.decode(row, metadata["pieces"]) for row in outputs.astype(int).tolist()]
 
 
 def _nearest(known: Array, asked: Array) -> Array:
@@ -65,14 +65,14 @@ class TranslationEvaluation(KindEvaluation):
     def describe(self, output: Array, assets: Path) -> str:
         """Return the sentence of a row's tokens."""
         target = Tokenizer.from_file(str(assets / TOKENIZERS["target"]))
-        return pieces.joined(output.tolist(), pieces.pieces_of(target))
+        return subword_tokenizer.decode(output.tolist(), subword_tokenizer.subwords_of(target))
 
     def measure(
         self,
         truth: Array,
         own: Array,
         reference: Array,
-        facts: dict[str, Any],
+        metadata: dict[str, Any],
         columns: dict[str, Array],
         params: Evaluate,
     ) -> dict[str, Any]:
@@ -82,22 +82,21 @@ class TranslationEvaluation(KindEvaluation):
             truth: target sentences, (rows,) of str.
             own: tokens of the model's translations, (rows, max_tokens).
             reference: those of the float32 model.
-            facts: of the data set; `pieces` are those of the tokens.
+            metadata: of the data set; `pieces` are those of the tokens.
             columns: what the slices ask for, (rows,) each, by name.
             params: of the stage.
 
         Returns:
-            `scores`: see `tasks.metrics.compared.compared`; `undefined`: nothing; `agreement_with_float32`: the share
+            `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: nothing; `agreement_with_float32`: the share
             of equal translations; `slices`: quarters of the targets' lengths and what is asked for, the worst first;
             `signatures`: sacrebleu's.
         """
-        from tasks.metrics.compared import compared
-        from tasks.metrics.slices import asked
-        from tasks.metrics.text_slices import lengths, sliced
-        from tasks.metrics.translation import Translation
+        from tasks.metrics.bootstrap import compared
+        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.translation import Translation, lengths, sliced
 
         targets = [str(text) for text in truth]
-        translations, expected = sentences(own, facts), sentences(reference, facts)
+        translations, expected = sentences(own, metadata), sentences(reference, metadata)
         measured, before = Translation(targets, translations), Translation(targets, expected)
         return {
             "scores": compared(measured, before, params),
@@ -105,28 +104,28 @@ class TranslationEvaluation(KindEvaluation):
             "agreement_with_float32": float(
                 np.mean([one == other for one, other in zip(translations, expected, strict=True)])
             ),
-            "slices": sliced(measured, before, lengths(targets) | asked(columns, params.slices), params),
+            "slices": sliced(measured, before, lengths(targets) | slice_columns(columns, params.slices), params),
             "signatures": measured.signatures(),
         }
 
-    def write_tables(self, truth: Array, own: Array, facts: dict[str, Any], params: Evaluate, folder: Path) -> None:
+    def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write some translations beside what they should be, evenly from all rows."""
-        from tasks.metrics.curves import write_rows
+        from tasks.metrics.classifier import write_rows
 
         chosen = np.unique(np.linspace(0, len(truth) - 1, EXAMPLES).round().astype(int))
-        pairs = zip(truth[chosen], sentences(own[chosen], facts), strict=True)
+        pairs = zip(truth[chosen], sentences(own[chosen], metadata), strict=True)
         write_rows(folder / "examples.csv", ("reference", "translation"), pairs)
 
-    def score(self, truth: Array, outputs: Array, facts: dict[str, Any], params: Evaluate) -> Scored:
+    def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
-        from tasks.metrics.compared import Scores
+        from tasks.metrics.bootstrap import Scores
         from tasks.metrics.translation import Translation
 
-        return Scores(Translation([str(text) for text in truth], sentences(outputs, facts)).values())
+        return Scores(Translation([str(text) for text in truth], sentences(outputs, metadata)).values())
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
         """Return translations of the test rows, (rows, 1) of str, by method."""
-        from tasks.metrics.simple_methods import chosen_rows
+        from tasks.metrics.baselines import chosen_rows
 
         rows = chosen_rows(target, params)
         sources, truths = (target.column("train", side).take(rows) for side in ("source", "target"))

@@ -7,29 +7,31 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow as tf
 import tf_keras
 
-from tasks.compression.equality import require_equal_translations
-from tasks.compression.finish.slim import slim
-from tasks.compression.signatures import with_first
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.params import Export
-from tasks.contracts.recipes import Recipe
+from tasks.core.errors import ParamsError
+from tasks.core.params.recipes import Recipe
+from tasks.core.params.sections import Export
 from tasks.data.columns import Dataset
-from tasks.device.translating import ENCODE
 from tasks.kinds import KindExport
-from tasks.models import translating
-from tasks.models.learning_task import Model
-from tasks.models.plain_conversion import calibration, require_plain
-from tasks.models.saving import Facts
+from tasks.models import translator
+from tasks.models.conversion import plain_calibration, require_plain
+from tasks.models.learning_task import KerasModel
+from tasks.models.saving import ModelMetadata
 from tasks.models.tflite_converter import to_tflite
+from tasks.tflite.equality import require_equal_translations
+from tasks.tflite.file import with_first
+from tasks.tflite.slim import slim
+from tasks.tflite.translator import ENCODE
 
 PRECISIONS = ("float32", "float16", "dynamic")
 PROOF_ROWS = 10
 
 
 class TranslationExport(KindExport):
-    """The file is asked token by token; see `tasks.device.translating`."""
+    """The file is asked token by token; see `tasks.tflite.translator`."""
 
-    def to_tflite(self, model: Model, facts: Facts, recipe: Recipe, data: Dataset, params: Export) -> bytes:
+    def to_tflite(
+        self, model: KerasModel, metadata: ModelMetadata, recipe: Recipe, data: Dataset, params: Export
+    ) -> bytes:
         """Convert a model to the file of a recipe, with the signatures `encode` and `decode_step`.
 
         Raises:
@@ -42,20 +44,20 @@ class TranslationExport(KindExport):
                 expected=f"{', '.join(PRECISIONS)}: states that go from step to step would be rounded at each of them",
                 do="choose one of these",
             )
-        rows = calibration(data, ("source_tokens",), params)["source_tokens"]
-        content = converted(model, facts, recipe.precision)
+        rows = plain_calibration(data, ("source_tokens",), params)["source_tokens"]
+        content = converted(model, metadata, recipe.precision)
         for _ in recipe.finish:
             before, content = content, slim(content)
             require_equal_translations(before, content, rows[:PROOF_ROWS])
         return content
 
 
-def converted(model: Model, facts: Facts, precision: str) -> bytes:
+def converted(model: KerasModel, metadata: ModelMetadata, precision: str) -> bytes:
     """Convert a translator to a file with two signatures; equal models give equal bytes."""
-    (max_tokens,) = facts.data["inputs"]["source_tokens"]["shape"]
+    (max_tokens,) = metadata.data["inputs"]["source_tokens"]["shape"]
     tf_keras.backend.reset_uids()  # names of layers are in the file
     module = tf.Module()
-    module.halves = translating.halves(model, max_tokens)
+    module.halves = translator.halves(model, max_tokens)
     calls = {half.name: _call(half) for half in module.halves}
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=calls)
@@ -63,7 +65,7 @@ def converted(model: Model, facts: Facts, precision: str) -> bytes:
         return with_first(to_tflite(converter, precision), ENCODE)
 
 
-def _call(half: Model) -> Model:
+def _call(half: KerasModel) -> KerasModel:
     specs = [tf.TensorSpec(given.shape, given.dtype, name=given.name) for given in half.inputs]
     return tf.function(lambda *inputs: half(list(inputs)), input_signature=specs)
 

@@ -5,12 +5,12 @@ import numpy as np
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 import tensorflow as tf
 
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.training import Augment
-from tasks.data.pieces import PADDING, START
+from tasks.core.errors import ParamsError
+from tasks.core.params.training import Augment
 from tasks.data.records import Array, Columns
+from tasks.data.subword_tokenizer import PADDING, START
 from tasks.models.learning_task import Inputs, KindModel, Loss, Metric, Tensor, refuse_augmentation
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 
 def _shortened(tokens: Tensor) -> Tensor:
@@ -39,14 +39,14 @@ class TranslationModel(KindModel):
         counted: Array = (targets != PADDING).sum(axis=1)
         return counted
 
-    def preprocess_inputs(self, inputs: tuple[Tensor, ...], facts: Facts) -> Inputs:
+    def preprocess_inputs(self, inputs: tuple[Tensor, ...], metadata: ModelMetadata) -> Inputs:
         """Return source tokens and the tokens before the wanted ones, each as long as its longest row."""
         source, target = map(_shortened, inputs)
         start = tf.fill((tf.shape(target)[0], 1), START)
         previous = tf.where(target == PADDING, PADDING, tf.concat([start, target[:, :-1]], axis=1))
         return source, previous
 
-    def preprocess_targets(self, targets: Tensor, facts: Facts) -> Tensor:
+    def preprocess_targets(self, targets: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return the wanted tokens, as long as the longest row."""
         return _shortened(targets)
 
@@ -64,7 +64,7 @@ class TranslationModel(KindModel):
         """Return none: to find the likeliest of thousands of tokens costs a tenth of the training."""
         return []
 
-    def outputs(self, answers: Tensor, facts: Facts) -> Tensor:
+    def outputs(self, answers: Tensor, metadata: ModelMetadata) -> Tensor:
         """Refuse to take logits, whose earlier tokens were given, for translations.
 
         Raises:

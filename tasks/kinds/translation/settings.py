@@ -4,10 +4,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.contracts import preprocessing
-from tasks.contracts.built_in_recipes import FLOAT16, SLIM_DYNAMIC
-from tasks.contracts.records import Place, Records
-from tasks.contracts.section import Fraction, Name, Positive, Section, Settings
+from tasks.core.params import data as data_params
+from tasks.core.params.data import Place, Records
+from tasks.core.params.recipes import FLOAT16, SLIM_DYNAMIC
+from tasks.core.params.section import Fraction, Name, Positive, Section, Settings
 
 ROLES = {"source", "target"}
 DEFAULTS: Settings = {
@@ -31,7 +31,7 @@ DEFAULTS: Settings = {
 }
 
 
-class Split(preprocessing.Split):
+class Split(data_params.Split):
     """Training, validation and test pairs; pairs that share a sentence, directly or through others, stay together."""
 
     validation: Fraction | Literal["given"] = Field(

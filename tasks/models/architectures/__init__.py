@@ -7,10 +7,10 @@ names of its layers (`layer_types`). Importing it starts no TensorFlow: that is 
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.training import Base, Taken, Trained
+from tasks.core.params.data import Preprocess
+from tasks.core.params.training import Base, Taken, Trained
 from tasks.data.columns import Dataset
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 Network: TypeAlias = Any  # a `tf_keras.Model`: TensorFlow has no types
 # The Keras class of each layer by the layer's name, the input first and the head last.
@@ -35,15 +35,15 @@ class Architecture(Protocol[Settings]):
 class TrainedArchitecture(Architecture[TrainedSettings], Protocol[TrainedSettings]):
     """A network that starts with random weights and is trained on the base data set."""
 
-    def build(self, params: TrainedSettings, facts: Facts) -> Network:
+    def build(self, params: TrainedSettings, metadata: ModelMetadata) -> Network:
         """Build the network: what is on disk in, logits or predictions out."""
 
 
 class TakenArchitecture(Architecture[TakenSettings], Protocol[TakenSettings]):
     """A network whose weights come from a file or a package."""
 
-    def take(self, params: TakenSettings, base: Dataset, facts: Facts) -> tuple[Network, Facts]:
-        """Return the network with its weights, and the facts with its own normalisation.
+    def take(self, params: TakenSettings, base: Dataset, metadata: ModelMetadata) -> tuple[Network, ModelMetadata]:
+        """Return the network with its weights, and the metadata with its own normalisation.
 
         Raises:
             ParamsError: the data are of a kind that the weights were not trained on, or the package is not installed.
@@ -56,14 +56,14 @@ def architecture_of(name: str) -> Architecture[Base]:
     return cast(Architecture[Base], import_module(f"tasks.models.architectures.{name}"))
 
 
-def build(params: Trained, facts: Facts) -> Network:
+def build(params: Trained, metadata: ModelMetadata) -> Network:
     """Build the network of a section `train`, with random weights; see `TrainedArchitecture`."""
-    return cast(TrainedArchitecture[Trained], architecture_of(params.architecture)).build(params, facts)
+    return cast(TrainedArchitecture[Trained], architecture_of(params.architecture)).build(params, metadata)
 
 
-def take(params: Taken, base: Dataset, facts: Facts) -> tuple[Network, Facts]:
+def take(params: Taken, base: Dataset, metadata: ModelMetadata) -> tuple[Network, ModelMetadata]:
     """Return the network of a section `train` with the weights of its file or package; see `TakenArchitecture`."""
-    return cast(TakenArchitecture[Taken], architecture_of(params.architecture)).take(params, base, facts)
+    return cast(TakenArchitecture[Taken], architecture_of(params.architecture)).take(params, base, metadata)
 
 
 def layer_types(params: Base, preprocess: Preprocess) -> LayerTypes | None:

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import Positive, Settings
-from tasks.contracts.training import Trained
-from tasks.models.saving import Facts
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import Positive, Settings
+from tasks.core.params.training import Trained
+from tasks.models.saving import ModelMetadata
 
 # TensorFlow's default of .99 needs thousands of steps to forget its start; small data sets have hundreds.
 BATCH_NORM_MOMENTUM = 0.9
@@ -31,7 +31,7 @@ class Train(Trained):
     )
 
 
-def build(params: Train, facts: Facts) -> Any:
+def build(params: Train, metadata: ModelMetadata) -> Any:
     """Build the network: normalised images (batch, *image_shape) of float32 in, logits (batch, classes) out.
 
     Each convolution halves height and width. With filters 16, 32, 48 and 28x28x1 images it has 26,650 parameters.
@@ -39,13 +39,13 @@ def build(params: Train, facts: Facts) -> Any:
     """
     from tasks.models.quiet_tensorflow import Model, layers
 
-    images = outputs = layers.Input(facts.image_shape, name="image")
+    images = outputs = layers.Input(metadata.image_shape, name="image")
     for index, count in enumerate(params.filters):
         outputs = layers.Conv2D(count, 3, strides=2, padding="same", use_bias=False, name=f"conv_{index}")(outputs)
         outputs = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"batch_norm_{index}")(outputs)
         outputs = layers.ReLU(name=f"relu_{index}")(outputs)
     outputs = layers.Flatten(name="flatten")(outputs)
-    return Model(images, layers.Dense(len(facts.classes), name="logits")(outputs), name="conv_net")
+    return Model(images, layers.Dense(len(metadata.classes), name="logits")(outputs), name="conv_net")
 
 
 def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:

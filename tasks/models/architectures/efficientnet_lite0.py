@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import Settings
-from tasks.contracts.training import Taken
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import Settings
+from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.sources.package import packaged_file
-from tasks.models import torch_weights
+from tasks.models import pretrained
 from tasks.models.pretrained import (
     fill,
     inverted_residual,
@@ -25,7 +25,7 @@ from tasks.models.pretrained import (
     relu6,
     require_colour,
 )
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 MEAN, STD = 127, 128.0
 # Kernel size, channels, expansion, how many blocks, the stride of the first: table 1 of the paper.
@@ -73,18 +73,18 @@ class Train(Taken):
     )
 
 
-def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
-    """Return the network with the weights of the package and a new head, and facts with its own normalisation.
+def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, ModelMetadata]:
+    """Return the network with the weights of the package and a new head, and metadata with its own normalisation.
 
     Raises:
         ParamsError: the images are grey or too small, or the package is not installed.
         DataError: the package's file is damaged.
     """
-    require_colour(facts.image_shape, params.architecture)
-    model = build(facts.image_shape, len(facts.classes))
+    require_colour(metadata.image_shape, params.architecture)
+    model = build(metadata.image_shape, len(metadata.classes))
     path = located()
-    fill(model, renamed(model, torch_weights.read(path)), path)
-    return model, facts.normalised_by(MEAN, STD)
+    fill(model, renamed(model, pretrained.read(path)), path)
+    return model, metadata.normalised_by(MEAN, STD)
 
 
 def located() -> Path:

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Seed, Settings
-from tasks.contracts.training import Taken
+from tasks.core.errors import DataError
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import HalfOpenFraction, Seed, Settings
+from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.sources.package import packaged_file
 from tasks.models.architectures.transformer_text import MASK_TYPES, MEAN_TYPES, is_token, mean_of_tokens, positions
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 HEADS, FEED_FORWARD_FACTOR, EPSILON = 12, 4, 1e-12
 
@@ -69,7 +69,7 @@ class Train(Taken):
     seed: Seed = Field(0, description="seed of the last layer's first weights")
 
 
-def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
+def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, ModelMetadata]:
     """Return the encoder with its weights and a new last layer: tokens in, logits (batch, classes) out.
 
     Raises:
@@ -78,13 +78,13 @@ def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
     """
     from safetensors import SafetensorError, safe_open
 
-    from tasks.models.seeding import seed
+    from tasks.models.determinism import seed
 
     path = packaged_file(params.package, params.path)
     seed(params.seed)
     try:
         with safe_open(path, "np") as file:
-            return _filled(params, facts, file.get_tensor), facts
+            return _filled(params, metadata, file.get_tensor), metadata
     except SafetensorError as error:
         raise DataError(
             got=f"{path}: {error}", expected="the weights of all-MiniLM-L6-v2", do="correct train.path"
@@ -100,16 +100,16 @@ def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:
     return types | {**MEAN_TYPES, "dropout": "Dropout", "logits": "Dense"}
 
 
-def _filled(params: Train, facts: Facts, weights: Weights) -> Any:
+def _filled(params: Train, metadata: ModelMetadata, weights: Weights) -> Any:
     words = weights("embeddings.word_embeddings.weight")
-    if facts.data["vocabulary"] != len(words):
+    if metadata.data["vocabulary"] != len(words):
         raise DataError(
-            got=f"tokens of a vocabulary of {facts.data['vocabulary']}",
+            got=f"tokens of a vocabulary of {metadata.data['vocabulary']}",
             expected=f"the encoder's own, of {len(words)}",
             do=f"set preprocess.<role>.tokenizer to {{package: {params.package}, path: model/tokenizer.json}}",
         )
-    max_tokens = facts.data["inputs"]["tokens"]["shape"][0]
-    network = encoder(max_tokens, words.shape, params.blocks, params.dropout, len(facts.classes))
+    max_tokens = metadata.data["inputs"]["tokens"]["shape"][0]
+    network = encoder(max_tokens, words.shape, params.blocks, params.dropout, len(metadata.classes))
     for name, values in _named(weights, max_tokens, params.blocks):
         network.get_layer(name).set_weights(values)
     return network

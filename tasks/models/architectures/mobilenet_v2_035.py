@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import Settings
-from tasks.contracts.training import Taken
+from tasks.core.errors import DataError
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import Settings
+from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.models.pretrained import (
@@ -26,7 +26,7 @@ from tasks.models.pretrained import (
     relu6,
     require_colour,
 )
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 # Trained on raw / 127.5 - 1; a whole mean has an exact int8 zero point, half a grey level beside it.
 MEAN, STD = 127, 127.5
@@ -56,19 +56,19 @@ class Train(Taken):
     )
 
 
-def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
-    """Return the network with the weights of the file and a new head, and facts with its own normalisation.
+def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, ModelMetadata]:
+    """Return the network with the weights of the file and a new head, and metadata with its own normalisation.
 
     Raises:
         ParamsError: the images are grey or too small.
         DataError: there is no such file, it is damaged, or it is of another network.
     """
-    require_colour(facts.image_shape, params.architecture)
+    require_colour(metadata.image_shape, params.architecture)
     path = Path(params.tracked)
     weights = _weights(path)
-    model = build(facts.image_shape, len(facts.classes))
+    model = build(metadata.image_shape, len(metadata.classes))
     fill(model, weights, path)
-    return model, facts.normalised_by(MEAN, STD)
+    return model, metadata.normalised_by(MEAN, STD)
 
 
 def build(shape: tuple[int, ...], num_classes: int) -> Any:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from tasks.contracts.errors import DataError
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.progress import say
-from tasks.contracts.section import Rate, Settings
-from tasks.contracts.training import Taken
+from tasks.core.errors import DataError
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import Rate, Settings
+from tasks.core.params.training import Taken
+from tasks.core.progress import say
 from tasks.data.columns import Dataset
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 if TYPE_CHECKING:  # starts TensorFlow
-    from tasks.models.own_model import OwnModel
+    pass
 
 MEASURED_ROWS = 1000
 
@@ -42,31 +42,31 @@ class Train(Taken):
     )
 
 
-def take(params: Train, base: Dataset, facts: Facts) -> tuple[Any, Facts]:
+def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, ModelMetadata]:
     """Return the network of a file, and say how good it is: a wrong mean, std or order of classes shows there.
 
     Raises:
         DataError: the file is refused, or is for other images or classes.
     """
-    from tasks.models.own_model import load_own
+    from tasks.models.user_model import load_user_model
 
-    own, facts = load_own(Path(params.tracked)), facts.normalised_by(params.mean, params.std)
-    network = fitting(own, facts)
-    right = accuracy(network, base, facts)
+    own, metadata = load_user_model(Path(params.tracked)), metadata.normalised_by(params.mean, params.std)
+    network = fitting(own, metadata)
+    right = accuracy(network, base, metadata)
     say(f"[100%] train: nothing is trained; {own.path} has {right:.4f} of the training rows right")
-    return network, facts
+    return network, metadata
 
 
 def layer_types(params: Train, preprocess: Preprocess) -> None:
     """Return None: only the file knows its layers; `train` compares them with the recipes."""
 
 
-def fitting(own: "OwnModel", facts: Facts) -> Any:
+def fitting(own: "OwnModel", metadata: ModelMetadata) -> Any:
     """Check that a loaded model fits the images and classes of the line, and take off the softmax that it ends in.
 
     Args:
         own: as `load_own` loads it from an `.h5` or `.keras` file.
-        facts: of the line: the images' shape and the classes.
+        metadata: of the line: the images' shape and the classes.
 
     Returns:
         A network that gives logits (batch, classes) for images (batch, *image_shape) of float32.
@@ -74,43 +74,42 @@ def fitting(own: "OwnModel", facts: Facts) -> Any:
     Raises:
         DataError: it does not fit, or it is a SavedModel, which has no layers.
     """
-    from tasks.models.own_model import logits_of
+    from tasks.models.user_model import logits_of
 
     path, model = own.path, own.model
     if model is None:
         raise DataError(
             got=f"{path}: a SavedModel", expected="a file of tf_keras, .h5 or .keras: the layers are worked on",
-            do="save it with `model.save('model.h5')`; `python -m tasks.squeeze` takes SavedModels",
+            do="save it with `model.save('model.h5')`; `trimline squeeze` takes SavedModels",
         )  # fmt: skip
     (given,), (answer,) = model.inputs, model.outputs
-    if tuple(given.shape[1:]) != tuple(facts.image_shape) or given.dtype != "float32":
+    if tuple(given.shape[1:]) != tuple(metadata.image_shape) or given.dtype != "float32":
         raise DataError(
             got=f"{path}: an input of {_shown(given.shape)}, {given.dtype.name}",
-            expected=f"{_shown([None, *facts.image_shape])}, float32: (batch, height, width, channels)",
+            expected=f"{_shown([None, *metadata.image_shape])}, float32: (batch, height, width, channels)",
             do="set preprocess.<role>.image_shape to the model's, or bring a model for such images",
         )
-    if tuple(answer.shape[1:]) != (len(facts.classes),):
+    if tuple(answer.shape[1:]) != (len(metadata.classes),):
         raise DataError(
             got=f"{path}: an output of {_shown(answer.shape)}",
-            expected=f"{_shown([None, len(facts.classes)])}: a number for each class, {', '.join(facts.classes)}",
+            expected=f"{_shown([None, len(metadata.classes)])}: a number for each class, {', '.join(metadata.classes)}",
             do="bring data of the classes that the model was trained on, in its order: their names are sorted",
         )
     return logits_of(model)
 
 
-def accuracy(network: Any, data: Dataset, facts: Facts) -> float:
+def accuracy(network: Any, data: Dataset, metadata: ModelMetadata) -> float:
     """Measure a network on up to 1,000 training rows, evenly spread: 0 to 1.
 
     Raises:
         DataError: what it gives are no logits: a softmax or a sigmoid is in it that is not its last layer's.
     """
     from tasks.models.batches import rows_of
-    from tasks.models.images import IMAGES
-    from tasks.models.learning_task import LearningTask
+    from tasks.models.learning_task import IMAGES, LearningTask
 
     images = data.column("train", "image")
     rows = np.unique(np.linspace(0, len(images) - 1, MEASURED_ROWS).astype(int))
-    logits = network.predict(rows_of(data, "train", LearningTask(IMAGES, facts), rows), verbose=0)
+    logits = network.predict(rows_of(data, "train", LearningTask(IMAGES, metadata), rows), verbose=0)
     if logits.min() >= 0 and logits.max() <= 1:
         raise DataError(
             got=f"outputs of {logits.min():.3g} to {logits.max():.3g}, as probabilities have",

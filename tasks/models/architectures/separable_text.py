@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Positive, Settings
-from tasks.contracts.training import Trained
-from tasks.models.saving import Facts
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import HalfOpenFraction, Positive, Settings
+from tasks.core.params.training import Trained
+from tasks.models.saving import ModelMetadata
 
 DEFAULTS: Settings = {
     "train": {
@@ -36,15 +36,15 @@ class Train(Trained):
     )
 
 
-def build(params: Train, facts: Facts) -> Any:
+def build(params: Train, metadata: ModelMetadata) -> Any:
     """Build the network: tokens (batch, max_tokens) of int32 in, logits (batch, classes) out.
 
     Nearly all of its weights are the embedding's, vocabulary x width: that is what has to be compressed.
     """
     from tasks.models.quiet_tensorflow import Model, layers
 
-    tokens = layers.Input(facts.data["inputs"]["tokens"]["shape"], dtype="int32", name="tokens")
-    outputs = layers.Embedding(facts.data["vocabulary"], params.width, name="embedding")(tokens)
+    tokens = layers.Input(metadata.data["inputs"]["tokens"]["shape"], dtype="int32", name="tokens")
+    outputs = layers.Embedding(metadata.data["vocabulary"], params.width, name="embedding")(tokens)
     outputs = layers.Dropout(params.dropout, name="dropout_tokens")(outputs)
     for index, count in enumerate(params.filters):
         outputs = layers.SeparableConv1D(
@@ -52,7 +52,7 @@ def build(params: Train, facts: Facts) -> Any:
         )(outputs)
     outputs = layers.GlobalMaxPooling1D(name="pooling")(outputs)
     outputs = layers.Dropout(params.dropout, name="dropout")(outputs)
-    return Model(tokens, layers.Dense(len(facts.classes), name="logits")(outputs), name="separable_text")
+    return Model(tokens, layers.Dense(len(metadata.classes), name="logits")(outputs), name="separable_text")
 
 
 def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str]:

@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Positive, Settings
-from tasks.contracts.tables import Tables
-from tasks.contracts.training import Trained
+from tasks.core.params.data import Preprocess, Tables
+from tasks.core.params.section import HalfOpenFraction, Positive, Settings
+from tasks.core.params.training import Trained
 from tasks.data.records import Array
 from tasks.data.table_features import FEATURES, UNSEEN_INDEX
-from tasks.models.saving import Facts
+from tasks.models.saving import ModelMetadata
 
 PIECES = "pieces"
 
@@ -49,12 +48,12 @@ class Train(Trained):
     )
 
 
-def build(params: Train, facts: Facts) -> Any:
+def build(params: Train, metadata: ModelMetadata) -> Any:
     """Build the network: features (batch, features) of float32, as they are on disk, in; logits, or one number, out."""
     from tasks.models.quiet_tensorflow import Model, layers
 
-    table = facts.data["table"]
-    (width,) = facts.data["inputs"][FEATURES]["shape"]
+    table = metadata.data["table"]
+    (width,) = metadata.data["inputs"][FEATURES]["shape"]
     features = layers.Input((width,), name=FEATURES)
     column = layers.Reshape((width, 1), name="columns")(features)
     first_category = width - len(table["categorical"])
@@ -69,7 +68,7 @@ def build(params: Train, facts: Facts) -> Any:
     for index, units in enumerate(params.units):
         outputs = layers.Dense(units, activation="relu", name=f"dense_{index}")(outputs)
         outputs = layers.Dropout(params.dropout, name=f"dropout_{index}")(outputs)
-    classes = facts.data.get("classes")
+    classes = metadata.data.get("classes")
     head = layers.Dense(len(classes), name="logits") if classes else layers.Dense(1, name="value")
     return Model(features, head(outputs), name="tables")
 

@@ -4,10 +4,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Positive, Settings
-from tasks.contracts.training import Trained
-from tasks.models.saving import Facts
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import HalfOpenFraction, Positive, Settings
+from tasks.core.params.training import Trained
+from tasks.models.saving import ModelMetadata
 
 # What `is_token`, `positions` and `mean_of_tokens` add, for every architecture that has them.
 MASK_TYPES = {"as_numbers": "Rescaling", "is_token": "ReLU", "column": "Reshape", "positions": "EinsumDense"}
@@ -46,23 +46,23 @@ class Train(Trained):
         return self
 
 
-def build(params: Train, facts: Facts) -> Any:
+def build(params: Train, metadata: ModelMetadata) -> Any:
     """Build the network: tokens (batch, max_tokens) of int32 in, logits (batch, classes) out; token 0 is padding.
 
     The logits are of the mean over all tokens but the padding.
     """
     from tasks.models.quiet_tensorflow import Model, layers
 
-    tokens = layers.Input(facts.data["inputs"]["tokens"]["shape"], dtype="int32", name="tokens")
+    tokens = layers.Input(metadata.data["inputs"]["tokens"]["shape"], dtype="int32", name="tokens")
     mask = is_token(tokens)
-    values = layers.Embedding(facts.data["vocabulary"], params.width, name="embedding")(tokens)
+    values = layers.Embedding(metadata.data["vocabulary"], params.width, name="embedding")(tokens)
     values = layers.Add(name="with_positions")([values, positions(mask, params.width)])
     values = layers.Dropout(params.dropout, name="dropout_tokens")(values)
     for index in range(params.blocks):
         values = _block(values, mask, params, f"block_{index}")
     values = layers.LayerNormalization(name="norm")(values)
     pooled = layers.Dropout(params.dropout, name="dropout")(mean_of_tokens(values, mask))
-    return Model(tokens, layers.Dense(len(facts.classes), name="logits")(pooled), name="transformer_text")
+    return Model(tokens, layers.Dense(len(metadata.classes), name="logits")(pooled), name="transformer_text")
 
 
 def _block(values: Any, mask: Any, params: Train, name: str) -> Any:

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.section import HalfOpenFraction, Settings
-from tasks.contracts.training import Trained
-from tasks.models.saving import Facts
+from tasks.core.params.data import Preprocess
+from tasks.core.params.section import HalfOpenFraction, Settings
+from tasks.core.params.training import Trained
+from tasks.models.saving import ModelMetadata
 
-# `tasks.models.translating` gives these names.
+# `tasks.models.translator` gives these names.
 TYPES = {
     "source_tokens": "InputLayer", "rescaling": "Rescaling", "re_lu": "ReLU", "source": "Embedding",
     "dropout": "Dropout", "encoder": "Bidirectional", "memory_norm": "LayerNormalization",
@@ -45,23 +45,23 @@ class Train(Trained):
     dropout: HalfOpenFraction = Field(0.1, description="fraction of the numbers between layers left out in training")
 
 
-def build(params: Train, facts: Facts) -> Any:
+def build(params: Train, metadata: ModelMetadata) -> Any:
     """Build the network that is trained; all sentences of a batch have as many tokens as the longest.
 
     It takes source tokens and the tokens before the wanted ones, (batch, tokens) of int32 each, and gives logits,
-    (batch, tokens, vocabulary). See `tasks.models.translating` for its halves.
+    (batch, tokens, vocabulary). See `tasks.models.translator` for its halves.
     """
-    from tasks.models import translating
+    from tasks.models import translator
     from tasks.models.quiet_tensorflow import Model, layers
 
-    vocabulary = facts.data["vocabulary"]
-    sizes = translating.Sizes(vocabulary["source"], vocabulary["target"], params.width, params.dropout)
+    vocabulary = metadata.data["vocabulary"]
+    sizes = translator.Sizes(vocabulary["source"], vocabulary["target"], params.width, params.dropout)
     tokens, previous = (
         layers.Input((None,), dtype="int32", name=name) for name in ("source_tokens", "previous_tokens")
     )  # fmt: skip
-    source = translating.encoded(_new, tokens, sizes)
-    values = translating.embedded(_new, previous, sizes)
-    logits, *_ = translating.answered(_new, values, source, sizes)
+    source = translator.encoded(_new, tokens, sizes)
+    values = translator.embedded(_new, previous, sizes)
+    logits, *_ = translator.answered(_new, values, source, sizes)
     return Model([tokens, previous], logits, name="translator_gru")
 
 

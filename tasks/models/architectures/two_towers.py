@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.contracts.errors import ParamsError
-from tasks.contracts.preprocessing import Preprocess
-from tasks.contracts.ratings import TimeSplit
-from tasks.contracts.section import HalfOpenFraction, Positive, Rate, Settings
-from tasks.contracts.training import Trained
-from tasks.models.saving import Facts
+from tasks.core.errors import ParamsError
+from tasks.core.params.data import Preprocess, TimeSplit
+from tasks.core.params.section import HalfOpenFraction, Positive, Rate, Settings
+from tasks.core.params.training import Trained
+from tasks.models.saving import ModelMetadata
 
 FAR = 1e4  # is taken from the logarithm of a weight that has to be 0
 PRIOR = -1.4  # logarithm of a rating's first weight: the answer without any ratings counts as much as four of them
@@ -88,7 +87,7 @@ class Train(Trained):
     )
 
 
-def build(params: Train, facts: Facts) -> Any:
+def build(params: Train, metadata: ModelMetadata) -> Any:
     """Build the network: history, history_ratings and item in, (batch, items + 2) out.
 
     That is the logit of an unknown item, those of the known ones in their order, and the predicted rating of `item`.
@@ -98,7 +97,7 @@ def build(params: Train, facts: Facts) -> Any:
     """
     from tasks.models.quiet_tensorflow import Model, layers
 
-    length = facts.data["inputs"]["history"]["shape"][0]
+    length = metadata.data["inputs"]["history"]["shape"][0]
     if params.recent > length:
         raise ParamsError(
             got=f"train.recent: {params.recent}", expected=f"at most the {length} items of a history", do="lower it"
@@ -106,12 +105,12 @@ def build(params: Train, facts: Facts) -> Any:
     history = layers.Input((length,), dtype="int32", name="history")
     ratings = layers.Input((length,), name="history_ratings")
     item = layers.Input((1,), dtype="int32", name="item")
-    rating = facts.data["rating"]
+    rating = metadata.data["rating"]
     is_rated = layers.ReLU(max_value=1.0, name="is_rated")(
         layers.Rescaling(1 / rating["min"], name="in_least")(ratings)
     )
     above = layers.Multiply(name="above")([is_rated, layers.Rescaling(1.0, -rating["mean"], name="less_mean")(ratings)])
-    items = len(facts.classes) + 1
+    items = len(metadata.classes) + 1
     user = _user(history, above, items, params)
     logits = layers.Dense(items, name="logits")(layers.Dropout(params.dropout, name="dropout")(user))
     value = _rating(history, is_rated, above, item, items, rating["mean"], params)

@@ -66,7 +66,7 @@ class Charts:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelMetadata:
     """Terms with what they are."""
 
     terms: tuple[tuple[str, str], ...]
@@ -140,7 +140,7 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Block = Paragraph | Table | Charts | Facts | Tiles | Boxes | Source | Fold
+Block = Paragraph | Table | Charts | ModelMetadata | Tiles | Boxes | Source | Fold
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 from tasks.reporting import words
 from tasks.reporting.findings import Findings, rows_of
 from tasks.reporting.sections import blocks
-from tasks.reporting.sections.blocks import Cell, Facts, Section, Source, Table, fold, table
+from tasks.reporting.sections.blocks import Cell, ModelMetadata, Section, Source, Table, fold, table
 from tasks.reporting.words import FLOAT32
 
 ROLES = {"base": "trains the base model", "target": "the task itself"}
@@ -16,14 +16,14 @@ def purpose(found: Findings) -> Section:
     """Say what only the owner knows."""
     owner = found.owner
     terms = (("Intended use", owner.intended_use), ("Limits", owner.limits), ("Licence", owner.licence))
-    return blocks.section("use", "Intended use and limits", "Use", Facts(terms))
+    return blocks.section("use", "Intended use and limits", "Use", ModelMetadata(terms))
 
 
 def device(found: Findings) -> Section:
     """Say how a device feeds the file, and what it needs."""
     profile = found.profile
     missed = ", ".join(f"{name} ({count})" for name, count in profile["operators"]["not_delegated"].items())
-    return blocks.section("device", "On the device", "Device", Facts((
+    return blocks.section("device", "On the device", "Device", ModelMetadata((
         ("Input", inputs_summary(found)),
         ("Output", output_summary(found)),
         ("Operators", ", ".join(f"{name} ({count})" for name, count in profile["operators"]["all"].items())),
@@ -48,9 +48,11 @@ def latency_summary(found: Findings) -> str:
 def inputs_summary(found: Findings) -> str:
     """Say what each input is fed; `raw` is what the bundle's assets make of a row."""
     inputs = []
-    for name, facts in found.interface.items():
+    for name, metadata in found.interface.items():
         raw = "; raw is 0 to 255" if found.datasets["target"]["inputs"][name]["dtype"] == "uint8" else ""
-        inputs.append(f"{name}: {facts['feed']} as {facts['dtype']}, {'x'.join(map(str, facts['shape']))}{raw}")
+        inputs.append(
+            f"{name}: {metadata['feed']} as {metadata['dtype']}, {'x'.join(map(str, metadata['shape']))}{raw}"
+        )
     return "; ".join(inputs)
 
 

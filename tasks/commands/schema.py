@@ -1,0 +1,60 @@
+"""Records the schema of a data set, under version control: `trimline schema target`."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from tasks.commands import parser_of
+from tasks.commands.stage import guarded
+from tasks.core.errors import DataError
+from tasks.core.progress import say
+from tasks.data import schema as schemas
+from tasks.data.schema import rows_of
+from tasks.kinds import data_of
+from tasks.line import params_file
+from tasks.preprocess import intact
+
+DESCRIPTION = """\
+Record the schema of a data set in schemas/<role>.json, from its raw data in data/raw/<role>. Commit the file:
+preprocess refuses data that break it."""
+
+
+def schema(role: str, replace: bool) -> None:
+    """Describe `data/raw/<role>` in `schemas/<role>.json`.
+
+    Raises:
+        DataError: there is a schema already and `replace` is false, or there are no raw data.
+    """
+    line = params_file.load()
+    path, raw = Path("schemas") / f"{role}.json", Path("data/raw") / role
+    if path.exists() and not replace:
+        raise DataError(
+            got=f"{path} exists", expected="no schema yet: it is a promise, kept in git",
+            do=f"`trimline schema {role} --replace` writes a new one; look at it with `git diff {path}`",
+        )  # fmt: skip
+    if not raw.is_dir():
+        raise DataError(got=f"no {raw}", expected="raw data", do=f"run `dvc repro ingest@{role}` first")
+    params = line.preprocess[role]  # type: ignore[index]
+    reader = import_module(f"tasks.data.formats.{params.format}")
+    with intact(raw):
+        rows = rows_of(reader, raw / "files", params)
+        observed = data_of(line.kind).observe(rows, line.kind, params)
+    schemas.write(path, observed)
+    say(f"{path}: written; read it, then `git add {path}`")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `trimline schema` and return its exit status."""
+    parser = parser_of("schema", DESCRIPTION, "trimline schema target")
+    parser.add_argument("role", nargs="*", choices=["base", "target", []], help="base, target, or both")
+    parser.add_argument("--replace", action="store_true", help="write a new schema over the old one")
+    options = parser.parse_args(arguments)
+    for role in options.role or ["base", "target"]:
+        if status := guarded(lambda role=role: schema(role, options.replace), f"schema {role}"):  # type: ignore[misc]
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

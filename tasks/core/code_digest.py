@@ -1,0 +1,317 @@
+"""The digest of the code that a stage runs: its modules, without comments, docstrings and layout.
+
+A stage depends on what it imports for this line: for its kind, its architecture, its formats and sources, and for no
+other. The digest is taken over a normal form of the syntax tree that is equal on all versions of Python that we allow:
+`ast.dump` differs between 3.11, 3.12 and 3.13.
+"""
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from tasks.core.files import replacing
+
+PACKAGE = Path(__file__).parents[1]
+ROOT = PACKAGE.parent
+NORMAL_FORM = 1  # counted up when the normal form changes: all digests change then
+DIGEST_CHARACTERS = 16
+CACHE = Path(".trimline") / "code.json"
+# The fields of a syntax tree that change no result: layout, and what follows from the place of a node.
+IGNORED_FIELDS = frozenset({"kind", "type_comment", "type_ignores", "ctx"})
+MODULE_NAME = re.compile(r"tasks(\.[a-z][a-z0-9_]*)+")
+INTERPOLATED = r"[a-z0-9_]+"
+# A package whose modules are chosen by name: the part of the name behind one of these has to be among the choices.
+CHOSEN_IN = ("kinds", "architectures", "formats", "sources")
+DATA_FOLDER = "templates"
+
+Choices = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the code of one module is and what it imports.
+
+    Attributes:
+        digest: of its normal form.
+        imports: (module, name taken from it, what is used of that name); both may be empty.
+        third_party: the first parts of the names of all other modules that it imports.
+        chosen: patterns of the names of modules that a top-level definition imports by a name made at run time; the
+            key "" stands for the module itself.
+        uses: the top-level definitions that each top-level definition names.
+    """
+
+    digest: str
+    imports: list[tuple[str, str, list[str]]]
+    third_party: list[str]
+    chosen: dict[str, list[str]]
+    uses: dict[str, list[str]]
+
+
+def closure(start: str, choices: Choices) -> set[str]:
+    """Return the names of the modules of `tasks` that a module imports, directly or not, itself among them.
+
+    Imports inside functions count, those under `if TYPE_CHECKING` do not. A module that is imported by a name made at
+    run time counts where the definition that makes the name is used.
+
+    Args:
+        start: such as `tasks.train`.
+        choices: the names that this line chooses, by the package that they are looked up in: `kinds`, ...
+    """
+    seen: set[tuple[str, str]] = set()
+    waiting = [(start, name) for name in ("", *source_of(start).chosen)]
+    while waiting:
+        module, name = waiting.pop()
+        if (module, name) in seen:
+            continue
+        first = not any(module == known for known, _ in seen)
+        seen.add((module, name))
+        if first:
+            waiting += _imported(module) + [(parent, "") for parent in _parents(module)]
+        source = source_of(module)
+        for pattern in source.chosen.get(name, []):
+            waiting += [(found, part) for found in _matching(pattern, choices) for part in _all_parts(found)]
+        waiting += [(module, used) for used in source.uses.get(name, [])]
+    return {module for module, _ in seen}
+
+
+def _imported(module: str) -> list[tuple[str, str]]:
+    """Return (module, definition that is used of it) for all imports of a module."""
+    found = []
+    for origin, name, used in source_of(module).imports:
+        submodule = f"{origin}.{name}"
+        if name and _path_of(submodule):
+            found += [(submodule, part) for part in ("", *used)]
+        elif _path_of(origin):
+            found += [(origin, part) for part in ("", *([name] if name else used))]
+    return found
+
+
+def _all_parts(module: str) -> tuple[str, ...]:
+    return ("", *source_of(module).chosen)
+
+
+def _parents(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))
+
+
+def _matching(pattern: str, choices: Choices) -> list[str]:
+    return [name for name in _every_module() if re.fullmatch(pattern, name) and _is_chosen(name, choices)]
+
+
+def _is_chosen(module: str, choices: Choices) -> bool:
+    parts = module.split(".")
+    return all(
+        name in choices[package] for package, name in pairwise(parts) if package in CHOSEN_IN and package in choices
+    )
+
+
+def digests(modules: Iterable[str]) -> dict[str, str]:
+    """Return the digest of each module, and of the templates of each package among them, sorted by name."""
+    names = sorted(modules)
+    return {name: source_of(name).digest for name in names} | dict(sorted(_data_digests(names).items()))
+
+
+def digest_of(name: str) -> str | None:
+    """Return the digest that `digests` has under a name, None where there is no such module or file."""
+    if "/" in name:
+        return _bytes_digest(ROOT / name) if (ROOT / name).is_file() else None
+    return source_of(name).digest if _path_of(name) else None
+
+
+def third_party(modules: Iterable[str]) -> set[str]:
+    """Return the top-level names of all packages that the modules import from elsewhere."""
+    return {name for module in modules for name in source_of(module).third_party}
+
+
+def _data_digests(modules: Iterable[str]) -> dict[str, str]:
+    packages = {parent for module in modules for parent in _parents(module)}
+    folders = [ROOT / package.replace(".", "/") / DATA_FOLDER for package in packages]
+    files = [path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(ROOT).as_posix(): _bytes_digest(path) for path in files}
+
+
+def _bytes_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+@cache
+def _every_module() -> tuple[str, ...]:
+    paths = (path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
+    return tuple(sorted(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths))
+
+
+@cache
+def _path_of(module: str) -> Path | None:
+    if not MODULE_NAME.fullmatch(module) and module != "tasks":
+        return None
+    folder = ROOT / module.replace(".", "/")
+    return next((path for path in (folder.with_suffix(".py"), folder / "__init__.py") if path.is_file()), None)
+
+
+@cache
+def source_of(module: str) -> Source:
+    """Read a module, or take what was read of the same file before."""
+    path = _path_of(module)
+    if path is None:
+        raise ModuleNotFoundError(f"no module {module} in {ROOT}")
+    known = _known().get(module)
+    if known and known[0] == _stamp(path):
+        return Source(**known[1])
+    return read(path.read_text(encoding="utf-8"))
+
+
+def remember(modules: Iterable[str]) -> None:
+    """Keep what was read of modules, so that the next process need not read them again. It changes no result."""
+    kept = {name: [_stamp(path), asdict(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
+    if kept != _known():
+        with replacing(CACHE) as partial:
+            partial.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def _stamp(path: Path) -> list[int]:
+    """Tell a file from a changed one without reading it."""
+    stat = path.stat()
+    return [NORMAL_FORM, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+@cache
+def _known() -> dict[str, list]:  # type: ignore[type-arg]
+    try:
+        found = json.loads(CACHE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # none yet, or cut by a crash: everything is read anew
+    return found if isinstance(found, dict) else {}
+
+
+def read(text: str) -> Source:
+    """Parse a module's text."""
+    tree = _without_type_checking(ast.parse(text))
+    definitions = {node.name: node for node in tree.body if isinstance(node, _DEFINITIONS)}
+    chosen = {name: _patterns(node) for name, node in definitions.items()}
+    rest = ast.Module([node for node in tree.body if not isinstance(node, _DEFINITIONS)], [])
+    return Source(
+        digest=normal_digest(tree),
+        imports=_imports(tree),
+        third_party=sorted(_third_party(tree)),
+        chosen={name: patterns for name, patterns in {"": _patterns(rest), **chosen}.items() if patterns},
+        uses={name: sorted(_names(node) & definitions.keys() - {name}) for name, node in definitions.items()},
+    )
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+class _TypeCheckingRemover(ast.NodeTransformer):
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        is_guard = getattr(node.test, "id", getattr(node.test, "attr", "")) == "TYPE_CHECKING"
+        return node.orelse if is_guard else self.generic_visit(node)
+
+
+def _without_type_checking(tree: ast.Module) -> ast.Module:
+    cleaned: ast.Module = _TypeCheckingRemover().visit(tree)
+    return cleaned
+
+
+def normal_digest(tree: ast.Module) -> str:
+    """Return the digest of a module's normal form: the types of all nodes and their fields, empty ones left out."""
+    parts: list[str] = []
+    _normal(tree, parts)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def _normal(node: ast.AST, parts: list[str]) -> None:
+    parts.append(type(node).__name__)
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if field not in IGNORED_FIELDS and value is not None and value != []:
+            parts.append(field)
+            _normal_value(_without_docstring(node, value) if field == "body" else value, parts)
+    parts.append(")")
+
+
+def _normal_value(value: object, parts: list[str]) -> None:
+    if isinstance(value, list):
+        parts.append("[")
+        for each in _joined(value):
+            _normal_value(each, parts)
+        parts.append("]")
+    elif isinstance(value, ast.AST):
+        _normal(value, parts)
+    else:
+        parts.append(f"{type(value).__name__}:{value!a}")  # repr depends on Python's tables of Unicode
+
+
+def _without_docstring(node: ast.AST, body: object) -> object:
+    has_docstring = isinstance(node, (ast.Module, *_DEFINITIONS)) and ast.get_docstring(node, clean=False) is not None
+    return body[1:] if has_docstring and isinstance(body, list) else body
+
+
+def _joined(values: list[object]) -> Iterator[object]:
+    """Yield the values, texts that follow each other in an f-string as one: Python 3.12 divides them in another way."""
+    text: str | None = None
+    for value in values:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str) and _is_f_string(values):
+            text = (text or "") + value.value
+            continue
+        if text:
+            yield text
+        text = None
+        yield value
+    if text:
+        yield text
+
+
+def _is_f_string(values: list[object]) -> bool:
+    return any(isinstance(value, ast.FormattedValue) for value in values)
+
+
+def _imports(tree: ast.Module) -> list[tuple[str, str, list[str]]]:
+    attributes = _attributes(tree)
+    found: set[tuple[str, str, tuple[str, ...]]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {(alias.name, "", ()) for alias in node.names if alias.name.split(".")[0] == "tasks"}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tasks":
+            for alias in node.names:
+                used = attributes.get(alias.asname or alias.name, set())
+                found.add((node.module, alias.name, tuple(sorted(used))))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE_NAME.fullmatch(node.value):
+            found.add((node.value, "", ()))  # a module that another process is told to import
+    return [(module, name, list(used)) for module, name, used in sorted(found)]
+
+
+def _attributes(tree: ast.Module) -> dict[str, set[str]]:
+    """Return which attributes are taken of each name."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.setdefault(node.value.id, set()).add(node.attr)
+    return found
+
+
+def _third_party(tree: ast.Module) -> set[str]:
+    modules = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    return {module.split(".")[0] for module in modules} - {"tasks"}
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _patterns(node: ast.AST) -> list[str]:
+    """Return patterns of the names in calls like import_module(f"tasks.kinds.{kind}.data")."""
+    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call) and each.args]
+    named = [call.args[0] for call in calls if getattr(call.func, "id", "") == "import_module"]
+    return sorted({"".join(map(_part, name.values)) for name in named if isinstance(name, ast.JoinedStr)})
+
+
+def _part(part: ast.expr) -> str:
+    return re.escape(str(part.value)) if isinstance(part, ast.Constant) else INTERPOLATED

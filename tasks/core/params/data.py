@@ -1,0 +1,184 @@
+"""Settings of a data set: its source, its format, its cleaning, its splits."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tasks.core.params.section import Fraction, Name, Positive, Rate, Section, Seed, one_of
+
+
+class PackageSource(Section):
+    """A data file inside an installed Python package."""
+
+    source: Literal["package"] = Field(description="the data come from an installed package")
+    package: str = Field(description="name that the package is imported by")
+    path: str = Field(description="path of the file inside the package")
+    tracked: Literal["plan/ingest/base.json", "plan/ingest/target.json"] = Field(
+        description="what DVC watches for new data: the plan file of this stage, which holds the package's version"
+    )
+
+
+class PathSource(Section):
+    """A file, a folder or an archive (zip, tar) of your own."""
+
+    source: Literal["path"] = Field(description="the data lie on this machine")
+    tracked: str = Field(description="the file, folder or archive; DVC watches it for new data")
+
+
+class UrlSource(Section):
+    """A file, a folder or an archive on another machine, by any protocol that fsspec knows."""
+
+    source: Literal["url"] = Field(description="the data lie on another machine")
+    url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/].*$")] = Field(
+        description="address of the file, folder or archive, such as s3://bucket/images"
+    )
+    tracked: str = Field(
+        description="what DVC watches for new data: the URL again where DVC knows the protocol (s3, gs, azure, https, "
+        "ssh); otherwise, or where asking takes too long, a file that you change when the data change"
+    )
+
+    @field_validator("url", "tracked")
+    @classmethod
+    def _without_password(cls, value: str) -> str:
+        if ":" in value.partition("://")[2].rpartition("@")[0].partition("/")[0]:
+            raise ValueError("a password in it; this file is in git: credentials are environment (AWS_PROFILE ...)")
+        return value
+
+
+Ingest = Annotated[PackageSource | PathSource | UrlSource, Field(discriminator="source")]
+
+
+class Split(Section):
+    """Training, validation and test rows."""
+
+    validation: Fraction | Literal["given"] = Field(
+        0.1,
+        description="fraction of the rows that choose weights and stop the training; `given` where the source names "
+        "the split, such as by folders",
+    )
+    test: Fraction | Literal["given"] = Field(
+        0.2, description="fraction of the rows that are only measured on, or `given`"
+    )
+    seed: Seed = Field(0, description="seed of the split")
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> Self:
+        taken = sum(part for part in (self.validation, self.test) if not isinstance(part, str))
+        if taken >= 1:
+            raise ValueError(f"validation + test = {taken:g} leaves no rows to train on; keep it under 1")
+        return self
+
+
+class Preprocess(Section):
+    """From raw files to clean columns.
+
+    Attributes:
+        SHARED: keys in which base and target have to agree.
+    """
+
+    SHARED: ClassVar[tuple[str, ...]] = ()
+
+    format: Annotated[Name, one_of("data/formats")] = Field(
+        "csv", description="format of the raw files: a module of `tasks/data/formats`"
+    )
+    split: Split = Field(default_factory=Split, description="training, validation and test rows")
+    attributes: str | None = Field(
+        None,
+        description="a CSV file beside the raw data: the source of a row, then columns to slice or group by; null for "
+        "none",
+    )
+    max_bad_fraction: Fraction = Field(
+        0.01, description="fraction of the rows; when more are quarantined, the stage fails"
+    )
+    shard_rows: Positive = Field(10_000, description="rows per .npy file; bounds the memory of every stage")
+
+    @property
+    def shipped(self) -> tuple[str, ...]:
+        """Raw files that hold no rows and lie in the assets when `fit` of the kind is called, which takes them."""
+        return ()
+
+
+Place = str | Annotated[int, Field(ge=0)]
+
+
+class Records(Preprocess):
+    """From files of records to clean columns."""
+
+    SHARED: ClassVar[tuple[str, ...]] = ()
+
+    columns: Annotated[dict[Name, Place], Field(min_length=1)] = Field(
+        description="column of each role: its name in the file, or its number from 0"
+    )
+    header: bool = Field(
+        True, description="whether the first line of a .csv or .tsv file has the names; other formats always have them"
+    )
+
+    @model_validator(mode="after")
+    def _names_need_a_header(self) -> Self:
+        named = [place for place in self.columns.values() if isinstance(place, str)]
+        if named and not self.header:
+            raise ValueError(f"columns {named} are names, and header: false says that the files have none: number them")
+        return self
+
+
+class Tables(Records):
+    """From tables to clean columns: which roles of `columns` are numbers, which are categories, which is the target."""
+
+    SHARED: ClassVar[tuple[str, ...]] = ("numeric", "categorical", "target")
+    TARGET_IS_NUMBER: ClassVar[bool] = False
+
+    numeric: list[Name] = Field(
+        default_factory=list,
+        description="roles that are numbers; a missing one is replaced by the median of the training rows, and the "
+        "model sees that it was missing",
+    )
+    categorical: list[Name] = Field(
+        default_factory=list,
+        description="roles that are texts or numbers with few different values; unseen and missing ones have an index",
+    )
+    target: Name = Field(description="role that the model predicts; a row without it is quarantined")
+
+    @model_validator(mode="after")
+    def _every_column_has_one_role(self) -> Self:
+        named = [*self.numeric, *self.categorical, self.target]
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: name each column once in numeric, categorical and target")
+        if len(named) < 2:
+            raise ValueError("numeric and categorical are both empty: name what the model is fed")
+        if absent := sorted(set(named) - set(self.columns)):
+            raise ValueError(f"columns lacks {', '.join(absent)}, which numeric, categorical or target names")
+        if unused := sorted(set(self.columns) - set(named)):
+            raise ValueError(f"columns has {', '.join(unused)}, which is in none of numeric, categorical and target")
+        return self
+
+
+class TimeSplit(Split):
+    """The last ratings of each user are the test rows, those before them validation, the rest training rows."""
+
+    validation: Fraction = Field(0.1, description="fraction of each user's ratings, those before the test ratings")
+    test: Fraction = Field(0.1, description="fraction of each user's ratings, the last ones")
+    min_ratings: Positive = Field(10, description="ratings of a user; a user with fewer is used for training only")
+    history: Annotated[int, Field(ge=2)] = Field(
+        100, description="ratings before a row that the model sees as the user's history, the latest ones"
+    )
+
+
+class Ratings(Section):
+    """The scale of the ratings, both ends allowed; 0 means that a rating is unknown, so all are above it."""
+
+    min: Rate = Field(0.5, description="lowest rating; rows below it are quarantined")
+    max: Rate = Field(5.0, description="highest rating; rows above it are quarantined")
+
+    @model_validator(mode="after")
+    def _some_are_different(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(f"min: {self.min:g} is not below max: {self.max:g}")
+        return self
+
+
+class Items(Section):
+    """A CSV file with a header that lies beside the ratings, with the titles of the items."""
+
+    file: str = Field(description="path of the file below the raw data")
+    id: str = Field(description="column of the item's id")
+    title: str = Field(description="column of the item's title")

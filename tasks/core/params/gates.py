@@ -1,0 +1,129 @@
+"""Settings of the release gates: metrics, bounds, the budget of the device."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tasks.core.errors import ParamsError
+from tasks.core.params.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed
+
+
+class Slice(Section):
+    """A part of the test rows, by a column of the data; without bounds, one part for each value."""
+
+    column: Name = Field(description="column of the data set or of its attributes")
+    at_least: float | None = Field(None, description="smallest value of the part, null for no bound")
+    below: float | None = Field(None, description="the part's values are smaller than this, null for no bound")
+
+
+class Evaluate(Section):
+    """Metrics of the exported file on the test rows."""
+
+    confidence: OpenFraction = Field(0.95, description="level of all confidence intervals")
+    resamples: Annotated[int, Field(ge=100)] = Field(
+        1000, description="resamples of the bootstrap (Efron 1979); 10,000 rows of ten classes take half a second"
+    )
+    seed: Seed = Field(0, description="seed of the bootstrap")
+    top_k: Annotated[int, Field(ge=2)] = Field(
+        3, description="k of the metric `top_k_accuracy`, such as top_3_accuracy; classifiers only"
+    )
+    calibration_bins: Annotated[int, Field(ge=2)] = Field(
+        15, description="bins of the expected calibration error (Guo et al. 2017, arXiv:1706.04599); classifiers only"
+    )
+    slices: list[Slice] = Field(
+        default_factory=list, description="parts of the test rows to measure beside those that the kind always measures"
+    )
+
+
+class Baseline(Section):
+    """Simple methods that are measured on the same rows as the network."""
+
+    max_rows: Annotated[int, Field(ge=100)] = Field(
+        20_000, description="training rows that the simple methods are fitted on, at most; bounds their time"
+    )
+    seed: Seed = Field(0, description="seed of the choice of these rows")
+
+
+Bounds = dict[Name, Annotated[float, Field(allow_inf_nan=False)]]
+
+
+class Release(Section):
+    """Gates that a released model passes, each recipe held to all of them.
+
+    A metric is judged by the pessimistic end of its confidence interval: its lower end `at_least`, its upper end
+    `at_most`, the upper end of the paired interval of the loss against float32 `max_drop`. Of the recipes that pass,
+    the one with the smallest zip is released.
+    """
+
+    max_size_bytes: Positive = Field(2_000_000, description="bytes of the .tflite file on the device")
+    max_latency_us: Rate = Field(
+        100_000.0,
+        description="microseconds; median of one inference on one thread. Set at least 5 times what was measured: "
+        "machines differ from day to day",
+    )
+    max_memory_bytes: Positive | None = Field(
+        None, description="bytes of all tensors, weights included; null for no gate"
+    )
+    at_least: Bounds = Field(
+        default_factory=dict,
+        description="lower bounds by metric; `reports/evaluate` lists the metrics. Your mapping replaces the default "
+        "as a whole",
+    )
+    at_most: Bounds = Field(default_factory=dict, description="upper bounds by metric; replaced as a whole")
+    max_drop: Bounds = Field(
+        default_factory=dict, description="largest losses against float32 on the same rows; replaced as a whole"
+    )
+    max_slice_drop: Fraction = Field(0.1, description="largest loss against float32 in any slice, as an estimate")
+    min_slice_rows: Positive = Field(30, description="slices with fewer test rows are not judged")
+    min_agreement: Fraction = Field(0.9, description="fraction of the rows with the answer of float32")
+    device: Name = Field(
+        "phone_cpu_lookups", description="a file of `presets/devices`: the operators that the released file may use"
+    )
+    golden_rows: Positive = Field(16, description="inputs with outputs that the bundle holds, to be replayed")
+
+
+class Compare(Section):
+    """Gates of the command `compare`: a candidate against the current release on the same test rows."""
+
+    max_drop: Bounds = Field(
+        default_factory=dict,
+        description="largest losses by metric, upper ends of paired intervals; replaced as a whole",
+    )
+    max_slice_drop: Fraction = Field(0.1, description="largest loss in any slice, as an estimate")
+    min_slice_rows: Positive = Field(30, description="slices with fewer test rows are not judged")
+    max_size_growth: Annotated[float, Field(ge=0)] = Field(
+        0.2, description="fraction of the current release's bytes on the device"
+    )
+    max_latency_growth: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="fraction of the current release's median latency; both are timed in turn"
+    )
+    max_golden_difference: Fraction = Field(
+        0.02, description="largest difference of an output when the current release's golden rows are replayed here"
+    )
+
+
+class Device(Section):
+    """Operators by their TFLite names, and the types of the tensors that they may write."""
+
+    description: str
+    operators: list[str]
+    types: list[str]
+
+
+def load(path: Path) -> Device:
+    """Read a device's file.
+
+    Raises:
+        ParamsError: it is missing, or not of this form.
+    """
+    try:
+        return Device.model_validate(YAML(typ="safe").load(path))
+    except (OSError, YAMLError, ValidationError) as error:
+        raise ParamsError(
+            got=f"{path}: {error}",
+            expected="description, operators and types of a device",
+            do=f"correct release.device, or write {path.name} as those beside it",
+        ) from None

@@ -1,0 +1,202 @@
+"""Work in processes side by side, its results in the order of the work: local processes, or Ray.
+
+Where and in how many processes work is done changes no result, so it is environment and no parameter:
+`TRIMLINE_WORKERS` processes, as many as there are processors where it is not set; the nodes of `RAY_ADDRESS` where that
+is set.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from tasks.core import environment, ray_cluster
+from tasks.core.errors import ParamsError, StageError
+
+WORKERS = "TRIMLINE_WORKERS"
+WORTH_BYTES = 64 << 20  # of input: with less, a second process would have little done before the first was ready
+AHEAD = 2  # groups of pieces that wait for each worker
+TOGETHER = 8  # pieces of a group at most; to send many small ones one by one takes longer than to do them
+ROUNDS = 8  # groups for each worker at least, so that none waits long for another at the end
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class Each(Protocol):
+    """Calls a function, one that can be pickled, with each piece; as `map` does, or ahead of whom takes the results."""
+
+    def __call__(self, function: Callable[[Piece], Result], pieces: Sequence[Piece], /) -> Iterator[Result]:
+        """Yield the results in the order of the pieces; the first error in that order is raised as it is."""
+
+
+@contextmanager
+def process_pool(input_bytes: int, seen_by_all: Path) -> Iterator[Each]:
+    """Yield what does work side by side; nothing of it is left behind at the end, however that comes.
+
+    Args:
+        input_bytes: that will be worked on.
+        seen_by_all: a file that every node of a cluster has to have, at this path.
+
+    Raises:
+        ParamsError: `TRIMLINE_WORKERS` is no number of processes.
+        StageError: a process was killed.
+    """
+    count = workers(input_bytes)
+    if os.environ.get(ray_cluster.ADDRESS):
+        with _over_ray(seen_by_all) as each:
+            yield each
+    elif count == 1:
+        yield map
+    else:
+        with _in_processes(count) as each:
+            yield each
+
+
+def workers(input_bytes: int) -> int:
+    """Return how many processes to use; a number that is asked for is taken, however little there is to do.
+
+    Raises:
+        ParamsError: it is none.
+    """
+    setting = os.environ.get(WORKERS)
+    if setting is None:
+        return _processors() if input_bytes >= WORTH_BYTES else 1
+    if not setting.isdigit() or not int(setting):
+        raise ParamsError(
+            got=f"{WORKERS}={setting!r}", expected="a number of processes, from 1", do=f"correct or unset {WORKERS}"
+        )
+    return int(setting)
+
+
+def _processors() -> int:
+    """Return how many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _in_processes(count: int) -> Iterator[Each]:
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(count, mp_context=context, initializer=environment.die_with_parent)
+    try:
+        for _ in range(count):
+            executor.submit(int)  # so that the processes start now, and not when there is work for them
+        yield partial(_windowed, executor.submit, Future.result, count)
+    except BaseException:
+        for process in (
+            set(multiprocessing.active_children()) - others
+        ):  # a piece may take long, and nobody waits for it
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _over_ray(seen_by_all: Path) -> Iterator[Each]:
+    with ray_cluster.connected(workers=1, processors=1, gpus=0):
+        ray_cluster.require_alike(environment.lock_file(), seen_by_all)
+        import ray
+
+        remote = ray.remote(num_cpus=1)(_at)
+        count = int(os.environ.get(WORKERS) or ray.cluster_resources()["CPU"])
+        yield partial(_windowed, partial(remote.remote, str(Path.cwd())), _got, count)
+
+
+def _at(root: str, do: Callable[..., list[Result]], *setting: Any) -> list[Result]:
+    """Do some pieces in the project's folder, on whatever node."""
+    os.chdir(root)
+    return do(*setting)
+
+
+def _got(reference: Any) -> Any:
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayError as error:
+        raise _lost_worker(str(error).strip().splitlines()[0]) from None
+
+
+def _windowed(
+    submit: Callable[..., Any],
+    result_of: Callable[[Any], list[Result]],
+    workers: int,
+    function: Callable[[Piece], Result],
+    pieces: Sequence[Piece],
+    /,
+) -> Iterator[Result]:
+    """Begin with the pieces, and return an iterator of the results in their order.
+
+    No more than `AHEAD` groups a worker are begun before the first of them is taken.
+    """
+    size = min(TOGETHER, max(1, len(pieces) // (ROUNDS * workers)))
+    groups = (pieces[start : start + size] for start in range(0, len(pieces), size))
+    begun = (submit(_done, function, group) for group in groups)
+    with _noticed():
+        waiting = deque(islice(begun, AHEAD * workers))
+
+    def results() -> Iterator[Result]:
+        while waiting:
+            with _noticed():
+                found = result_of(waiting.popleft())
+                waiting.extend(islice(begun, 1))
+            yield from found
+
+    return results()
+
+
+@contextmanager
+def _noticed() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise _lost_worker("a process ended in the middle of its work") from None
+
+
+def _done(function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+    return [function(piece) for piece in pieces]
+
+
+def _lost_worker(setting: str) -> StageError:
+    return StageError(
+        got=f"a worker that was killed: {setting}",
+        expected="processes that are left alone, and memory for a shard in each",
+        do=f"look who killed it (`dmesg` tells of a lack of memory); lower {WORKERS} or preprocess.<role>.shard_rows",
+    )
+
+
+class FreshProcesses(ProcessPoolExecutor):
+    """Up to `count` processes at once, none used twice; as a context manager it leaves none, and drops what waits."""
+
+    def __init__(self, count: int, preloaded: list[str]) -> None:
+        """`preloaded`: modules that are imported once, by the process that all others are forked from.
+
+        Nothing of TensorFlow may run when they are imported: a fork does not take its threads along.
+        """
+        context: Any = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(preloaded)
+        super().__init__(count, mp_context=context, initializer=_end_with_the_stage, max_tasks_per_child=1)
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown(cancel_futures=True)
+
+
+def _end_with_the_stage() -> None:
+    """End this process when the stage is killed; its own parent, the server that it was forked from, waits for it."""
+    threading.Thread(target=_follow, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _follow(stage: Any) -> None:
+    stage.join()
+    os._exit(1)

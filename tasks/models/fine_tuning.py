@@ -1,0 +1,223 @@
+"""Fine-tuning: the base model is adapted to a target, head first, then the layers below at falling rates."""
+
+import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tf_keras import Model, layers, models
+
+from tasks.core.errors import DataError, ParamsError
+from tasks.core.params.sections import FineTune
+from tasks.data.columns import Dataset
+from tasks.models import distributed, saving
+from tasks.models.checkpoint import Checkpoint
+from tasks.models.determinism import seed
+from tasks.models.layerwise_lr_decay import has_kernel
+from tasks.models.learning_task import LearningTask
+from tasks.models.saving import ModelMetadata
+from tasks.models.training_loop import History
+
+# Of a model's metadata, what its features depend on.
+OF_MODELS = ("normalisation",)
+RUNS = ("head", "last_layers", "all_layers")
+FROM_SCRATCH = "from_scratch"
+
+
+def use_pretrained_unchanged(base: Path, target: Dataset) -> tuple[Any, ModelMetadata]:
+    """Return the base model and its own metadata, for a target that it is not tuned to.
+
+    Raises:
+        DataError: the target has other classes than the base model, or in another order, or other tokens.
+    """
+    network, metadata = saving.load(base)
+    require_same_encoding(metadata, saving.metadata_of(target))
+    if metadata.data.get("classes") != target.metadata.get("classes"):
+        raise DataError(
+            got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
+            expected=f"the base model's: {', '.join(metadata.classes)}",
+            do="bring a target of the same classes; a base model that is trained here can be fine-tuned to others",
+        )
+    return network, metadata
+
+
+def target_metadata(base: Path, target: Dataset) -> ModelMetadata:
+    """Return the metadata of a model that is tuned to a target: its classes, and the normalisation of the base model.
+
+    The features of the base model are of images that were normalised so.
+    """
+    metadata, kept = saving.metadata_of(target), saving.load_metadata(base).data
+    return replace(metadata, data=metadata.data | {name: kept[name] for name in OF_MODELS if name in kept})
+
+
+def clone_for_target(base: Path, metadata: ModelMetadata, params: FineTune) -> Any:
+    """Return a copy of the base model whose last layer is new, where the target of `metadata` has other classes.
+
+    Raises:
+        DataError: the target's tokens are not the base model's.
+    """
+    pretrained, base_metadata = saving.load(base)
+    require_same_encoding(base_metadata, metadata)
+    seed(params.head.seed)
+    known = metadata.data.get("classes")
+    return with_head(pretrained, len(known or []), keep=known == base_metadata.data.get("classes"))
+
+
+def tune(
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    checkpoints: Mapping[str, Checkpoint],
+    prefix: str = "",
+) -> History:
+    """Train the head alone, then the last layers, where that is asked for, then all of them; return a row per epoch.
+
+    Args:
+        network: trained in place; see `untuned`.
+        data: its training and validation splits are used.
+        task: what the network learns.
+        params: of all runs.
+        checkpoints: one for each of `RUNS`.
+        prefix: of the runs' names, for the progress and the history.
+
+    Raises:
+        ParamsError: `frozen` names no layer of the network.
+        StageError: the loss became NaN or infinite.
+    """
+    with distributed.ray_cluster_session(params):
+        rows = tune_head(network, data, task, params, checkpoints, prefix)
+        return rows + tune_layers(network, data, task, params, checkpoints, prefix)
+
+
+def tune_head(
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    checkpoints: Mapping[str, Checkpoint],
+    prefix: str = "",
+) -> History:
+    """Train the head alone; see `tune`."""
+    set_trainable(network, network.layers[-1:], freeze_batch_norm=True)
+    return distributed.fit_distributed(
+        network, data, task, params.head, checkpoints["head"], name=f"{prefix}head", spread=params
+    )
+
+
+def tune_layers(
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    checkpoints: Mapping[str, Checkpoint],
+    prefix: str = "",
+) -> History:
+    """Train the last layers, where that is asked for, and then all of them, at rates that fall towards the first.
+
+    See `tune`.
+    """
+    runs = {"all_layers": (network.layers, params.all_layers)}
+    if params.last_layers is not None:
+        runs = {"last_layers": (last(network, params.last_layers.layers), params.last_layers.fit)} | runs
+    require_names(network, params.frozen)
+    rows: History = []
+    for run, (trained, fitted) in runs.items():
+        kept = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
+        set_trainable(network, kept, freeze_batch_norm=params.freeze_batch_norm)
+        rows += distributed.fit_distributed(
+            network, data, task, fitted, checkpoints[run], name=f"{prefix}{run}", spread=params,
+            layerwise_lr_decay=params.bottom_rate,
+        )  # fmt: skip
+    return rows
+
+
+def from_scratch(
+    network: Any,
+    data: Dataset,
+    task: LearningTask,
+    params: FineTune,
+    epochs: int,
+    checkpoint: Checkpoint,
+    prefix: str = "",
+) -> History:
+    """Train a network with new weights for as many epochs as another was tuned, and keep its best ones; see `tune`."""
+    equal_steps = params.all_layers.model_copy(
+        update={"epochs": epochs, "patience": epochs, "learning_rate": params.from_scratch_learning_rate}
+    )
+    name = f"{prefix}{FROM_SCRATCH}"
+    return distributed.fit_distributed(network, data, task, equal_steps, checkpoint, name=name, spread=params)
+
+
+def last(network: Any, count: int) -> list[Any]:
+    """Return the last layers of a network, from the kernel on that is the `count`th from the end."""
+    kernels = [index for index, layer in enumerate(network.layers) if has_kernel(layer)]
+    return list(network.layers[kernels[-count:][0] :])
+
+
+def require_names(network: Any, frozen: list[str]) -> None:
+    """Make sure that each beginning of a name is that of a layer.
+
+    Raises:
+        ParamsError: one is not.
+    """
+    names = [layer.name for layer in network.layers]
+    if unknown := [prefix for prefix in frozen if not any(name.startswith(prefix) for name in names)]:
+        raise ParamsError(
+            got=f"fine_tune.frozen: {', '.join(unknown)}",
+            expected=f"the beginnings of names of layers: {', '.join(names)}",
+            do="correct them",
+        )
+
+
+def require_same_encoding(base: ModelMetadata, target: ModelMetadata) -> None:
+    """Make sure that the base model and the target have the same tokens, where there are any.
+
+    Raises:
+        DataError: they were made by different tokenizers.
+    """
+    if base.data.get("encoded_by") != target.data.get("encoded_by"):
+        raise DataError(
+            got="a target that was encoded by another tokenizer than the base model's data",
+            expected="the same: a token is a row of the model's embedding",
+            do="give base and target the same source and split, or both a packaged tokenizer",
+        )
+
+
+def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
+    """Return a copy of a model, with its last layer new where `keep` is false.
+
+    Raises:
+        DataError: the last layer of a model of one's own is not dense.
+    """
+    copy = models.clone_model(pretrained)
+    copy.set_weights(pretrained.get_weights())
+    if keep:
+        return copy
+    if not isinstance(copy.layers[-1], layers.Dense):
+        raise DataError(
+            got=f"a target of other classes than the base model, which ends in a {type(copy.layers[-1]).__name__}",
+            expected="a Dense layer, which is replaced by one for the target's classes",
+            do="bring a model that ends in a Dense layer, with or without a softmax after it",
+        )
+    return Model(copy.input, layers.Dense(num_classes, name="logits")(copy.layers[-2].output), name=copy.name)
+
+
+def reinitialised(model: Any) -> Any:
+    """Return a model of the same layers with new initial weights."""
+    return models.clone_model(model)
+
+
+def set_trainable(model: Any, trained: list[Any], *, freeze_batch_norm: bool) -> None:
+    """Train these layers and no others; a frozen batch normalisation uses the statistics that it has."""
+    for layer in model.layers:
+        layer.trainable = any(layer is one for one in trained)
+    for layer in model.submodules if freeze_batch_norm else ():  # a model of one's own may have models in it
+        if is_batch_norm(layer):
+            layer.trainable = False
+
+
+def is_batch_norm(layer: Any) -> bool:
+    """Tell a batch normalisation layer by its type."""
+    return isinstance(layer, layers.BatchNormalization)

@@ -1,0 +1,90 @@
+"""A released bundle: its files with their SHA-256 sums, its golden vectors.
+
+A bundle of version 0.1 has the digests of the source files under "sources" and no digests of the pages; what is read
+here is the same in both.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.core.errors import DataError
+from tasks.core.files import read_json, sha256
+from tasks.data.columns import Dataset
+from tasks.data.records import Array, Columns
+from tasks.tflite.runtime import ExportedFile
+
+MODEL, ASSETS, MANIFEST = "model.tflite", "assets", "manifest.json"
+
+
+def open_bundle(bundle: Path) -> dict[str, Any]:
+    """Return a bundle's manifest.
+
+    Raises:
+        DataError: there is none, or a file of it is missing or changed.
+    """
+    path = bundle / MANIFEST
+    if not path.is_file():
+        raise DataError(got=f"no {path}", expected="a released bundle", do="run `make run`, or correct the path")
+    manifest: dict[str, Any] = read_json(path)
+    for name, expected in manifest["files"].items():
+        got = sha256(bundle / name) if (bundle / name).is_file() else "no file"
+        if got != expected:
+            raise DataError(
+                got=f"{bundle / name}: {got}",
+                expected=f"SHA-256 {expected}",
+                do="take the whole bundle from its source",
+            )
+    return manifest
+
+
+def tflite_file(models: Path, recipe: str) -> Path:
+    """Return where the exported file of a recipe lies."""
+    return models / "tflite" / f"{recipe}.tflite"
+
+
+def interface(file: Path, target: Dataset) -> dict[str, Any]:
+    """Say what the device feeds, input by input; `raw` is what the bundle's assets make of a row."""
+    found = {}
+    for name, details in ExportedFile(file, threads=1).inputs(target.inputs).items():
+        scale, zero_point = details["quantization"]
+        shape, dtype = [int(size) for size in details["shape"][1:]], details["dtype"].__name__
+        feed = "raw - 128" if dtype == "int8" and target.inputs[name]["dtype"] == "uint8" else "raw"
+        found[name] = {
+            "shape": shape, "dtype": dtype, "scale": float(scale), "zero_point": int(zero_point), "feed": feed,
+        }  # fmt: skip
+    return found
+
+
+GOLDEN, OUTPUTS = "golden.npz", "outputs"
+
+Infer = Callable[[Path, Columns, int], Array]  # outputs of a file, (rows, n), for inputs by name, on so many threads
+
+
+def write_golden(path: Path, inputs: Columns, outputs: Array) -> None:
+    """Write raw inputs by name, (rows, ...) each, and outputs, (rows, n)."""
+    with path.open("wb") as file:  # a path would be given the suffix .npz
+        np.savez(file, **{**inputs, OUTPUTS: outputs})  # type: ignore[arg-type]
+
+
+def replay_golden(model: Path, golden: Path, infer: Infer) -> float:
+    """Return the largest difference of any output between the file here and where it was released.
+
+    Args:
+        model: the file.
+        golden: its vectors.
+        infer: of its kind; see `tasks.metrics.kind_evaluation.KindEvaluation`.
+
+    Raises:
+        DataError: the model cannot be run.
+    """
+    with np.load(golden) as file:
+        inputs, expected = {name: file[name] for name in file.files if name != OUTPUTS}, file[OUTPUTS]
+    return float(np.abs(infer(model, inputs, 1) - expected).max())
+
+
+def evenly(rows: int, wanted: int) -> Array:
+    """Return the indices of `wanted` rows, or all, from the first to the last."""
+    return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(np.int64))

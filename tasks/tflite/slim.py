@@ -1,0 +1,153 @@
+"""Slimming a `.tflite` file: strip metadata, deduplicate, repack, with the same outputs.
+
+What a runtime reads stays: weights, scales, zero points, the order of inputs and outputs, their shapes with unknown
+sizes, options and versions of operators. A file of one input and one output loses its signature, which says nothing
+else; with more, the signature stays, as its names tell them apart.
+"""
+
+import struct
+import zipfile
+import zlib
+from io import BytesIO
+from itertools import product
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tasks.core.errors import DataError
+from tasks.tflite.file import File
+from tasks.tflite.flatbuffer import repack
+
+UNREAD_METADATA = {b"min_runtime_version", b"CONVERSION_METADATA"}
+
+
+def strip_metadata(model: Any) -> None:
+    """Change the objects of a model in place; what is left depends on nothing that is taken out."""
+    told_apart = len(model.subgraphs) == 1 and max(len(model.subgraphs[0].inputs), len(model.subgraphs[0].outputs)) == 1
+    model.description = model.metadataBuffer = None
+    model.metadata = [entry for entry in model.metadata or [] if entry.name not in UNREAD_METADATA] or None
+    model.signatureDefs = None if told_apart else model.signatureDefs
+    for number, graph in enumerate(model.subgraphs):
+        graph.name = graph.name if len(model.subgraphs) > 1 else None
+        ends = {*graph.inputs, *graph.outputs}
+        for index, tensor in enumerate(graph.tensors):
+            _strip_tensor(tensor, index in ends, index in ends and not told_apart and not model.signatureDefs)
+        for operator in graph.operators:
+            _strip_operator(operator)
+        signatures = [signature for signature in model.signatureDefs or [] if signature.subgraphIndex == number]
+        _drop_unused_tensors(graph, [end for signature in signatures for end in signature.inputs + signature.outputs])
+    _drop_unused_codes(model)
+    _deduplicate_buffers(model)
+
+
+def _strip_tensor(tensor: Any, is_end: bool, keep_name: bool) -> None:
+    tensor.name = tensor.name if keep_name else None
+    if not is_end or tensor.shapeSignature is None or list(tensor.shapeSignature) == list(tensor.shape):
+        tensor.shapeSignature = None
+    quantization = tensor.quantization
+    if quantization is not None:
+        quantization.min = quantization.max = None
+        if not _length(quantization.scale) and not quantization.detailsType:
+            tensor.quantization = None
+
+
+def _strip_operator(operator: Any) -> None:
+    if not np.any(operator.mutatingVariableInputs):
+        operator.mutatingVariableInputs = None
+    if not _length(operator.intermediates):
+        operator.intermediates = None
+
+
+def _length(values: Any) -> int:
+    return 0 if values is None else len(values)
+
+
+def _drop_unused_tensors(graph: Any, ends: list[Any]) -> None:
+    """Number anew the tensors that an operator, the graph or a signature (its `ends`) names; -1 stands for none."""
+    holders = [(graph, "inputs"), (graph, "outputs")]
+    holders += [(each, name) for each in graph.operators for name in ("inputs", "outputs", "intermediates")]
+    holders = [(holder, name) for holder, name in holders if getattr(holder, name) is not None]
+    used = {int(index) for holder, name in holders for index in getattr(holder, name)}
+    kept = sorted((used | {end.tensorIndex for end in ends}) - {-1})
+    numbers = {-1: -1} | {old: new for new, old in enumerate(kept)}
+    graph.tensors = [graph.tensors[index] for index in kept]
+    for holder, name in holders:
+        setattr(holder, name, np.array([numbers[int(index)] for index in getattr(holder, name)], np.int32))
+    for end in ends:
+        end.tensorIndex = numbers[end.tensorIndex]
+
+
+def _drop_unused_codes(model: Any) -> None:
+    operators = [operator for graph in model.subgraphs for operator in graph.operators]
+    kept = sorted({operator.opcodeIndex for operator in operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in kept]
+    for operator in operators:
+        operator.opcodeIndex = kept.index(operator.opcodeIndex)
+
+
+def _deduplicate_buffers(model: Any) -> None:
+    """Keep the buffers that are used, once each, in the order of their use; 0 is the empty one, by convention."""
+    kept, numbers = [schema.BufferT()], {b"": 0}
+    for user in [*(tensor for graph in model.subgraphs for tensor in graph.tensors), *(model.metadata or [])]:
+        data = model.buffers[user.buffer].data
+        content = b"" if data is None else np.asarray(data, np.uint8).tobytes()
+        if content not in numbers:
+            numbers[content] = len(kept)
+            kept.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
+        user.buffer = numbers[content]
+    model.buffers = kept
+
+
+ORDERS = (0, 1, -1)
+COMPILED = b"DISPATCH_OP"
+
+
+def slim(content: bytes) -> bytes:
+    """Return the smallest file, by its zip, that gives the same outputs; slimming it again changes nothing.
+
+    A file that carries data beside its flatbuffer (weights over 2 GB, compiled code, a zip of labels) stays as it is.
+
+    Raises:
+        DataError: `content` is no TFLite model, or only a part of one.
+    """
+    try:
+        model = File(content).model
+        if _has_data_outside(model, content):
+            return content
+        strip_metadata(model)
+        candidates = [repack(_ordered(model, order), late) for order, late in product(ORDERS, (False, True))]
+    except (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            got=f"a TFLite model that cannot be read: {error}", expected="a whole .tflite file", do="export it again"
+        ) from None
+    # Which is best depends on where deflate happens to end its blocks.
+    return min(candidates, key=lambda candidate: (deflated_bytes(candidate), len(candidate)))
+
+
+def deflated_bytes(content: bytes) -> int:
+    """Return how many bytes the content takes inside a zip (deflate, default level)."""
+    compressor = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return len(compressor.compress(content) + compressor.flush())
+
+
+def _has_data_outside(model: Any, content: bytes) -> bool:
+    operators = [operator for graph in model.subgraphs for operator in graph.operators]
+    return (
+        bool(model.externalBuffers)
+        or any(buffer.offset > 1 for buffer in model.buffers)
+        or any(operator.largeCustomOptionsOffset > 1 for operator in operators)
+        or any(code.customCode == COMPILED for code in model.operatorCodes)
+        or zipfile.is_zipfile(BytesIO(content))
+    )
+
+
+def _ordered(model: Any, order: int) -> Any:
+    """Put the buffers in the order of their use, or small (1) or large (-1) ones first; return the model."""
+    sizes = [0 if buffer.data is None else len(buffer.data) for buffer in model.buffers]
+    old = [0, *sorted(range(1, len(sizes)), key=lambda index: order * sizes[index])]
+    numbers = {before: after for after, before in enumerate(old)}
+    model.buffers = [model.buffers[index] for index in old]
+    for user in [*(tensor for graph in model.subgraphs for tensor in graph.tensors), *(model.metadata or [])]:
+        user.buffer = numbers[user.buffer]
+    return model
