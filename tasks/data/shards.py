@@ -26,7 +26,7 @@ ROWS_FILE = "{split}.rows"
 def by_content(
     each: Each, staged: Staged, deduplicated: Deduplicated, split: Split, described: Columns
 ) -> Iterator[Array]:
-    """Divide rows that have nothing from one another; see `stratified.assigned`. Yield codes for `deduplicated.records()`.
+    """Divide rows that have nothing from one another; yield codes for `deduplicated.records()`.
 
     Args:
         each: does it.

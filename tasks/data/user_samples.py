@@ -93,7 +93,8 @@ def checked(x: Array, y: Array | None, where: str) -> Samples:
     if different < MIN_ROWS:
         description = f"{len(x)} equal rows" if different == 1 and len(x) > 1 else f"{different} different rows"
         raise DataError(
-            got=f"{where}: {description}", expected=f"at least {MIN_ROWS} different rows, of the kind that the model will see",
+            got=f"{where}: {description}",
+            expected=f"at least {MIN_ROWS} different rows, of the kind that the model will see",
             do="bring more samples",
         )  # fmt: skip
     return Samples(x, None if y is None else _labels(y, len(x), where))

@@ -47,7 +47,7 @@ class KindExport(Protocol):
     """
 
     def to_tflite(
-        self, model: "Model", metadata: "ModelMetadata", recipe: "Recipe", data: "Dataset", params: "Export"
+        self, model: "KerasModel", metadata: "ModelMetadata", recipe: "Recipe", data: "Dataset", params: "Export"
     ) -> bytes:
         """Convert a model to the file of a recipe and apply its finish; the same input gives equal bytes.
 

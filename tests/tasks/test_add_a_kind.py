@@ -14,7 +14,8 @@ from tests.tasks import line
 PAGE = ROOT / "docs/how-to/add-a-kind.md"
 MODULES = re.compile(r"`(\w+\.py)`\n```python\n(.*?)```", re.DOTALL)
 STAGES = [
-    "ingest@base", "ingest@target", "tasks.commands.schema --replace", "preprocess@base", "preprocess@target", "baseline",
+    "ingest@base", "ingest@target", "tasks.commands.schema --replace",
+    "preprocess@base", "preprocess@target", "baseline",
     "train", "fine_tune", "cross_validate", "compress@float32", "export@float32", "evaluate@float32", "profile@float32",
 ]  # fmt: skip
 

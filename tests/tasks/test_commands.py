@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 COMMANDS = {
-    "compare": "tasks.commands.compare", "predict": "tasks.commands.predict", "schema": "tasks.commands.schema", "search": "tasks.commands.search",
-    "set": "tasks.commands.set", "squeeze": "tasks.commands.squeeze", "translate": "tasks.commands.translate",
-}  # fmt: skip
+    name: f"tasks.commands.{name}"
+    for name in ("compare", "params", "predict", "schema", "search", "set", "squeeze", "translate")
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

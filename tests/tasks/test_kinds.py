@@ -19,7 +19,7 @@ from tasks.metrics.kind_evaluation import KindEvaluation
 from tests.graph_rules import ROOT
 
 MODULES = {"__init__.py", "settings.py", "data.py", "model.py", "evaluation.py", "export.py"}
-BELOW = ("contracts", "data", "device", "metrics", "models", "compression")
+BELOW = ("core", "data", "tflite", "metrics", "models", "compression")
 
 every_kind = pytest.mark.parametrize("kind", modules("kinds"))
 

@@ -19,7 +19,8 @@ from tests.tasks import line, ratings
 
 RECIPES = ("float32", "pruned_dynamic")
 STAGES = [
-    "ingest@base", "ingest@target", "tasks.commands.schema --replace", "preprocess@base", "preprocess@target", "baseline",
+    "ingest@base", "ingest@target", "tasks.commands.schema --replace",
+    "preprocess@base", "preprocess@target", "baseline",
     "train", "fine_tune", "cross_validate",
     *(f"{stage}@{recipe}" for recipe in RECIPES for stage in ("compress", "export", "evaluate", "profile")),
     *line.DECISION,

@@ -15,7 +15,7 @@ from tasks.data.columns import Dataset
 from tasks.models.saving import ModelMetadata
 
 if TYPE_CHECKING:  # starts TensorFlow
-    pass
+    from tasks.models.user_model import UserModel
 
 MEASURED_ROWS = 1000
 
@@ -61,7 +61,7 @@ def layer_types(params: Train, preprocess: Preprocess) -> None:
     """Return None: only the file knows its layers; `train` compares them with the recipes."""
 
 
-def fitting(own: "OwnModel", metadata: ModelMetadata) -> Any:
+def fitting(own: "UserModel", metadata: ModelMetadata) -> Any:
     """Check that a loaded model fits the images and classes of the line, and take off the softmax that it ends in.
 
     Args:
