@@ -1,6 +1,7 @@
 """Builds the package with the files of the shipped line in it. Each has one source, at the top of the repository.
 
-A line in a folder without source takes them from the package: `shipped` in `tasks/core/files.py`. All else is in pyproject.toml.
+A line in a folder without source takes them from the package: `shipped` in `tasks/core/files.py`.
+All else is in pyproject.toml.
 """
 
 import shutil

@@ -15,7 +15,7 @@ from tasks.core.progress import Progress, say
 from tasks.data import columns
 from tasks.data.columns import Parts
 from tasks.data.folds import require_stopping, rows_in, split_into_folds
-from tasks.kinds import evaluation_of
+from tasks.kinds import evaluation_of, model_of
 from tasks.models.cross_validation import PRELOADED, FoldTask, Outcome, forget, measure, summarise, write_table
 
 
@@ -83,7 +83,7 @@ def measured(tasks: list[FoldTask], parts: list[Parts], workers: int, base: Path
     progress, outcomes = Progress(len(tasks)), dict[int, Outcome]()
     with FreshProcesses(workers, PRELOADED) as processes:
         futures = {
-            processes.submit(measure, task, part, base, data): task.number
+            processes.submit(measure, task, part, base, data, model_of): task.number
             for task, part in zip(tasks, parts, strict=True)
         }
         for future in as_completed(futures):

@@ -1,10 +1,10 @@
 """Cross-validation of the fine-tuning: each fold is tuned in a fresh process, the folds are summarised."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import SerializeAsAny
@@ -20,6 +20,9 @@ from tasks.data.columns import Parts
 from tasks.data.folds import open_fold
 from tasks.data.records import Array
 from tasks.metrics.kind_evaluation import Scored
+
+if TYPE_CHECKING:  # starts TensorFlow
+    from tasks.models.learning_task import KindModel
 
 NAME = "cross_validate"
 PRELOADED = ["tasks.models.cross_validation", "tasks.models.fine_tuning"]
@@ -58,7 +61,7 @@ class Outcome:
     outputs: Array
 
 
-def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
+def measure(task: FoldTask, parts: Parts, base: Path, data: Path, model_of: Callable[[str], "KindModel"]) -> Outcome:
     """Run a fold, or read what a killed run left of it; equal tasks give equal outcomes.
 
     Args:
@@ -66,13 +69,13 @@ def measure(task: FoldTask, parts: Parts, base: Path, data: Path) -> Outcome:
         parts: the rows of the fold; they follow from the task and the data.
         base: folder of the base model.
         data: folder of the target.
+        model_of: returns the learning task of a kind; it is called here, because that starts TensorFlow.
 
     Raises:
         DataError: the base model is to be taken as it is, and the target has other classes.
         ParamsError: the batch is larger than the training rows.
         StageError: the loss became NaN.
     """
-    from tasks.kinds import model_of
     from tasks.models import architectures, fine_tuning, saving
     from tasks.models.batches import all_rows
     from tasks.models.checkpoint import Checkpoint
