@@ -49,8 +49,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = line.create(tmp_path_factory.mktemp("recommendation") / "line")
     line.write_params(folder, tiny_params())
     ratings.written(folder / "data/incoming/movielens", lines)
-    devices = folder / "presets/devices"
-    shutil.copyfile(devices / "phone_cpu_lookups.yaml", devices / "phone_cpu.yaml")  # line.command names the latter
     return line.run_all(folder, STAGES)
 
 
