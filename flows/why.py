@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         epilog=(
             "Example: trimline why train\n\n"
-            "exit status: 0 the reasons were printed; 2 unknown option; 78 no such stage, or a bad params.yaml; any other:\n"
-            "that of the command that failed"
+            "exit status: 0 the reasons were printed; 2 unknown option; 78 no such stage, or a bad params.yaml;\n"
+            "any other: that of the command that failed"
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

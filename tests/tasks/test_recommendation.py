@@ -1,6 +1,5 @@
 """Recommendation: real ratings, split by time, their histories, and the whole line that learns from them."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
