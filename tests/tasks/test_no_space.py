@@ -24,8 +24,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a tmpfs cannot be mounted here: {mount.stderr.strip()}")
     try:
         folder = line.create(tmp_path / "line")
-        shutil.copytree(folder, disk / "line", ignore=shutil.ignore_patterns("tasks"))
-        shutil.move(folder / "tasks", tmp_path / "tasks")  # the code lies elsewhere
+        shutil.copytree(folder, disk / "line", ignore=shutil.ignore_patterns("tasks", "presets"))
+        for code in ("tasks", "presets"):  # they lie elsewhere
+            shutil.move(folder / code, tmp_path / code)
         yield disk / "line"
     finally:
         subprocess.run(["umount", str(disk)], check=True)
