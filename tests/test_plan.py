@@ -169,3 +169,19 @@ def test_the_plan_needs_no_tensorflow_and_little_time(clone: Path) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # CPU seconds, 0.9 here; the bound is far off, so that a slow machine does not decide.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("compress.int8.float_layers=[\"conv_9\"]", "compress.int8.float_layers: conv_9 is no layer of conv_net"),
+        ("release.at_least={\"acuracy\": 0.9}", "release.at_least.acuracy: no metric of image_classification; did you mean"),
+        ("compare.max_drop={\"rmse\": 1.0}", "compare.max_drop.rmse: no metric of image_classification"),
+        ("fine_tune.frozen=[\"block_\"]", "fine_tune.frozen: no layer of conv_net has a name that begins with block_"),
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_nowhere_is_refused_before_anything_runs(clone: Path, change: str, said: str) -> None:
+    words = [sys.executable, "-m", "flows.cli", "set", "params.yaml", change]
+    subprocess.run(words, cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
+    told = plan(clone)
+    assert "exit status 78" in told and said in told
