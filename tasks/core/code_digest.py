@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -63,20 +63,21 @@ def closure(start: str, choices: Choices) -> set[str]:
         choices: the names that this line chooses, by the package that they are looked up in: `kinds`, ...
     """
     seen: set[tuple[str, str]] = set()
+    modules: set[str] = set()
     waiting = [(start, name) for name in ("", *source_of(start).chosen)]
     while waiting:
         module, name = waiting.pop()
         if (module, name) in seen:
             continue
-        first = not any(module == known for known, _ in seen)
         seen.add((module, name))
-        if first:
+        if module not in modules:
+            modules.add(module)
             waiting += _imported(module) + [(parent, "") for parent in _parents(module)]
         source = source_of(module)
         for pattern in source.chosen.get(name, []):
             waiting += [(found, part) for found in _matching(pattern, choices) for part in _all_parts(found)]
         waiting += [(module, used) for used in source.uses.get(name, [])]
-    return {module for module, _ in seen}
+    return modules
 
 
 def _imported(module: str) -> list[tuple[str, str]]:
@@ -174,7 +175,7 @@ def source_of(module: str) -> Source:
 
 def remember(modules: Iterable[str]) -> None:
     """Keep what was read of modules, so that the next process need not read them again. It changes no result."""
-    kept = {name: [_stamp(path), asdict(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
+    kept = {name: [_stamp(path), vars(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
     if kept != _known():
         with replacing(CACHE) as partial:
             partial.write_text(json.dumps(kept), encoding="utf-8")
