@@ -36,9 +36,9 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     in `params.yaml`, and a default that is written out, change no byte.
 
     Raises:
-        ParamsError: a name in the parameters leads nowhere, or does not fit the schemas.
+        ParamsError: a name in the parameters leads nowhere.
     """
-    if problems := problems_of(line, schemas):
+    if problems := problems_of(line):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
             expected="names that are there",
@@ -49,7 +49,7 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
         for one in plans:
             one.write(folder)
     code_digest.remember(name for one in plans for name in one.code if "/" not in name)
-    say(f"[100%] plan: {len(plans)} stages")
+    say("\n".join([f"[100%] plan: {len(plans)} stages", *_schema_notes(line, schemas)]))
 
 
 def plans_of(line: Params) -> Iterator[PlanFile]:
@@ -123,11 +123,11 @@ def _data_packages(value: Any) -> Iterator[str]:
             yield from _data_packages(each)
 
 
-def problems_of(line: Params, schemas: Path = Path("schemas")) -> list[str]:
-    """Say what is wrong with the parameters beside their types; a schema that is not there yet is no problem."""
+def problems_of(line: Params) -> list[str]:
+    """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *_metric_problems(line), *_schema_problems(line, schemas)]
+    return [*layers, *_metric_problems(line)]
 
 
 def _layer_types(line: Params) -> architectures.LayerTypes | None:
@@ -151,11 +151,14 @@ def _metric_problems(line: Params) -> Iterator[str]:
                 yield f"{key}.{name}: no metric of {line.kind}; {meant}"
 
 
-def _schema_problems(line: Params, schemas: Path) -> Iterator[str]:
+def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:
+    """Say which schemas `preprocess` will refuse; only there: a new schema needs the raw data, and these a plan."""
     for role in line.preprocess:
         path = schemas / f"{role}.json"
-        if path.is_file() and (kind := read_json(path).get("kind")) != line.kind:
+        if not path.is_file():
+            yield f"  {path} is not there yet: `dvc repro ingest@{role}`, then `trimline schema {role}` writes it"
+        elif (kind := read_json(path).get("kind")) != line.kind:
             yield (
-                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or write the schema anew: "
-                f"`trimline schema {role} --replace`"
+                f"  {path} is of kind {kind!r}, params.yaml of kind {line.kind!r}: "
+                f"`dvc repro ingest@{role}`, then `trimline schema {role} --replace` writes a new one"
             )
