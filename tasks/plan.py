@@ -151,13 +151,22 @@ def _metric_problems(line: Params) -> Iterator[str]:
                 yield f"{key}.{name}: no metric of {line.kind}; {meant}"
 
 
+def _kind_of(schema: Path) -> str | None:
+    """Return the kind that a schema is of, None where it says none or is no JSON: it is replaced in any case."""
+    try:
+        found = read_json(schema)
+    except ValueError:
+        return None
+    return found.get("kind") if isinstance(found, dict) else None
+
+
 def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:
     """Say which schemas `preprocess` will refuse; only there: a new schema needs the raw data, and these a plan."""
     for role in line.preprocess:
         path = schemas / f"{role}.json"
         if not path.is_file():
             yield f"  {path} is not there yet: `dvc repro ingest@{role}`, then `trimline schema {role}` writes it"
-        elif (kind := read_json(path).get("kind")) != line.kind:
+        elif (kind := _kind_of(path)) != line.kind:
             yield (
                 f"  {path} is of kind {kind!r}, params.yaml of kind {line.kind!r}: "
                 f"`dvc repro ingest@{role}`, then `trimline schema {role} --replace` writes a new one"
