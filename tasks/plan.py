@@ -36,14 +36,16 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     in `params.yaml`, and a default that is written out, change no byte.
 
     Raises:
-        ParamsError: a name in the parameters leads nowhere, or does not fit the schemas.
+        ParamsError: a name in the parameters leads nowhere.
     """
-    if problems := problems_of(line, schemas):
+    if problems := problems_of(line):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
             expected="names that are there",
             do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
         )
+    for notice in _schema_notices(line, schemas):
+        say(notice)
     plans = list(plans_of(line))
     with replacing(plan) as folder:
         for one in plans:
@@ -123,11 +125,11 @@ def _data_packages(value: Any) -> Iterator[str]:
             yield from _data_packages(each)
 
 
-def problems_of(line: Params, schemas: Path = Path("schemas")) -> list[str]:
-    """Say what is wrong with the parameters beside their types; a schema that is not there yet is no problem."""
+def problems_of(line: Params) -> list[str]:
+    """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *_metric_problems(line), *_schema_problems(line, schemas)]
+    return [*layers, *_metric_problems(line)]
 
 
 def _layer_types(line: Params) -> architectures.LayerTypes | None:
@@ -151,11 +153,12 @@ def _metric_problems(line: Params) -> Iterator[str]:
                 yield f"{key}.{name}: no metric of {line.kind}; {meant}"
 
 
-def _schema_problems(line: Params, schemas: Path) -> Iterator[str]:
+def _schema_notices(line: Params, schemas: Path) -> Iterator[str]:
+    """Name schemas of another kind. `preprocess` refuses them, and `ingest` has to run before a new one is written."""
     for role in line.preprocess:
         path = schemas / f"{role}.json"
         if path.is_file() and (kind := read_json(path).get("kind")) != line.kind:
             yield (
-                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or write the schema anew: "
-                f"`trimline schema {role} --replace`"
+                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or run "
+                f"`dvc repro ingest@{role}` and then `trimline schema {role} --replace`"
             )
