@@ -128,13 +128,14 @@ def test_a_line_without_a_schema_is_planned_and_the_schema_then_changes_no_plan_
     assert (clone / "plan/ingest/target.json").read_bytes() == before
 
 
-def test_a_schema_of_another_kind_is_told_with_what_replaces_it_and_ingest_can_run(clone: Path) -> None:
+def test_a_schema_of_another_kind_is_named_before_anything_runs_and_refused_where_it_is_used(clone: Path) -> None:
     schema = json.loads((clone / "schemas/target.json").read_text()) | {"kind": "regression"}
     (clone / "schemas/target.json").write_text(json.dumps(schema))
-    before = (clone / "plan/ingest/target.json").read_bytes()
-    said = plan(clone)
-    assert "is of kind 'regression'" in said and "trimline schema target --replace" in said
-    assert (clone / "plan/ingest/target.json").read_bytes() == before
+    said = plan(clone)  # ingest must be able to run: the new schema is written from what it brings
+    assert "schemas/target.json is of kind 'regression'" in said and "trimline schema target --replace" in said
+    folders = ("--raw", "data/raw/target", "--schema", "schemas/target.json", "--ready", "data/ready/target")
+    refused = stage(clone, "preprocess", "plan/preprocess/target.json", *folders)
+    assert refused.returncode == 65 and "trimline schema --replace" in refused.stdout
 
 
 def test_a_stage_refuses_a_plan_of_other_code_and_of_other_packages(clone: Path) -> None:

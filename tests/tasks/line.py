@@ -1,6 +1,7 @@
 """A tiny model line of real digits in a folder of its own, and its stages as the processes that DVC starts."""
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from tasks.core.files import sha256
 from tasks.core.params import data as data_params
 from tasks.data.records import Array
 from tasks.ingest import ingest
@@ -160,17 +162,42 @@ def command(name: str) -> list[str]:
 
 
 def planned(folder: Path) -> subprocess.CompletedProcess[str] | None:
-    """Plan the line, as DVC would before a stage, where the plan is out of date; None: all is well."""
-    files = [*(folder / "schemas").glob("*.json"), *(folder / "tasks").rglob("*.py"), folder / "requirements.lock"]
-    stamps = sorted(f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files)
-    state = "\n".join([(folder / "params.yaml").read_text(), *stamps])
-    seen = folder / ".planned"
-    if seen.exists() and seen.read_text() == state and (folder / "plan").is_dir():
+    """Plan the line, as DVC would before a stage, where the plan is out of date; None: all is well.
+
+    What was planned once, here or in another folder of the same contents, is not planned again: that takes a second.
+    """
+    state, seen = _state(folder), folder / ".planned"
+    if (folder / "plan").is_dir() and seen.exists() and seen.read_text() == state:
         return None
-    done = warm.run(folder, command("plan")[2:])
-    if done.returncode == 0:
-        seen.write_text(state)
-    return done if done.returncode else None
+    if state in _PLANS:
+        shutil.rmtree(folder / "plan", ignore_errors=True)
+        write_tree(folder / "plan", _PLANS[state])
+    elif (done := _run_plan(folder)).returncode:
+        return done
+    else:
+        _PLANS[state] = tree(folder / "plan")
+    seen.write_text(state)
+    return None
+
+
+_PLANS: dict[str, dict[str, bytes]] = {}  # the files of each plan, by the state of the folder that it was made of
+
+
+def _state(folder: Path) -> str:
+    """The digest of all that a plan is made of, wherever the folder lies."""
+    files = [folder / "params.yaml", folder / "requirements.lock", *(folder / "schemas").glob("*.json")]
+    files += [path for path in (folder / "tasks").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files += [path for path in (folder / "presets").rglob("*") if path.is_file()]
+    contents = (f"{path.relative_to(folder)} {sha256(path)}" for path in sorted(files) if path.exists())
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()
+
+
+def _run_plan(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the stage that plans, which needs no TensorFlow: a warm process is not started for it."""
+    words = command("plan")
+    if warm.is_running():
+        return warm.run(folder, words[2:])
+    return subprocess.run(words, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
 
 
 def start(
@@ -231,6 +258,13 @@ def csv_of(folder: Path, lines: list[str], name: str = "rows.csv") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("\n".join(lines) + "\n")
     return folder / name
+
+
+def write_tree(folder: Path, files: dict[str, bytes]) -> None:
+    """Write what `tree` has read."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ from tasks.models.architectures import (
     two_towers,
 )
 from tasks.plan import problems_of
-from tests.graph_rules import ROOT, yaml
+from tests.graph_rules import ROOT
 from tests.tasks import line, texts
 
 # That these modules fulfil the contract is proved by mypy.
@@ -46,15 +46,14 @@ PRESETS = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
 
 def train(name: str, **keys: Any) -> Any:
     """The section `train` of an architecture with its defaults, changed."""
-    section = {"architecture": name, "tracked": "plan/train.json"} | keys
-    shared: dict[str, Any] = yaml("params.yaml")["train"]
-    known = {key: shared[key] for key in ("workers", "speed", "fit")}
+    section = {"architecture": name, "tracked": "plan/train.json", "data": "base"} | keys
+    known = {"fit": line.complete("params.yaml")["train"]["fit"]}
     settings = architectures.architecture_of(name).Train
     return settings.model_validate(section | (known if "fit" in settings.model_fields else {}))
 
 
 def preprocess(preset: str, kind: str, **changes: Any) -> Any:
-    params = yaml(f"presets/{preset}.yaml")
+    params = line.complete(f"presets/{preset}.yaml")
     settings = import_module(f"tasks.kinds.{kind}.settings").Preprocess
     return settings.model_validate(params["preprocess"]["target"] | changes)
 
@@ -194,7 +193,7 @@ def test_layers_of_other_data_and_of_own_files_are_not_known() -> None:
 
 
 def changed(path: Path, folder: Path, recipes: dict[str, Any], frozen: list[str] | None = None) -> Params:
-    params: dict[str, Any] = yaml(path.relative_to(ROOT).as_posix())
+    params = line.complete(path.relative_to(ROOT).as_posix())
     params["compress"] |= recipes
     if frozen is not None:
         params["fine_tune"]["frozen"] = frozen

@@ -28,6 +28,11 @@ def _process() -> subprocess.Popen[str]:
     return subprocess.Popen(words, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
+def is_running() -> bool:
+    """Whether a stage was run here before."""
+    return _process.cache_info().currsize > 0
+
+
 def run(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run what `python -m` would, in `folder` and with the code that lies there, to its end."""
     process = _process()
