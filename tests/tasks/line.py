@@ -197,7 +197,9 @@ def _run_plan(folder: Path) -> subprocess.CompletedProcess[str]:
     words = command("plan")
     if warm.is_running():
         return warm.run(folder, words[2:])
-    return subprocess.run(words, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    return subprocess.run(
+        words, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
+    )
 
 
 def start(
