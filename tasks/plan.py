@@ -157,8 +157,18 @@ def _schema_notices(line: Params, schemas: Path) -> Iterator[str]:
     """Name schemas of another kind. `preprocess` refuses them, and `ingest` has to run before a new one is written."""
     for role in line.preprocess:
         path = schemas / f"{role}.json"
-        if path.is_file() and (kind := read_json(path).get("kind")) != line.kind:
+        kind = _kind_of_schema(path)
+        if kind not in (None, line.kind):
             yield (
-                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or run "
-                f"`dvc repro ingest@{role}` and then `trimline schema {role} --replace`"
+                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or run `dvc repro ingest@{role}` "
+                f"and then `trimline schema {role} --replace`"
             )
+
+
+def _kind_of_schema(path: Path) -> Any:
+    """Return the kind that a schema names, None where it is not there yet, or damaged: `preprocess` says so then."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return None
+    return found.get("kind") if isinstance(found, dict) else None
