@@ -26,9 +26,15 @@ COMMITS = 50  # whose plan files are looked through
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tell why each stage that is named would run; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="trimline why", description=__doc__, epilog="example: trimline why train",
+        prog="trimline why",
+        description=__doc__,
+        epilog=(
+            "Example: trimline why train\n\n"
+            "exit status: 0 the reasons were printed; 2 unknown option; 78 no such stage, or a bad params.yaml;\n"
+            "any other: that of the command that failed"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as train, or compress@int8")
     options = parser.parse_args(arguments)
     try:

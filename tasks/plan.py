@@ -44,14 +44,12 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
             expected="names that are there",
             do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
         )
-    for notice in _schema_notices(line, schemas):
-        say(notice)
     plans = list(plans_of(line))
     with replacing(plan) as folder:
         for one in plans:
             one.write(folder)
     code_digest.remember(name for one in plans for name in one.code if "/" not in name)
-    say(f"[100%] plan: {len(plans)} stages")
+    say("\n".join([f"[100%] plan: {len(plans)} stages", *_schema_notes(line, schemas)]))
 
 
 def plans_of(line: Params) -> Iterator[PlanFile]:
@@ -153,22 +151,23 @@ def _metric_problems(line: Params) -> Iterator[str]:
                 yield f"{key}.{name}: no metric of {line.kind}; {meant}"
 
 
-def _schema_notices(line: Params, schemas: Path) -> Iterator[str]:
-    """Name schemas of another kind. `preprocess` refuses them, and `ingest` has to run before a new one is written."""
-    for role in line.preprocess:
-        path = schemas / f"{role}.json"
-        kind = _kind_of_schema(path)
-        if kind not in (None, line.kind):
-            yield (
-                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or run `dvc repro ingest@{role}` "
-                f"and then `trimline schema {role} --replace`"
-            )
-
-
-def _kind_of_schema(path: Path) -> Any:
-    """Return the kind that a schema names, None where it is not there yet, or damaged: `preprocess` says so then."""
+def _kind_of(schema: Path) -> str | None:
+    """Return the kind that a schema is of, None where it says none or is no JSON: it is replaced in any case."""
     try:
-        found = read_json(path)
-    except (OSError, ValueError):
+        found = read_json(schema)
+    except ValueError:
         return None
     return found.get("kind") if isinstance(found, dict) else None
+
+
+def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:
+    """Say which schemas `preprocess` will refuse; only there: a new schema needs the raw data, and these a plan."""
+    for role in line.preprocess:
+        path = schemas / f"{role}.json"
+        if not path.is_file():
+            yield f"  {path} is not there yet: `dvc repro ingest@{role}`, then `trimline schema {role}` writes it"
+        elif (kind := _kind_of(path)) != line.kind:
+            yield (
+                f"  {path} is of kind {kind!r}, params.yaml of kind {line.kind!r}: "
+                f"`dvc repro ingest@{role}`, then `trimline schema {role} --replace` writes a new one"
+            )

@@ -176,7 +176,7 @@ def test_the_plan_needs_no_tensorflow_and_little_time(clone: Path) -> None:
     ("change", "said"),
     [
         ("compress.int8.float_layers=[\"conv_9\"]", "compress.int8.float_layers: conv_9 is no layer of conv_net"),
-        ("release.at_least={\"acuracy\": 0.9}", "release.at_least.acuracy: no metric of image_classification; did you mean"),
+        ("release.at_least={\"acuracy\": 0.9}", "release.at_least.acuracy: no metric of image_classification; did"),
         ("compare.max_drop={\"rmse\": 1.0}", "compare.max_drop.rmse: no metric of image_classification"),
         ("fine_tune.frozen=[\"block_\"]", "fine_tune.frozen: no layer of conv_net has a name that begins with block_"),
     ],

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def require_locked_versions(lock: Path | None = None) -> None:
         )
 
 
+@cache
 def installed_version(name: str) -> str | None:
     """Return the version of an installed package, None where it is not installed."""
     try:

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from tasks.core.errors import ParamsError
 from tasks.core.params.section import Settings, Value
 from tasks.line.defaults import completed, known_defaults, names_of, validated
-from tasks.line.params import Params, typed
+from tasks.line.params import Params, kind_settings, typed
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -76,14 +76,14 @@ def resolved(raw: Any) -> Settings:
 
 def _unknown_recipes(raw: Any) -> list[str]:
     recipes = raw.get("compress") if isinstance(raw, dict) else None
-    if not isinstance(recipes, dict) or names_of(raw)[0] is None:
+    if not isinstance(recipes, dict) or kind_settings(names_of(raw)[0]) is None:
         return []
     built_in = sorted(known_defaults(*names_of(raw)).part("compress"))
     return [
         f"compress.{name}: an empty recipe, and {name!r} is not built in{_nearest(str(name), built_in)}. Give it "
         f"steps, precision or finish, or take one of {', '.join(built_in)}"
         for name, body in recipes.items()
-        if body == {} and name not in built_in and built_in
+        if body == {} and name not in built_in
     ]
 
 

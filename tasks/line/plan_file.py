@@ -80,7 +80,8 @@ def load(path: Path) -> PlanFile:
     try:
         return PlanFile(**read_json(path))
     except FileNotFoundError:
-        raise _outdated(str(path), "no such file") from None
+        there = sorted(other.stem for other in path.parent.glob("*.json"))
+        raise _outdated(str(path), f"no such file; there are {there}" if there else "no such file") from None
     except (ValueError, TypeError) as error:
         raise _outdated(str(path), f"a file of another form ({error})") from None
 

@@ -24,15 +24,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a tmpfs cannot be mounted here: {mount.stderr.strip()}")
     try:
         folder = line.create(tmp_path / "line")
-        shutil.copytree(folder, disk / "line", ignore=shutil.ignore_patterns("tasks"))
-        shutil.move(folder / "tasks", tmp_path / "tasks")  # the code lies elsewhere
+        shutil.copytree(folder, disk / "line", ignore=shutil.ignore_patterns("tasks", "presets"))
+        for code in ("tasks", "presets"):  # they lie elsewhere
+            shutil.move(folder / code, tmp_path / code)
         yield disk / "line"
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
 def run(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
-    return line.run(folder, name, PYTHONPATH=str(folder.parents[1]), PYTHONDONTWRITEBYTECODE="1")
+    stage = " ".join(line.command(name)[2:])  # the plan is made before the disk is filled
+    return line.run(folder, stage, PYTHONPATH=str(folder.parents[1]), PYTHONDONTWRITEBYTECODE="1")
+
+
+def plan(folder: Path) -> None:
+    assert run(folder, "plan").returncode == 0
 
 
 def leave_free(folder: Path, free_bytes: int) -> None:
@@ -46,6 +52,7 @@ def require_told(done: subprocess.CompletedProcess[str]) -> None:
 
 
 def test_a_file_that_would_not_fit_is_not_begun(small_disk: Path) -> None:
+    plan(small_disk)
     assert run(small_disk, "ingest@target").returncode == 0
     before = line.tree(small_disk / "data")
     leave_free(small_disk, 5 * PAGE)
@@ -62,6 +69,7 @@ def test_a_file_that_would_not_fit_is_not_begun(small_disk: Path) -> None:
     ],
 )  # fmt: skip
 def test_many_small_files_that_fit_by_their_sum_and_not_by_their_pages(kind: str, small_disk: Path) -> None:
+    plan(small_disk)
     assert run(small_disk, "ingest@target").returncode == 0
     before = line.tree(small_disk / "data")
     source = small_disk.parents[1] / "many"
@@ -74,6 +82,7 @@ def test_many_small_files_that_fit_by_their_sum_and_not_by_their_pages(kind: str
     params = line.tiny_params()
     params["ingest"]["target"]["tracked"] = str(source)
     line.write_params(small_disk, params)
+    plan(small_disk)
     leave_free(small_disk, 20 * PAGE)
     done = run(small_disk, "ingest@target")
     assert line.tree(small_disk / "data") == before
@@ -86,6 +95,7 @@ def test_preprocess_that_runs_out_of_space_on_its_way(pages: int, small_disk: Pa
     params = line.tiny_params()
     params["preprocess"]["target"]["shard_rows"] = 20  # each block fits, all of them do not
     line.write_params(small_disk, params)
+    plan(small_disk)
     assert run(small_disk, "ingest@target").returncode == 0
     assert run(small_disk, "preprocess@target").returncode == 0
     before = line.tree(small_disk / "data")

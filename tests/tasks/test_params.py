@@ -1,4 +1,4 @@
-"""`params.yaml` is checked as a whole, by every stage, before it does anything."""
+"""`params.yaml` is checked as a whole, by the plan, before a stage does anything."""
 
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,7 @@ def test_a_typo_under_release_stops_ingest_before_it_reads_anything(folder: Path
 def test_a_key_that_the_section_lacks_is_refused_with_those_that_it_has(folder: Path) -> None:
     done = line.run(folder, "export@int4")
     assert done.returncode == 78
-    assert "--key int4" in done.stdout and str(sorted(line.RECIPES)) in done.stdout
+    assert "plan/export/int4.json: no such file" in done.stdout and str(sorted(line.RECIPES)) in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Recommendation: real ratings, split by time, their histories, and the whole line that learns from them."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = line.create(tmp_path_factory.mktemp("recommendation") / "line")
     line.write_params(folder, tiny_params())
     ratings.written(folder / "data/incoming/movielens", lines)
-    devices = folder / "presets/devices"
-    shutil.copyfile(devices / "phone_cpu_lookups.yaml", devices / "phone_cpu.yaml")  # line.command names the latter
     return line.run_all(folder, STAGES)
 
 

@@ -43,8 +43,8 @@ def test_the_end_of_the_other_is_no_hang() -> None:
 
 STOPPED = """
 import os, signal, sys
-from tasks.models.shared_memory_allreduce import Neighbour
-other = Neighbour(sys.argv[1], 1, [(2,)])
+from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
+other = SharedMemoryAllreduce(sys.argv[1], 1, [(2,)])
 os.kill(os.getpid(), signal.SIGSTOP)
 """
 
@@ -82,13 +82,13 @@ in_one_cluster(ports, rank)
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from tasks.models.training_loop import step_of
-from tasks.models.shared_memory_allreduce import Neighbour
-from tasks.models.strategy import Place
+from tasks.models.training_loop import accumulated_step
+from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
+from tasks.models.strategy import ReplicaContext
 from tasks.models.determinism import seed
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
-place = Place(strategy, rank, 2)
+replica = ReplicaContext(strategy, rank, 2)
 random = np.random.default_rng(rank)
 rows, labels = random.normal(size=(120, 6)).astype(np.float32), random.integers(0, 3, 120)
 
@@ -105,9 +105,9 @@ for name, taken in (("whole", lambda numbers: numbers), ("rows", looked_up)):
             model = tf_keras.Model(numbers, tf_keras.layers.Dense(3)(hidden))
             loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(tf_keras.optimizers.Adam(0.01), loss, steps_per_execution=2)
-        neighbour = Neighbour.of(place, model.trainable_variables) if summed == "memory" else None
-        assert (neighbour is None) == (summed == "ring")
-        model.train_step = step_of(model, 1, neighbour)
+        allreduce = SharedMemoryAllreduce.of(replica, model.trainable_variables) if summed == "memory" else None
+        assert (allreduce is None) == (summed == "ring")
+        model.train_step = accumulated_step(model, 1, allreduce)
         batches = tf.data.Dataset.from_tensor_slices((rows, labels)).repeat().batch(10)
         batches = batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
         model.fit(strategy.distribute_datasets_from_function(lambda _: batches), epochs=2, steps_per_epoch=6, verbose=0)
