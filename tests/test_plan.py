@@ -186,3 +186,11 @@ def test_a_name_that_leads_nowhere_is_refused_before_anything_runs(clone: Path, 
     subprocess.run(words, cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
     told = plan(clone)
     assert "exit status 78" in told and said in told
+
+
+@pytest.mark.slow
+def test_an_experiment_sets_a_key_that_only_has_a_default(clone: Path) -> None:
+    dvc(clone, "exp", "run", "-S", "+evaluate.resamples=500", "plan")
+    planned = json.loads((clone / "plan/evaluate/int8.json").read_text())
+    assert planned["settings"]["evaluate"]["resamples"] == 500
+    assert "evaluate.resamples" in dvc(clone, "params", "diff")
