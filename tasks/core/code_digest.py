@@ -314,7 +314,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _patterns(node: ast.AST) -> list[str]:
-    """Return patterns of the names in calls like import_module(f"tasks.kinds.{kind}.data")."""
+    """Return patterns of the names in calls like `import_module(f"tasks.data.formats.{name}")`."""
     names = _imported_names(node)
     made = {"".join(map(_part, name.values)) for name in names if isinstance(name, ast.JoinedStr)}
     return sorted(made | {re.escape(text) for name in names if (text := _module_text(name))})

@@ -197,9 +197,7 @@ def _run_plan(folder: Path) -> subprocess.CompletedProcess[str]:
     words = command("plan")
     if warm.is_running():
         return warm.run(folder, words[2:])
-    return subprocess.run(
-        words, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
-    )
+    return finished(start(folder, words), words)
 
 
 def start(
@@ -218,7 +216,11 @@ def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProc
         return refused
     else:
         words = command(name)
-    process = start(folder, words, subprocess.PIPE, **environment)
+    return finished(start(folder, words, **environment), words)
+
+
+def finished(process: subprocess.Popen[str], words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a process; what it says is in `stdout`."""
     said, _ = process.communicate(timeout=300)
     return subprocess.CompletedProcess(words, process.returncode, said)
 

@@ -202,7 +202,7 @@ def test_a_default_that_is_written_out_changes_nothing() -> None:
 
 
 def test_settings_are_read_in_little_time_without_the_libraries_of_training() -> None:
-    code = "import sys; from tasks.core import params_file; params_file.load(); print(sorted(sys.modules))"
+    code = "import sys; from tasks.line import params_file; params_file.load(); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE, check=True)
     loaded = {name.partition(".")[0] for name in ast.literal_eval(done.stdout)}
     assert not loaded & {"tensorflow", "tf_keras", "sklearn", "tokenizers", "PIL", "numpy", "h5py", "ray"}

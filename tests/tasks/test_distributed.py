@@ -145,25 +145,26 @@ def test_fine_tuning_has_one_cluster_for_its_three_runs(tmp_path: Path) -> None:
 PART = """
 from pathlib import Path
 import numpy as np
-from tasks.core import environment, params_file
+from tasks.core import environment
 from tasks.core.progress import say
 from tasks.data import columns
-from tasks.data.columns import Parted
+from tasks.data.columns import Subset
+from tasks.line import params_file
 environment.set_threads(1, onednn=True)
 from tasks.models import saving
 from tasks.models.architectures import conv_net
 from tasks.models.checkpoint import Checkpoint
-from tasks.models.distributed import fit_spread
-from tasks.models.learning_task import IMAGES
-from tasks.models.learning_task import LearningTask
+from tasks.models.distributed import fit_distributed
+from tasks.models.learning_task import IMAGES, LearningTask
 
 if __name__ == "__main__":
     params, data = params_file.load().train, columns.load(Path("data/ready/base"))
     some = np.arange(data.rows("train") + data.rows("validation"))
-    part = Parted(data.folder, data.metadata, {"train": some[-80:], "validation": some[:40], "test": some[:0]})
-    network, checkpoint = conv_net.build(params, saving.facts_of(data)), Checkpoint("part", params, [])
+    part = Subset(data.folder, data.metadata, {"train": some[-80:], "validation": some[:40], "test": some[:0]})
+    network, checkpoint = conv_net.build(params, saving.metadata_of(data)), Checkpoint("part", params, [])
     fit = params.fit.model_copy(update={"epochs": 3})
-    fit_spread(network, part, LearningTask(IMAGES, saving.facts_of(data)), fit, checkpoint, name="part", spread=params)
+    task = LearningTask(IMAGES, saving.metadata_of(data))
+    fit_distributed(network, part, task, fit, checkpoint, name="part", spread=params)
     say(f"steps: {int(checkpoint.read().optimizer[0])}")
 """
 

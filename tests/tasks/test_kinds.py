@@ -111,10 +111,8 @@ def kinds_named_in(path: Path) -> set[str]:
 
 
 def test_no_package_below_the_kinds_imports_one() -> None:
-    """But for settings: formats read the section of their kind, and params.yaml is put together by the kind's name."""
-    known = {"tasks/core/params/sections.py"} | {
-        f"tasks/data/formats/{name}.py" for name in ("lines_by_class", "image_folder", "pixels_csv")
-    }
+    """But for settings: formats read the section of their kind."""
+    known = {f"tasks/data/formats/{name}.py" for name in ("lines_by_class", "image_folder", "pixels_csv")}
     naming = {path.relative_to(ROOT).as_posix() for path in files_below() if kinds_named_in(path)}
     assert naming <= known
 
@@ -133,7 +131,7 @@ def test_an_import_by_a_name_that_is_made_at_run_time_is_found(tmp_path: Path) -
 def test_only_the_loaders_import_a_module_of_a_kind_by_a_name_made_at_run_time() -> None:
     files = (ROOT / "tasks").rglob("*.py")
     loading = {path.relative_to(ROOT).as_posix() for path in files if 'import_module(f"tasks.kinds' in path.read_text()}
-    assert loading == {"tasks/kinds/__init__.py", "tasks/core/params/sections.py"}  # the latter for settings alone
+    assert loading == {"tasks/kinds/__init__.py", "tasks/line/params.py"}  # the latter for settings alone
 
 
 def test_no_code_asks_whether_a_kind_has_an_attribute() -> None:
