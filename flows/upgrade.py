@@ -1,7 +1,7 @@
 """Brings the folder of a line to the version of Trimline that is installed: `trimline upgrade`.
 
-It writes the files that the version gives a line (`dvc.yaml`, `environment.lock`, what is missing of the others), plans,
-and says which stages will run and why. It keeps the values of `params.yaml`, the schemas, `dvc.lock` and all data; it
+It writes the files that the version gives a line (`dvc.yaml`, `environment.lock`, those that are missing), plans, and
+says which stages will run and why. It keeps the values of `params.yaml`, the schemas, `dvc.lock` and all data; it
 trains nothing. What would be written is made in a folder of its own first, so that a failure leaves the line as it was.
 """
 
@@ -101,7 +101,7 @@ def require_upgraded(root: Path) -> None:
 
 
 def in_checkout(root: Path, staged: Path, *, check: bool) -> int:
-    """Upgrade the line that a checkout is: git brings its files, and only `params.yaml` may be of the version before."""
+    """Upgrade the line that a checkout is: git brings its files, but `params.yaml` may be of the version before."""
     if (root / PARAMS).read_bytes() == (staged / PARAMS).read_bytes():
         sys.stdout.write(
             f"nothing to do: this is a checkout of Trimline {installed_version()}, and git has its files\n"
