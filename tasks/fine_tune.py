@@ -137,7 +137,7 @@ def compare(kind: str, models: dict[str, Any], target: columns.Dataset, task: "L
 
 def measured(kind: str, network: Any, target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:
     """Measure a network on the test split of the target."""
-    from tasks.models.training_loop import headline
+    from tasks.models.fine_tuning import headline
 
     evaluation = evaluation_of(kind)
     return {evaluation.primary: headline(evaluation, network, target, task), "rows": target.rows("test")}

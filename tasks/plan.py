@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from tasks.core.errors import ParamsError
 from tasks.core.files import read_json, replacing, shipped
 from tasks.core.params import gates
 from tasks.core.progress import say
-from tasks.line.params import Params
+from tasks.line.params import Params, kind_settings
 from tasks.line.plan_file import PlanFile
+from tasks.models import architectures
+from tasks.models.layer_names import LayerReferences, layer_problems
 
 # The stages that the graph has once for each entry of a section of params.yaml: of each data set, of each recipe.
 ENTRIES = {
@@ -33,9 +36,9 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     in `params.yaml`, and a default that is written out, change no byte.
 
     Raises:
-        ParamsError: a name in the parameters leads nowhere, or does not fit the schemas.
+        ParamsError: a name in the parameters leads nowhere.
     """
-    if problems := _problems(line, schemas):
+    if problems := problems_of(line):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
             expected="names that are there",
@@ -46,7 +49,7 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
         for one in plans:
             one.write(folder)
     code_digest.remember(name for one in plans for name in one.code if "/" not in name)
-    say(f"[100%] plan: {len(plans)} stages")
+    say("\n".join([f"[100%] plan: {len(plans)} stages", *_schema_notes(line, schemas)]))
 
 
 def plans_of(line: Params) -> Iterator[PlanFile]:
@@ -82,6 +85,8 @@ def _sections(stage: str) -> list[str]:
 def _setting(line: Params, name: str, key: str | None) -> Any:
     if name == "line":
         return line.model_dump(mode="json")
+    if name == "layer_references":
+        return None if _layer_types(line) is not None else _layer_references(line).model_dump(mode="json")
     if name == "device":
         return gates.load(shipped(f"presets/devices/{line.release.device}.yaml")).model_dump(mode="json")
     value = line.model_dump(mode="json", include={name})[name]
@@ -118,16 +123,51 @@ def _data_packages(value: Any) -> Iterator[str]:
             yield from _data_packages(each)
 
 
-def _problems(line: Params, schemas: Path) -> list[str]:
-    """Say what is wrong with the parameters beside their types; a schema that is not there yet is no problem."""
-    return [*_schema_problems(line, schemas)]
+def problems_of(line: Params) -> list[str]:
+    """Say what is wrong with the parameters beside their types."""
+    types = _layer_types(line)
+    layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
+    return [*layers, *_metric_problems(line)]
 
 
-def _schema_problems(line: Params, schemas: Path) -> Iterator[str]:
+def _layer_types(line: Params) -> architectures.LayerTypes | None:
+    """Return the layers of the line's network, None where only a user's file knows them: then `train` looks there."""
+    return architectures.layer_types(line.train, next(iter(line.preprocess.values())))
+
+
+def _layer_references(line: Params) -> LayerReferences:
+    return LayerReferences(compress=line.compress, fine_tune=line.fine_tune)
+
+
+def _metric_problems(line: Params) -> Iterator[str]:
+    """Say which bounds name no metric of the kind; a kind that does not say what it measures is not looked at."""
+    known = [name.format(top_k=line.evaluate.top_k) for name in getattr(kind_settings(line.kind), "METRICS", ())]
+    bounds = {f"release.{key}": getattr(line.release, key) for key in ("at_least", "at_most", "max_drop")}
+    for key, named in {**bounds, "compare.max_drop": line.compare.max_drop}.items():
+        for name in named if known else ():
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                meant = f"did you mean {near[0]}?" if near else f"the metrics are {', '.join(known)}"
+                yield f"{key}.{name}: no metric of {line.kind}; {meant}"
+
+
+def _kind_of(schema: Path) -> str | None:
+    """Return the kind that a schema is of, None where it says none or is no JSON: it is replaced in any case."""
+    try:
+        found = read_json(schema)
+    except ValueError:
+        return None
+    return found.get("kind") if isinstance(found, dict) else None
+
+
+def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:
+    """Say which schemas `preprocess` will refuse; only there: a new schema needs the raw data, and these a plan."""
     for role in line.preprocess:
         path = schemas / f"{role}.json"
-        if path.is_file() and (kind := read_json(path).get("kind")) != line.kind:
+        if not path.is_file():
+            yield f"  {path} is not there yet: `dvc repro ingest@{role}`, then `trimline schema {role}` writes it"
+        elif (kind := _kind_of(path)) != line.kind:
             yield (
-                f"kind: {line.kind}, but {path} is of kind {kind!r}: correct kind, or write the schema anew: "
-                f"`trimline schema {role} --replace`"
+                f"  {path} is of kind {kind!r}, params.yaml of kind {line.kind!r}: "
+                f"`dvc repro ingest@{role}`, then `trimline schema {role} --replace` writes a new one"
             )

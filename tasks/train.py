@@ -11,13 +11,24 @@ from tasks.core.params.training import Taken, Trained
 from tasks.data import columns
 from tasks.data.history import write_history
 from tasks.kinds import model_of
+from tasks.models.layer_names import LayerReferences, require_layer_names
 
 
-def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path, history: Path) -> None:
+def train(
+    params: Trained | Taken,
+    compute: Compute,
+    layer_references: LayerReferences | None,
+    *,
+    data: Path,
+    model: Path,
+    history: Path,
+) -> None:
     """Build the architecture and train it on the base data set; or take a model from a file, with an empty history.
 
+    `layer_references` are the settings that name layers, where only the model's file knows these; else it is None.
+
     Raises:
-        ParamsError: the batch is larger than the training split.
+        ParamsError: the batch is larger than the training split, or a setting names a layer that the model lacks.
         DataError: the file of a model is refused, or is for other images or classes.
         StageError: the loss became NaN.
     """
@@ -39,6 +50,8 @@ def train(params: Trained | Taken, compute: Compute, *, data: Path, model: Path,
         rows = fit_distributed(network, base, task, params.fit, checkpoint, name="train", spread=params)
     else:
         network, metadata = architectures.take(params, base, metadata)
+        if layer_references is not None:
+            require_layer_names(network, layer_references)
     with replacing(model) as folder, replacing(history) as file:
         saving.save(network, metadata, folder)
         write_history(file, rows)

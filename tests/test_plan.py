@@ -128,13 +128,13 @@ def test_a_line_without_a_schema_is_planned_and_the_schema_then_changes_no_plan_
     assert (clone / "plan/ingest/target.json").read_bytes() == before
 
 
-def test_a_schema_of_another_kind_is_refused_before_anything_runs(clone: Path) -> None:
+def test_a_schema_of_another_kind_is_told_with_what_replaces_it_and_ingest_can_run(clone: Path) -> None:
     schema = json.loads((clone / "schemas/target.json").read_text()) | {"kind": "regression"}
     (clone / "schemas/target.json").write_text(json.dumps(schema))
-    before = (clone / "plan/train.json").read_bytes()
+    before = (clone / "plan/ingest/target.json").read_bytes()
     said = plan(clone)
-    assert "exit status 78" in said and "trimline schema target --replace" in said
-    assert (clone / "plan/train.json").read_bytes() == before
+    assert "is of kind 'regression'" in said and "trimline schema target --replace" in said
+    assert (clone / "plan/ingest/target.json").read_bytes() == before
 
 
 def test_a_stage_refuses_a_plan_of_other_code_and_of_other_packages(clone: Path) -> None:
@@ -169,3 +169,19 @@ def test_the_plan_needs_no_tensorflow_and_little_time(clone: Path) -> None:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # CPU seconds, 0.9 here; the bound is far off, so that a slow machine does not decide.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("compress.int8.float_layers=[\"conv_9\"]", "compress.int8.float_layers: conv_9 is no layer of conv_net"),
+        ("release.at_least={\"acuracy\": 0.9}", "release.at_least.acuracy: no metric of image_classification; did"),
+        ("compare.max_drop={\"rmse\": 1.0}", "compare.max_drop.rmse: no metric of image_classification"),
+        ("fine_tune.frozen=[\"block_\"]", "fine_tune.frozen: no layer of conv_net has a name that begins with block_"),
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_nowhere_is_refused_before_anything_runs(clone: Path, change: str, said: str) -> None:
+    words = [sys.executable, "-m", "flows.cli", "set", "params.yaml", change]
+    subprocess.run(words, cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
+    told = plan(clone)
+    assert "exit status 78" in told and said in told

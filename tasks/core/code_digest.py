@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,6 @@ from tasks.core.files import replacing
 
 PACKAGE = Path(__file__).parents[1]
 ROOT = PACKAGE.parent
-NORMAL_FORM = 1  # counted up when the normal form changes: all digests change then
 DIGEST_CHARACTERS = 16
 CACHE = Path(".trimline") / "code.json"
 # The fields of a syntax tree that change no result: layout, and what follows from the place of a node.
@@ -64,20 +63,21 @@ def closure(start: str, choices: Choices) -> set[str]:
         choices: the names that this line chooses, by the package that they are looked up in: `kinds`, ...
     """
     seen: set[tuple[str, str]] = set()
+    modules: set[str] = set()
     waiting = [(start, name) for name in ("", *source_of(start).chosen)]
     while waiting:
         module, name = waiting.pop()
         if (module, name) in seen:
             continue
-        first = not any(module == known for known, _ in seen)
         seen.add((module, name))
-        if first:
+        if module not in modules:
+            modules.add(module)
             waiting += _imported(module) + [(parent, "") for parent in _parents(module)]
         source = source_of(module)
         for pattern in source.chosen.get(name, []):
             waiting += [(found, part) for found in _matching(pattern, choices) for part in _all_parts(found)]
         waiting += [(module, used) for used in source.uses.get(name, [])]
-    return {module for module, _ in seen}
+    return modules
 
 
 def _imported(module: str) -> list[tuple[str, str]]:
@@ -88,8 +88,14 @@ def _imported(module: str) -> list[tuple[str, str]]:
         if name and _path_of(submodule):
             found += [(submodule, part) for part in ("", *used)]
         elif _path_of(origin):
-            found += [(origin, part) for part in ("", *([name] if name else used))]
+            found += [(origin, _definition(origin, part)) for part in ("", *([name] if name else used))]
     return found
+
+
+def _definition(module: str, name: str) -> str:
+    """Return what gives a module a name: a definition, or `__getattr__` for a name that it has no other way."""
+    source = source_of(module)
+    return "__getattr__" if name and name not in source.uses and "__getattr__" in source.uses else name
 
 
 def _all_parts(module: str) -> tuple[str, ...]:
@@ -169,16 +175,16 @@ def source_of(module: str) -> Source:
 
 def remember(modules: Iterable[str]) -> None:
     """Keep what was read of modules, so that the next process need not read them again. It changes no result."""
-    kept = {name: [_stamp(path), asdict(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
+    kept = {name: [_stamp(path), vars(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
     if kept != _known():
         with replacing(CACHE) as partial:
             partial.write_text(json.dumps(kept), encoding="utf-8")
 
 
 def _stamp(path: Path) -> list[int]:
-    """Tell a file from a changed one without reading it."""
-    stat = path.stat()
-    return [NORMAL_FORM, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    """Tell a file from a changed one, and this reader from another version of it, without reading either."""
+    stats = (path.stat(), Path(__file__).stat())
+    return [value for stat in stats for value in (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)]
 
 
 @cache
@@ -282,8 +288,9 @@ def _imports(tree: ast.Module) -> list[tuple[str, str, list[str]]]:
             for alias in node.names:
                 used = attributes.get(alias.asname or alias.name, set())
                 found.add((node.module, alias.name, tuple(sorted(used))))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE_NAME.fullmatch(node.value):
-            found.add((node.value, "", ()))  # a module that another process is told to import
+    # Modules that another process is told to import; those of `import_module` count where that is called.
+    texts = {text for node in ast.walk(tree) if (text := _module_text(node))}
+    found |= {(text, "", ()) for text in texts - {_module_text(name) for name in _imported_names(tree)}}
     return [(module, name, list(used)) for module, name, used in sorted(found)]
 
 
@@ -308,9 +315,21 @@ def _names(node: ast.AST) -> set[str]:
 
 def _patterns(node: ast.AST) -> list[str]:
     """Return patterns of the names in calls like import_module(f"tasks.kinds.{kind}.data")."""
-    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call) and each.args]
-    named = [call.args[0] for call in calls if getattr(call.func, "id", "") == "import_module"]
-    return sorted({"".join(map(_part, name.values)) for name in named if isinstance(name, ast.JoinedStr)})
+    names = _imported_names(node)
+    made = {"".join(map(_part, name.values)) for name in names if isinstance(name, ast.JoinedStr)}
+    return sorted(made | {re.escape(text) for name in names if (text := _module_text(name))})
+
+
+def _imported_names(node: ast.AST) -> list[ast.expr]:
+    """Return the first arguments of all calls of `import_module`."""
+    calls = (each for each in ast.walk(node) if isinstance(each, ast.Call) and each.args)
+    return [call.args[0] for call in calls if getattr(call.func, "id", "") == "import_module"]
+
+
+def _module_text(node: ast.AST) -> str:
+    """Return the name of a module of `tasks` that a constant is, else nothing."""
+    is_name = isinstance(node, ast.Constant) and isinstance(node.value, str) and MODULE_NAME.fullmatch(node.value)
+    return str(node.value) if is_name and isinstance(node, ast.Constant) else ""
 
 
 def _part(part: ast.expr) -> str:

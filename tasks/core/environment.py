@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def running_version() -> str | None:
     return installed_version(PROJECT)
 
 
+@cache
 def installed_version(name: str) -> str | None:
     """Return the version of an installed package, None where it is not installed."""
     try:

@@ -17,7 +17,10 @@ from tasks.core.errors import ParamsError
 from tasks.core.files import read_json, write_json
 from tasks.core.params.gates import Device
 from tasks.line.params import typed
+from tasks.models.layer_names import LayerReferences
 
+# Sections that `plan` makes of others.
+DERIVED: dict[str, Any] = {"device": Device, "layer_references": LayerReferences | None}
 MANY = 3  # modules that an error names
 
 
@@ -94,7 +97,7 @@ def section_type(name: str, kind: str, architecture: str, *, is_entry: bool) -> 
     line = typed(kind, architecture)
     if name == "line":
         return line
-    annotation: Any = Device if name == "device" else line.model_fields[name].annotation
+    annotation: Any = DERIVED[name] if name in DERIVED else line.model_fields[name].annotation
     has_entries = getattr(annotation, "__origin__", None) is dict
     return annotation.__args__[1] if has_entries and is_entry else annotation
 

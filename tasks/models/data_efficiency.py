@@ -13,8 +13,8 @@ from tasks.data.records import SPLITS, Array
 from tasks.metrics.kind_evaluation import KindEvaluation
 from tasks.models import distributed, fine_tuning
 from tasks.models.checkpoint import Checkpoint, TrainingState
+from tasks.models.fine_tuning import headline
 from tasks.models.learning_task import KindModel, LearningTask
-from tasks.models.training_loop import headline
 
 NAME = "data_efficiency"
 PRELOADED = ["tasks.models.data_efficiency"]

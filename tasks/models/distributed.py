@@ -106,7 +106,7 @@ def fit_distributed(
         return fit(
             model, data, task, params, checkpoint, name=name, layerwise_lr_decay=layerwise_lr_decay, replica=replica
         )
-    folder = STATE_FOLDER.absolute() / "gangs" / checkpoint.path.stem
+    folder = STATE_FOLDER.absolute() / "distributed" / checkpoint.path.stem
     shutil.rmtree(folder, ignore_errors=True)
     saving.save(model, task.metadata, folder / "model")
     if isinstance(data, Subset):

@@ -11,13 +11,15 @@ from tf_keras import Model, layers, models
 from tasks.core.errors import DataError, ParamsError
 from tasks.core.params.sections import FineTune
 from tasks.data.columns import Dataset
+from tasks.metrics.kind_evaluation import KindEvaluation
 from tasks.models import distributed, saving
+from tasks.models.batches import all_rows
 from tasks.models.checkpoint import Checkpoint
 from tasks.models.determinism import seed
 from tasks.models.layerwise_lr_decay import has_kernel
-from tasks.models.learning_task import LearningTask
+from tasks.models.learning_task import KerasModel, LearningTask
 from tasks.models.saving import ModelMetadata
-from tasks.models.training_loop import History
+from tasks.models.training_loop import History, outputs
 
 # Of a model's metadata, what its features depend on.
 OF_MODELS = ("normalisation",)
@@ -221,3 +223,9 @@ def set_trainable(model: Any, trained: list[Any], *, freeze_batch_norm: bool) ->
 def is_batch_norm(layer: Any) -> bool:
     """Tell a batch normalisation layer by its type."""
     return isinstance(layer, layers.BatchNormalization)
+
+
+def headline(evaluation: KindEvaluation, network: KerasModel, data: Dataset, task: LearningTask) -> float:
+    """Return the kind's primary metric."""
+    truth = data.column("test", data.target).all()
+    return evaluation.headline(truth, outputs(network, all_rows(data, "test", task), task))

@@ -13,14 +13,13 @@ from tasks.core.params.training import Fit, Speed
 from tasks.core.progress import Progress
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.metrics.kind_evaluation import KindEvaluation
 from tasks.models import distilling
-from tasks.models.batches import Batches, all_rows, validation
+from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, TrainingState
 from tasks.models.determinism import Reseeded
 from tasks.models.distilling import Teacher
 from tasks.models.layerwise_lr_decay import LayerwiseAdam, layerwise_factors
-from tasks.models.learning_task import KerasModel, KindModel, LearningTask
+from tasks.models.learning_task import KindModel, LearningTask
 from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
 from tasks.models.strategy import SINGLE, ReplicaContext, Validating
 
@@ -230,9 +229,3 @@ def _resumed(model: Any, checkpoint: Checkpoint | None) -> TrainingState:
     for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
         variable.assign(value)
     return state
-
-
-def headline(evaluation: KindEvaluation, network: KerasModel, data: Dataset, task: LearningTask) -> float:
-    """Return the kind's primary metric."""
-    truth = data.column("test", data.target).all()
-    return evaluation.headline(truth, outputs(network, all_rows(data, "test", task), task))

@@ -103,7 +103,7 @@ def wait_for_an_epoch(said: Iterator[str], epochs: int = EPOCHS) -> None:
 
 def pids_of_worker(folder: Path, rank: int) -> list[int]:
     """Those that took the rank, one after the other."""
-    told = "".join(log.read_text() for log in folder.glob(f".trimline/gangs/*/worker-{rank}.log"))
+    told = "".join(log.read_text() for log in folder.glob(f".trimline/distributed/*/worker-{rank}.log"))
     return [int(pid) for pid in re.findall(r"is process (\d+)", told)]
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from tasks.core.errors import ParamsError
 from tasks.core.params.section import modules
-from tasks.line import layer_names, params_file
+from tasks.line import params_file
 from tasks.line.params import Params
-from tasks.models import architectures
+from tasks.models import architectures, layer_names
 from tasks.models.architectures import (
     Architecture,
     TakenArchitecture,
@@ -30,6 +30,7 @@ from tasks.models.architectures import (
     translator_gru,
     two_towers,
 )
+from tasks.plan import problems_of
 from tests.graph_rules import ROOT, yaml
 from tests.tasks import line, texts
 
@@ -75,7 +76,7 @@ def test_every_architecture_fulfils_the_contract() -> None:
 def test_importing_every_architecture_starts_no_tensorflow() -> None:
     names = [f"tasks.models.architectures.{name}" for name in modules("models/architectures")]
     code = (
-        f"import json, sys\nfrom importlib import import_module\nimport tasks.line.layer_names\n"
+        f"import json, sys\nfrom importlib import import_module\nimport tasks.models.layer_names\n"
         f"[import_module(name) for name in {names}]\n"
         f"print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
     )
@@ -203,7 +204,7 @@ def changed(path: Path, folder: Path, recipes: dict[str, Any], frozen: list[str]
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_name_layers_that_are_there(path: Path) -> None:
-    assert layer_names.check_layer_names(params_file.load(path)) == []
+    assert problems_of(params_file.load(path)) == []
 
 
 def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
             "float_layers": [], "finish": [],
         },
     }  # fmt: skip
-    got = layer_names.check_layer_names(changed(ROOT / "params.yaml", tmp_path, recipes, ["conv_", "block_"]))
+    got = problems_of(changed(ROOT / "params.yaml", tmp_path, recipes, ["conv_", "block_"]))
     kernels = "its layers: conv_0, conv_1, conv_2, logits"
     assert got[:2] == [
         "compress.pruned.steps.0.layers: conv_9 is no layer of conv_net, "
@@ -240,7 +241,7 @@ def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
 def test_quantization_aware_training_takes_no_step_for_a_separable_convolution(tmp_path: Path) -> None:
     steps = [line.aware_step(layers={"embedding": 1.0, "separable_0": 1.0}, fit=line.fit(1) | {"augment": None})]
     recipe = {"steps": steps, "precision": "int8", "float_layers": [], "finish": []}
-    (problem,) = layer_names.check_layer_names(changed(ROOT / "presets/sms_spam.yaml", tmp_path, {"aware": recipe}))
+    (problem,) = problems_of(changed(ROOT / "presets/sms_spam.yaml", tmp_path, {"aware": recipe}))
     assert problem.endswith("separable_0 (SeparableConv1D) has no kernel that this step changes; "
                             "its layers: embedding, logits")  # fmt: skip
 
@@ -270,7 +271,8 @@ def test_quantized_kernels_are_those_that_are_left_after_rewriting() -> None:
 def test_a_loaded_model_is_checked_against_the_recipes() -> None:
     own = params_file.load(ROOT / "presets/own_model.yaml")
     network, recipe = line.conv_net([8], (8, 8, 1)), own.compress["int8"]
-    layer_names.require_layer_names(network, {"int8": recipe.model_copy(update={"float_layers": ["logits"]})}, None)
+    right = recipe.model_copy(update={"float_layers": ["logits"]})
+    layer_names.require_layer_names(network, layer_names.LayerReferences(compress={"int8": right}, fine_tune=None))
     wrong = recipe.model_copy(update={"float_layers": ["logits", "predictions"]})
     with pytest.raises(ParamsError, match=r"compress\.int8\.float_layers: predictions is no layer of conv_net"):
-        layer_names.require_layer_names(network, {"int8": wrong}, None)
+        layer_names.require_layer_names(network, layer_names.LayerReferences(compress={"int8": wrong}, fine_tune=None))

@@ -157,6 +157,13 @@ def test_a_module_that_is_chosen_by_name_counts_where_the_choice_is_made(tmp_pat
     assert source.uses["both"] == ["data_of", "model_of"]
 
 
+def test_what_a_package_imports_on_demand_counts_for_whoever_asks_for_it() -> None:
+    assert "tasks.compression.api" in closure("tasks.compression.api", CHOICES)
+    assert "tasks.tflite.slim" in closure("tasks.export", CHOICES)
+    for stage in ("train", "fine_tune", "cross_validate", "compress"):
+        assert not {"tasks.tflite.slim", "tasks.compression.api"} & closure(f"tasks.{stage}", CHOICES)
+
+
 def test_the_digest_of_each_module_and_template_is_told_by_its_name() -> None:
     found = digests(closure("tasks.report", CHOICES))
     assert list(found) == sorted(found, key=lambda name: ("/" in name, name))

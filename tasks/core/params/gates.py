@@ -10,6 +10,13 @@ from ruamel.yaml.error import YAMLError
 from tasks.core.errors import ParamsError
 from tasks.core.params.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed
 
+# What classifiers of every kind are measured by, as `tasks/metrics/classification.py` names it.
+CLASSIFIER_METRICS = (
+    "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "precision_weighted",
+    "recall_weighted", "f1_weighted", "top_{top_k}_accuracy", "log_loss", "calibration_error", "roc_auc_macro",
+    "average_precision_macro", "roc_auc_micro", "average_precision_micro",
+)  # fmt: skip
+
 
 class Slice(Section):
     """A part of the test rows, by a column of the data; without bounds, one part for each value."""

@@ -5,9 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tasks.core.params import data as data_params
+from tasks.core.params.gates import CLASSIFIER_METRICS
 from tasks.core.params.recipes import FLOAT16, INTEGER_ARITHMETIC, QUANTIZATION_AWARE
 from tasks.core.params.section import Positive, Settings
 
+METRICS = CLASSIFIER_METRICS
 DEFAULTS: Settings = {
     "preprocess": {"format": "image_folder", "max_bad_fraction": 0.05},
     "baseline": {"max_rows": 5000},

@@ -9,6 +9,7 @@ from tasks.core.params.recipes import SLIM_DYNAMIC
 from tasks.core.params.section import Positive, Settings
 
 ROLES = ("user", "item", "rating", "time")
+METRICS = ("ndcg_at_10", "hit_rate_at_10", "rmse", "mae")
 DEFAULTS: Settings = {
     "baseline": {"max_rows": 1_000_000},
     "train": {"architecture": "two_towers"},

@@ -6,6 +6,7 @@ from tasks.core.params.data import Tables
 from tasks.core.params.recipes import SLIM_DYNAMIC
 from tasks.core.params.section import Settings
 
+METRICS = ("mse", "rmse", "mae", "r2")
 DEFAULTS: Settings = {
     "train": {"architecture": "tables"},
     "fine_tune": None,

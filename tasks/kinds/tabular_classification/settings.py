@@ -1,11 +1,13 @@
 """Settings of tabular classification: tables with a class as target."""
 
 from tasks.core.params.data import Tables as Preprocess
+from tasks.core.params.gates import CLASSIFIER_METRICS
 from tasks.core.params.recipes import SLIM_DYNAMIC
 from tasks.core.params.section import Settings
 
-__all__ = ["DEFAULTS", "Preprocess"]
+__all__ = ["DEFAULTS", "METRICS", "Preprocess"]
 
+METRICS = CLASSIFIER_METRICS
 DEFAULTS: Settings = {
     "train": {"architecture": "tables"},
     "fine_tune": None,

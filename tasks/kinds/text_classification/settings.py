@@ -5,10 +5,12 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.core.params.data import Place, Records
+from tasks.core.params.gates import CLASSIFIER_METRICS
 from tasks.core.params.recipes import FLOAT16, INTEGER_ARITHMETIC, SLIM_DYNAMIC
 from tasks.core.params.section import Name, Positive, Section, Settings
 
 ROLES = {"text", "label"}
+METRICS = CLASSIFIER_METRICS
 DEFAULTS: Settings = {
     "train": {"architecture": "separable_text"},
     "fine_tune": None,

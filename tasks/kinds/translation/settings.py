@@ -10,6 +10,7 @@ from tasks.core.params.recipes import FLOAT16, SLIM_DYNAMIC
 from tasks.core.params.section import Fraction, Name, Positive, Section, Settings
 
 ROLES = {"source", "target"}
+METRICS = ("bleu", "chrf")
 DEFAULTS: Settings = {
     "preprocess": {"format": "tab_pairs", "max_bad_fraction": 0.05, "shard_rows": 20_000},
     "baseline": {"max_rows": 150_000},

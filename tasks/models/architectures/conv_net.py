@@ -22,7 +22,7 @@ class Train(Trained):
     """The base model, a small convolutional network, trained on the base data set."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+        description="what DVC watches: nothing but the plan; the weights come from no file"
     )
     filters: Annotated[list[Positive], Field(min_length=1)] = Field(
         [16, 32, 48],

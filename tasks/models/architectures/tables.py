@@ -36,7 +36,7 @@ class Train(Trained):
     """The base model, a dense network over numbers and categories, trained on the base data set."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+        description="what DVC watches: nothing but the plan; the weights come from no file"
     )
     bins: Annotated[int, Field(ge=1, le=256)] = Field(
         32, description="bins that a number is encoded in, each with as many training rows; 4 are enough for 500 rows"

@@ -29,7 +29,7 @@ class Train(Trained):
     """The base model, a small transformer, trained on the base data set."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+        description="what DVC watches: nothing but the plan; the weights come from no file"
     )
     width: Positive = Field(64, description="numbers that stand for a token; a multiple of `heads`")
     blocks: Positive = Field(2, description="blocks of attention and two dense layers")

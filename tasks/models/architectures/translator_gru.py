@@ -37,7 +37,7 @@ class Train(Trained):
     """The base model, a recurrent translator, trained on the base data set."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+        description="what DVC watches: nothing but the plan; the weights come from no file"
     )
     width: Annotated[int, Field(gt=0, multiple_of=2)] = Field(
         192, description="numbers that stand for a token, and of a decoder's state; half of them read each way"

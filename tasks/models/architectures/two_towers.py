@@ -70,7 +70,7 @@ class Train(Trained):
     """The base model, a recommender, trained on the base data set."""
 
     tracked: Literal["plan/train.json"] = Field(
-        "plan/train.json", description="what DVC watches: nothing but the plan; the weights come from no file"
+        description="what DVC watches: nothing but the plan; the weights come from no file"
     )
     recent: Positive = Field(
         30, description="newest items of a history that rank the next one; ratings follow from the whole history"

@@ -43,7 +43,7 @@ def test_two_workers_learn_and_leave_nothing_behind(undisturbed: Path) -> None:
     accuracies = [float(row.split(",")[names.index("val_accuracy")]) for row in history[1:]]
     assert max(accuracies) > 0.9
     require_none_left(undisturbed)
-    assert not list((undisturbed / ".trimline/gangs").iterdir()) and not list(
+    assert not list((undisturbed / ".trimline/distributed").iterdir()) and not list(
         (undisturbed / ".trimline/checkpoints").iterdir()
     )
 
@@ -108,7 +108,7 @@ def test_a_worker_that_is_lost_again_and_again_ends_the_stage_which_names_it_and
             end([worker_after(folder, 1, lost)])
         assert stage.wait(timeout=120) == 1
     said = (tmp_path / "said").read_text()
-    (log,) = folder.glob(".trimline/gangs/*/worker-1.log")
+    (log,) = folder.glob(".trimline/distributed/*/worker-1.log")
     assert "workers failed 4 times" in said and "worker 1: " in said and f"its log: {log}" in said, said
     require_none_left(folder)
 

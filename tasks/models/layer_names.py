@@ -6,11 +6,12 @@ Nothing here starts TensorFlow. The layers of a user's own model are only known 
 
 from collections.abc import Iterator, Mapping
 
+from pydantic import Field
+
 from tasks.core.errors import ParamsError
 from tasks.core.params.recipes import Cluster, Prune, QuantizeAware, Recipe
+from tasks.core.params.section import Name, Section
 from tasks.core.params.sections import FineTune
-from tasks.line.params import Params
-from tasks.models import architectures
 from tasks.models.architectures import Network
 
 # Layers whose kernel is pruned and clustered, as `tasks.models.layers` finds them.
@@ -21,49 +22,42 @@ WITH_QUANTIZED_KERNEL = ("Conv1D", "Conv2D", "Dense", "Embedding")
 WITHOUT_OPERATOR = ("InputLayer", "Dropout")
 
 
-def check_layer_names(line: Params) -> list[str]:
-    """Return what is wrong with the names of layers in all recipes and in `fine_tune.frozen`; empty: nothing is.
+class LayerReferences(Section):
+    """The settings that name layers; `plan` makes it, and `train` compares it with a model whose layers a file has."""
 
-    A line whose network's layers are only known from its file is not looked at.
-    """
-    types = architectures.layer_types(line.train, next(iter(line.preprocess.values())))
-    if types is None:
-        return []
-    return layer_problems(types, line.train.architecture, line.compress, line.fine_tune)
+    compress: dict[Name, Recipe] = Field(description="the recipes")
+    fine_tune: FineTune | None = Field(description="the section `fine_tune`")
 
 
-def require_layer_names(network: Network, compress: Mapping[str, Recipe], fine_tune: FineTune | None) -> None:
+def require_layer_names(network: Network, references: LayerReferences) -> None:
     """Make sure that recipes and `fine_tune.frozen` name only layers that a loaded network has.
 
     Raises:
         ParamsError: they name others; all are listed.
     """
     types = {layer.name: type(layer).__name__ for layer in network.layers}
-    if problems := layer_problems(types, network.name, compress, fine_tune):
+    if problems := layer_problems(types, network.name, references):
         raise ParamsError(got="\n".join(problems), expected="layers of the network", do="correct the names")
 
 
-def layer_problems(
-    types: Mapping[str, str], network: str, compress: Mapping[str, Recipe], fine_tune: FineTune | None
-) -> list[str]:
+def layer_problems(types: Mapping[str, str], network: str, references: LayerReferences) -> list[str]:
     """Compare the names of layers in recipes and in `fine_tune.frozen` with a network's.
 
     Args:
         types: the Keras class of each layer of the network by its name.
         network: what the network is called.
-        compress: the recipes by their names.
-        fine_tune: the section, or None.
+        references: the settings that name layers.
 
     Returns:
         A sentence for each setting that names what the network does not have.
     """
     problems = []
-    for recipe, params in compress.items():
+    for recipe, params in references.compress.items():
         for key, names, allowed in _named(params, types):
             if unknown := [name for name in names if name not in allowed]:
                 what = _what(unknown, types, network, is_float=key == "float_layers")
                 problems.append(f"compress.{recipe}.{key}: {what}; its layers: {', '.join(allowed) or 'none'}")
-    for prefix in fine_tune.frozen if fine_tune is not None else []:
+    for prefix in references.fine_tune.frozen if references.fine_tune else []:
         if not any(name.startswith(prefix) for name in types):
             problems.append(
                 f"fine_tune.frozen: no layer of {network} has a name that begins with {prefix}; "
