@@ -69,11 +69,11 @@ def upgrade(root: Path, *, check: bool, replace: bool) -> int:
         require_unedited(root, staged, files, replace=replace)
         plan(root, staged)
         outdated = {**files, **changed_plan(root, staged)}
-        sys.stdout.write(f"{said(outdated, check=check)}\n")
+        runs = list(what_runs(root, staged))  # before the plan of the last run is written over
+        sys.stdout.write("\n".join([said(outdated, check=check), *runs, ""]))
         if not check:
             write(root, files)
             replan(root, staged)
-        sys.stdout.write("\n".join(what_runs(root, staged)) + "\n")
         return int(check and bool(outdated))
 
 
@@ -254,7 +254,10 @@ def plan_reasons(root: Path, staged: Path, stage: str) -> Iterator[str]:
         yield NOT_RUN
         return
     now = why.content(staged / path)
-    if path not in recorded:
+    if "plan" in recorded:  # a stage that depends on all plans; it follows wherever another one differs
+        before = why.content(root / path)
+        yield from why.differences(json.loads(before), json.loads(now)) if before else []
+    elif path not in recorded:
         yield "it has run without a plan, by a version before 0.2"
     elif recorded[path] != why.md5_of(now):
         before = recorded_plan(root, path, recorded[path])
