@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.params.section import Settings
 from tasks.line.defaults import shortened
 from tests.flows import wheels
+from tests.graph_rules import resolved_stages
 from tests.tasks import line
 
 EVIL = "raise SystemExit('the code of the folder was imported')\n"
@@ -40,7 +42,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Versions:
     return Versions(wheels.environment(folder / "environment", older), older, newer)
 
 
-def params() -> dict[str, object]:
+def params() -> Settings:
     """The tiny line's, with one data set and two recipes, as a user would write it."""
     complete = line.tiny_params()
     complete["ingest"].pop("base")
@@ -135,7 +137,7 @@ def test_an_edited_graph_is_refused_with_its_lines_and_replaced_only_when_asked_
 
 def finished(folder: Path, versions: Versions) -> Path:
     """Let DVC record every stage as one that has run; the results are files that say nothing."""
-    for stage in line.resolved_stages(str(folder / "params.yaml")).values():
+    for stage in resolved_stages(str(folder / "params.yaml")).values():
         for output in stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", []):
             path = folder / (output if isinstance(output, str) else next(iter(output)))
             if not path.exists():
