@@ -260,8 +260,8 @@ def plan_reasons(root: Path, staged: Path, stage: str) -> Iterator[str]:
     elif path not in recorded:
         yield "it has run without a plan, by a version before 0.2"
     elif recorded[path] != why.md5_of(now):
-        before = recorded_plan(root, path, recorded[path])
-        yield from why.differences(json.loads(before), json.loads(now)) if before else ["its plan is another one"]
+        last = recorded_plan(root, path, recorded[path])
+        yield from why.differences(json.loads(last), json.loads(now)) if last else ["its plan is another one"]
 
 
 def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:

@@ -23,7 +23,7 @@ def copy_source(folder: Path) -> Path:
 
 def build(source: Path, folder: Path) -> Path:
     """Build a wheel, offline and with the setuptools that is here."""
-    command = [sys.executable, "-m", "pip", "wheel", *OFFLINE, "--no-build-isolation", "-w", folder, source]
+    command = [sys.executable, "-m", "pip", "wheel", *OFFLINE, "--no-build-isolation", "-w", str(folder), str(source)]
     subprocess.run(command, check=True)
     return next(folder.glob("trimline-*.whl"))
 
@@ -39,7 +39,7 @@ def environment(folder: Path, wheel: Path) -> Path:
 
 def install(programs: Path, wheel: Path) -> None:
     """Install a wheel in the environment of some programs, in place of another version."""
-    command = [sys.executable, "-m", "pip", "--python", programs / "python", "install", *OFFLINE, wheel]
+    command = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", *OFFLINE, str(wheel)]
     subprocess.run(command, check=True)
 
 
