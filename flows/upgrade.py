@@ -265,10 +265,13 @@ def plan_reasons(root: Path, staged: Path, stage: str) -> Iterator[str]:
 
 
 def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:
-    """Return the plan file of a sum, where git has it; a repository without a commit has none."""
+    """Return the plan file of a sum: the one in the folder, or one that git has; None where neither is it."""
+    present = why.content(root / path)
+    if why.md5_of(present) == md5:
+        return present
     try:
         return why.recorded_plan(root, path, md5)
-    except CommandFailed:
+    except CommandFailed:  # there is no commit yet
         return None
 
 
