@@ -10,7 +10,10 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-LINE = ("dvc.yaml", "params.yaml", "prefect.yaml", "prefect.toml", "presets/*.yaml", "presets/devices/*.yaml")
+LINE = (
+    "dvc.yaml", "params.yaml", "prefect.yaml", "prefect.toml", "presets/*.yaml", "presets/devices/*.yaml",
+    ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore",
+)  # fmt: skip
 
 
 class BuildWithLine(build_py):

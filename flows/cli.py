@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 PROJECT = "trimline"
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]  # the checkout, or site-packages
@@ -50,8 +50,10 @@ COMMANDS = {
     "squeeze": Command("tasks.commands.squeeze:main", "compress a model of yours without training"),
     "search": Command("tasks.commands.search:main", "search for the smallest recipe within bounds"),
     "compare": Command("tasks.commands.compare:main", "compare a new release with the current one"),
-    "upgrade": Command("tasks.commands.upgrade:main", "bring a folder to the installed version of Trimline"),
+    "upgrade": Command("flows.upgrade:main", "bring a folder to the installed version of Trimline"),
 }
+# What one command starts of another, and nobody types: flows and tasks do not import each other.
+INTERNAL = {"line-files": Command("tasks.commands.line_files:main", "write what `upgrade` compares a folder with")}
 STATUSES = """\
 exit status:
     0  success
@@ -96,9 +98,10 @@ def chosen(arguments: Sequence[str]) -> Command:
     if not arguments:
         parser.print_help(sys.stderr)
         sys.exit(2)
-    if arguments[0] not in COMMANDS:
+    known = COMMANDS | INTERNAL
+    if arguments[0] not in known:
         parser.error(unknown(arguments[0]))
-    return COMMANDS[arguments[0]]
+    return known[arguments[0]]
 
 
 def listing() -> str:
@@ -125,8 +128,18 @@ def is_checkout(folder: Path) -> bool:
     """Whether `folder` has this project's source, rather than a project that only uses it."""
     if not (folder / "flows" / "cli.py").is_file() or not (folder / "pyproject.toml").is_file():
         return False
-    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
-    return bool(project.get("name") == PROJECT)
+    return bool(project_of(folder / "pyproject.toml").get("name") == PROJECT)
+
+
+def version_of(file: Path) -> str:
+    """The version of the project that a pyproject.toml describes."""
+    return str(project_of(file).get("version"))
+
+
+def project_of(file: Path) -> dict[str, Any]:
+    """What a pyproject.toml says of its project."""
+    found: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
+    return found
 
 
 def command_line(root: Path, arguments: Sequence[str]) -> list[str]:

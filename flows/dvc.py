@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -52,13 +52,7 @@ def in_order(dot: str) -> list[str]:
     a file lists a stage before the siblings that it needs, DVC takes these as the stage lists them, which this text
     does not tell; ours lists every stage after what it needs.
     """
-    nodes: list[str] = []
-    dependencies = defaultdict(list)
-    for line in dot.splitlines():
-        if edge := EDGE.match(line.strip()):
-            dependencies[edge[2]].append(edge[1])
-        elif node := NODE.match(line.strip()):
-            nodes.append(node[1])
+    nodes, dependencies = nodes_and_edges(dot)
     order: dict[str, None] = {}
 
     def visit(node: str) -> None:
@@ -70,6 +64,33 @@ def in_order(dot: str) -> list[str]:
     for name in nodes:
         visit(name)
     return list(order)
+
+
+def nodes_and_edges(dot: str) -> tuple[list[str], dict[str, list[str]]]:
+    """The nodes of a graph in DVC's text as they are listed, and what each of them depends on."""
+    nodes: list[str] = []
+    dependencies = defaultdict(list)
+    for line in dot.splitlines():
+        if edge := EDGE.match(line.strip()):
+            dependencies[edge[2]].append(edge[1])
+        elif node := NODE.match(line.strip()):
+            nodes.append(node[1])
+    return nodes, dependencies
+
+
+def graph(root: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """The stages in the order in which `dvc repro` runs them, and what each of them depends on."""
+    dot = subprocesses.output("dvc dag", command("dag", "--dot"), root)
+    _, dependencies = nodes_and_edges(dot)
+    return [name for name in in_order(dot) if not name.endswith(".dvc")], dependencies
+
+
+def following(stages: Collection[str], dependencies: dict[str, list[str]]) -> set[str]:
+    """The stages that depend on one of `stages`, directly or not."""
+    found = set(stages)
+    while more := {name for name, needs in dependencies.items() if name not in found and found & set(needs)}:
+        found |= more
+    return found - set(stages)
 
 
 def recorded(root: Path, stage: str) -> dict[str, str] | None:

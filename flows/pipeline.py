@@ -105,7 +105,7 @@ def choose(everything: Sequence[str], wanted: Sequence[str] | None) -> list[str]
 def apply_overrides(clone: Path, overrides: dict[str, Any]) -> None:
     """Write `overrides` into the clone's `params.yaml`, and record them beside the run."""
     items = [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
-    subprocesses.output("overrides", subprocesses.trimline("set", "params.yaml", *items), clone)
+    subprocesses.output("overrides", subprocesses.trimline("set", *items), clone)
     rows = "\n".join(f"| `{key}` | `{json.dumps(value)}` |" for key, value in overrides.items())
     create_markdown_artifact(
         f"Commit `{head(clone)}` with\n\n| parameter | value |\n|---|---|\n{rows}\n",

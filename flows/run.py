@@ -20,6 +20,7 @@ from typing import Any
 
 from flows.errors import STATUSES, FlowError, StageFailed
 from flows.serve import free_port, running_server
+from flows.upgrade import require_upgraded
 
 
 class Terse(logging.Formatter):
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace, *, terse: bool) -> str:
     """Run the flow with the command line's options; returns the result table."""
+    require_upgraded(Path.cwd())
     from flows.pipeline import pipeline
 
     if terse:

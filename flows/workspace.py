@@ -45,9 +45,9 @@ def clean_clone(root: Path, revision: str | None = None) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     remove_abandoned(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f"{os.getpid()}-") as name:
-        clone = Path(name)
-        git(root, "clone", "--quiet", "--no-checkout", str(root), str(clone))
-        git(clone, "checkout", "--quiet", "--detach", commit)
+        git(root, "clone", "--quiet", "--no-checkout", git(root, "rev-parse", "--show-toplevel"), name)
+        git(Path(name), "checkout", "--quiet", "--detach", commit)
+        clone = Path(name) / git(root, "rev-parse", "--show-prefix")  # a line may lie in a folder of its repository
         private = root / ".dvc" / "config.local"
         if private.exists():
             shutil.copy2(private, clone / ".dvc" / "config.local")

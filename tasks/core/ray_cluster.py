@@ -4,16 +4,19 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
+import tasks
 from tasks.core import environment
 from tasks.core.errors import ParamsError, TransientError
 from tasks.core.files import sha256
 from tasks.core.progress import say
 
 NODE_TIMEOUT_SECONDS = 50
+CODE_ROOT = Path(tasks.__file__).resolve().parents[1]  # the checkout, or site-packages
+INSTALLED = CODE_ROOT.name in {"site-packages", "dist-packages"}
 QUERY_RESULT = 3  # files that are named
 
 
@@ -145,7 +148,8 @@ def _start(ray: Any, address: str | None, processors: int) -> None:
         os.environ.update(_variables())  # inherited: an environment of its own would cost each process a start
         options |= {"num_cpus": processors, "include_dashboard": False}
     try:
-        ray.init(**options)
+        with chdir(code_folder()):
+            ray.init(**options)
     except Exception as error:  # Ray raises nothing narrower where its own processes do not start in time
         ray.shutdown()
         raise TransientError(
@@ -155,9 +159,23 @@ def _start(ray: Any, address: str | None, processors: int) -> None:
         ) from None
 
 
+def code_folder() -> Path:
+    """Return the folder that Ray is started in: its workers import from there first, whatever lies in it.
+
+    It must not be the folder of the line, where a package `tasks` may be a company's own. An installed package is found
+    without any help, and is put in front of nothing: there the folder is an empty one.
+    """
+    if not INSTALLED:
+        return CODE_ROOT
+    empty = (environment.STATE_FOLDER / "ray").absolute()
+    empty.mkdir(parents=True, exist_ok=True)
+    return empty
+
+
 def _variables() -> dict[str, str]:
     """Return what decides the bytes of a result, and where the code is found; the same on all nodes."""
-    return {**environment.computing_variables(), **SETTINGS, "PYTHONPATH": str(Path.cwd())}
+    path = "" if INSTALLED else str(CODE_ROOT)
+    return {**environment.computing_variables(), **SETTINGS, "PYTHONPATH": path}
 
 
 def _require_answer(address: str) -> None:

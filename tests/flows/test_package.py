@@ -1,17 +1,13 @@
 """The wheel: what is in it, and a line in a folder without source that runs on the installed package."""
 
-import os
-import subprocess
 import sys
-import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from flows.serve import free_port
-from tests.flows import processes, toy
+from tests.flows import processes, toy, wheels
 from tests.graph_rules import ROOT
 
 EVIL = "raise SystemExit('the code of the folder was imported')\n"
@@ -19,30 +15,13 @@ EVIL = "raise SystemExit('the code of the folder was imported')\n"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of what is tracked, offline and with the setuptools that is here."""
-    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in [name for name in listed.split("\0") if (ROOT / name).is_file()]:
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes((ROOT / name).read_bytes())
-    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "-w", built, source], check=True)
-    return next(built.glob("trimline-*.whl"))
+    return wheels.build(wheels.copy_source(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the programs of an environment that the wheel is installed in, beside the packages of this one."""
-    environment = tmp_path_factory.mktemp("installed")
-    venv.create(environment, with_pip=False, symlinks=True)
-    programs = environment / "bin"
-    options = ["--quiet", "--no-index", "--no-deps", "--disable-pip-version-check"]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", programs / "python", "install", *options, wheel], check=True
-    )
-    packages = next(environment.glob("lib/python*/site-packages"))
-    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return programs
+    return wheels.environment(tmp_path_factory.mktemp("installed"), wheel)
 
 
 @pytest.fixture
@@ -57,12 +36,6 @@ def folder(root: Path) -> Path:
     return root
 
 
-def run(folder: Path, programs: Path, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["PATH"] = f"{programs}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    return subprocess.run(command, cwd=folder, env=environment, check=check, capture_output=True, text=True)
-
-
 def test_the_wheel_has_every_module_and_the_files_of_the_line(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -73,6 +46,8 @@ def test_the_wheel_has_every_module_and_the_files_of_the_line(wheel: Path) -> No
         assert f"tasks/shipped_line/{path.relative_to(ROOT)}" in names
     for path in ROOT.glob("tasks/reporting/templates/*"):
         assert str(path.relative_to(ROOT)) in names
+    hidden = (".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")  # which `trimline upgrade` gives a line
+    assert {f"tasks/shipped_line/{name}" for name in hidden} <= names
     assert {"flows/hosts.yaml", "tasks/shipped_line/prefect.yaml", "tasks/shipped_line/params.yaml"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "docs"))]
 
@@ -83,9 +58,9 @@ def test_shipped_files_are_found_in_the_checkout_and_in_the_installed_package(in
         "assert not {'tensorflow', 'tf_keras', 'pydantic'} & set(sys.modules)"
     )
     name = "presets/devices/phone_cpu.yaml"
-    here = run(ROOT, Path(sys.executable).parent, "python", "-c", code, name).stdout.strip()
+    here = wheels.run(ROOT, Path(sys.executable).parent, "python", "-c", code, name).stdout.strip()
     assert Path(here) == ROOT / name
-    there = Path(run(tmp_path, installed, str(installed / "python"), "-P", "-c", code, name).stdout.strip())
+    there = Path(wheels.run(tmp_path, installed, str(installed / "python"), "-P", "-c", code, name).stdout.strip())
     assert there.is_relative_to(installed.parent)
     assert there.read_bytes() == (ROOT / name).read_bytes()
 
@@ -93,7 +68,7 @@ def test_shipped_files_are_found_in_the_checkout_and_in_the_installed_package(in
 def test_a_line_without_source_runs_and_serves_on_the_installed_package_alone(folder: Path, installed: Path) -> None:
     """With Prefect's own server and worker. The company's `flows` and `tasks` would end whoever imports them."""
     trimline = str(installed / "trimline")
-    said = run(folder, installed, trimline, "run")
+    said = wheels.run(folder, installed, trimline, "run")
     assert said.stdout.endswith("| bytes |\n|---|\n| 16 |\n\nThe whole report: reports/report.html\n"), said
 
     (folder / "data/raw/input.txt").write_text("new\n")
@@ -101,6 +76,8 @@ def test_a_line_without_source_runs_and_serves_on_the_installed_package_alone(fo
     with processes.started(folder, "env", "-u", "PYTHONPATH", trimline, "serve", "--port", port) as serve:
         processes.wait_until(lambda: "Now type" in serve.output.read_text(), 120, "serve to be ready")
         api = f"PREFECT_API_URL=http://127.0.0.1:{port}/api"
-        watched = run(folder, installed, "env", api, "prefect", "deployment", "run", "pipeline/on-demand", "--watch")
+        watched = wheels.run(
+            folder, installed, "env", api, "prefect", "deployment", "run", "pipeline/on-demand", "--watch"
+        )
         assert "Completed" in watched.stdout, watched
     assert (folder / "late").read_text() == "new\n" * 4

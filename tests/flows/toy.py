@@ -58,7 +58,7 @@ import json, sys
 from pathlib import Path
 
 def main(arguments):
-    file, *items = arguments
+    file, items = "params.yaml", arguments
     params = json.loads(Path(file).read_text())
     for item in items:
         name, _, value = item.partition("=")
