@@ -133,7 +133,7 @@ def test_an_import_by_a_name_that_is_made_at_run_time_is_found(tmp_path: Path) -
 def test_only_the_loaders_import_a_module_of_a_kind_by_a_name_made_at_run_time() -> None:
     files = (ROOT / "tasks").rglob("*.py")
     loading = {path.relative_to(ROOT).as_posix() for path in files if 'import_module(f"tasks.kinds' in path.read_text()}
-    assert loading == {"tasks/kinds/__init__.py", "tasks/core/params/sections.py"}  # the latter for settings alone
+    assert loading == {"tasks/kinds/__init__.py", "tasks/line/params.py"}  # the latter for settings alone
 
 
 def test_no_code_asks_whether_a_kind_has_an_attribute() -> None:
