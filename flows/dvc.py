@@ -1,4 +1,4 @@
-"""DVC: the graph, its stages and its storage, through DVC's command line alone.
+"""DVC: the graph, its stages, its storage, through DVC's command line alone.
 
 DVC's Python API would lose the stages' output and run all of them in this process. `--force` and `--pull` are never
 used: the first runs what is up to date, the second skips stages in a fresh clone and leaves no files.

@@ -1,4 +1,4 @@
-"""What a flow may raise, and the exit status that each has when it was started from a command line.
+"""Errors that a flow may raise, each with its exit status on the command line.
 
 FlowError             1
 ├── Refused          78   what was asked for cannot be done; nothing was started

@@ -1,4 +1,4 @@
-"""The flow `retrain`: new data, the pipeline in a clean clone, and, if its release passes, a branch and a version."""
+"""The flow `retrain`: new data, the pipeline in a clean clone; if its release passes, a branch with a version."""
 
 from datetime import UTC, datetime
 from pathlib import Path

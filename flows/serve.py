@@ -1,4 +1,4 @@
-"""The Prefect server: one of our own for a run, or one with a worker and deployments for a folder, until Ctrl-C.
+"""The Prefect server: one of our own for a run, or one with a worker for a folder, until Ctrl-C.
 
 trimline serve [--port 4200]
 """

@@ -1,4 +1,4 @@
-"""Child processes: those that never outlive their parent, and short ones that are waited for."""
+"""Child processes: those that never outlive their parent, or short ones that are waited for."""
 
 import os
 import subprocess

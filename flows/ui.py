@@ -1,4 +1,4 @@
-"""The Prefect UI: one progress artifact per stage, the log, and the pages that a run leaves."""
+"""The Prefect UI: one progress artifact per stage, the log, the pages that a run leaves."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Workspaces: the folder of the line, and clean clones of its commits, in which no file can change under a run."""
+"""Workspaces: the folder of the line, or clean clones of its commits, in which no file can change under a run."""
 
 import os
 import shutil

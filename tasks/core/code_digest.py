@@ -1,4 +1,4 @@
-"""The digest of the code that a stage runs: its modules, without comments, docstrings and layout.
+"""The digest of the code that a stage runs: its modules, without comments, docstrings or layout.
 
 A stage depends on what it imports for this line: for its kind, its architecture, its formats and sources, and for no
 other. The digest is taken over a normal form of the syntax tree that is equal on all versions of Python that we allow:

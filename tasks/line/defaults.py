@@ -1,4 +1,4 @@
-"""Defaults of `params.yaml`: how a short file becomes a complete one, and a complete file a short one.
+"""Defaults of `params.yaml`: a short file becomes a complete one, a complete file a short one.
 
 A value is looked up in the file, then in `DEFAULTS` of the architecture, of the kind, of this module, and last in the
 field of its section. Mappings whose keys are settings are merged. Lists replace the default as a whole, and so do

@@ -1,4 +1,4 @@
-"""The plan file of a stage: its settings, the digests of its code, and the versions of its packages.
+"""The plan file of a stage: settings, code digests, package versions.
 
 `plan` writes one for each stage, `plan/<stage>.json`. A stage reads its settings from there and from nowhere else, and
 refuses to run with other code or other packages than those that were planned.

@@ -4,11 +4,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
-from tasks.metrics.bootstrap import percentile_interval, resampled
 
 
 class Regression:
@@ -27,6 +25,8 @@ class Regression:
 
     def values(self) -> dict[str, float | None]:
         """Return scikit-learn's figures: mse, rmse, mae, r2."""
+        from sklearn import metrics  # seconds, which a prediction does not need
+
         both = self._targets, self._predictions
         varied = len(np.unique(self._targets)) > 1
         return {
@@ -74,6 +74,8 @@ def quarters(truth: Array, name: str) -> dict[str, Array]:
 
 def _measured(name: str, errors: Array, params: Evaluate) -> dict[str, Any]:
     """Return what a part comes to, of its squared errors, (own and reference, rows)."""
+    from tasks.metrics.bootstrap import percentile_interval, resampled
+
     own, before = np.sqrt(errors.mean(axis=1))
     rows = errors.shape[1]
     drawn = np.concatenate(

@@ -6,13 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from tasks.core.errors import DataError
 from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
-from tasks.metrics.bootstrap import percentile_interval, resampled
 
 SHOWN = 5
 
@@ -30,6 +27,9 @@ class Translation:
 
     def __init__(self, references: list[str], hypotheses: list[str]) -> None:
         """Take a reference and a hypothesis per row; a hypothesis may be empty, and counts as one."""
+        from sacrebleu.metrics.bleu import BLEU  # these are loaded where a file is measured, not where it answers
+        from sacrebleu.metrics.chrf import CHRF
+
         if empty := [row for row, reference in enumerate(references) if not reference.strip()]:
             raise DataError(
                 got=f"empty references in rows {', '.join(map(str, empty[:SHOWN]))} ({len(empty)} in all)",
@@ -100,6 +100,8 @@ def sliced(own: Translation, reference: Translation, parts: dict[str, Array], pa
 
 
 def _measured(name: str, own: Translation, reference: Translation, part: Array, params: Evaluate) -> dict[str, Any]:
+    from tasks.metrics.bootstrap import percentile_interval, resampled
+
     rows = np.flatnonzero(part)
     draws = [np.ones((len(rows), 1), np.float32), *resampled(len(rows), params.resamples, params.seed)]
     values, before = (

@@ -1,4 +1,4 @@
-"""TensorFlow, started without the lines that it prints about itself; and what networks are built of.
+"""TensorFlow, started without the lines that it prints about itself.
 
 Every module that imports TensorFlow, Keras or TFMOT imports this one first. `import tasks.models` alone starts nothing.
 """

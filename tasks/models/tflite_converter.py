@@ -1,4 +1,4 @@
-"""The one place that sets the precision of a TFLite conversion, for models of every kind and origin.
+"""The TFLiteConverter: the one place that sets the precision of a conversion, whatever the model.
 
 The converters themselves are made where the model is known: from a Keras model or from a SavedModel.
 """

@@ -1,4 +1,4 @@
-"""What the training of a released model cost, estimated from its operators and the examples that it saw."""
+"""What the training of a released model cost, estimated from its operators, from the examples that it saw."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

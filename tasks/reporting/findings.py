@@ -1,4 +1,4 @@
-"""All that the stages found out about a line, read once for the report, the model card and the bill of materials."""
+"""The findings of a line's stages, read once for all pages."""
 
 import csv
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pages as HTML: each is one file that fetches nothing and runs no script but those that it holds."""
+"""Pages as HTML: each is one file that fetches nothing, with no script but its own."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Markdown: tables that read well as plain text, and text that cannot break them."""
+"""Markdown: tables that read well as plain text, text that cannot break them."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""The report of a line as one page: which sections it has, and in which order."""
+"""The report of a line as one page: its sections, in their order."""
 
 from typing import Any
 

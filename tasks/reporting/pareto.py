@@ -1,4 +1,4 @@
-"""The table and the picture of what a search found."""
+"""The results of a search, as a table with a picture."""
 
 from pathlib import Path
 from typing import Any

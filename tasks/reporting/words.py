@@ -1,4 +1,4 @@
-"""What the pages call a metric, and how they write numbers."""
+"""The words of the pages: what they call a metric, how they write numbers."""
 
 import re
 from collections.abc import Mapping

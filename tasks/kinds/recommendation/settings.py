@@ -1,4 +1,4 @@
-"""Settings of recommendation: who rated what, how, and when."""
+"""Settings of recommendation: who rated which item, how high, when."""
 
 from typing import ClassVar, Literal, Self
 

@@ -1,4 +1,4 @@
-"""Export of translators: a file with the signatures `encode` and `decode_step`."""
+"""Export of translators: a file with two signatures, `encode`, `decode_step`."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Settings of translation: pairs of a sentence and its translation."""
+"""Settings of translation: sentences in two languages."""
 
 from typing import Annotated, ClassVar, Literal, Self
 

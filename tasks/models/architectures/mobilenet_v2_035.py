@@ -1,4 +1,4 @@
-"""MobileNetV2 of width 0.35 (Sandler et al. 2018, arXiv:1801.04381) with the weights of ImageNet: 410,208, and a head.
+"""MobileNetV2 of width 0.35 (Sandler et al. 2018, arXiv:1801.04381) with ImageNet's weights: 410,208, without the head.
 
 The weights are a file of the user's own, an `.npz` whose keys are the names that Keras gives them.
 """

@@ -1,4 +1,4 @@
-"""A trained network from a file of the user's own: nothing is built, and nothing of the file runs but its layers."""
+"""A trained network from a file of the user's own: nothing is built, nothing of the file runs but its layers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""A dense network over numbers in piecewise-linear encoding and embedded categories.
+"""A dense network over numbers in piecewise-linear encoding with embedded categories.
 
 The encoding (Gorishniy et al. 2022, arXiv:2203.05556) says of each bin how much of it lies below the number: 0, 1, or a
 part. Its bounds are quantiles of the training rows, so it normalises whatever scale and skew a column has, is bounded,

@@ -1,4 +1,4 @@
-"""A translator: it reads forwards and backwards; a recurrent decoder attends, another knows what it attended to."""
+"""A recurrent translator: the encoder reads both ways; one decoder attends, another knows what it attended to."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""What all charts share: one look, in colours that the page fills in for light and dark."""
+"""Drawing charts: one look for all, in colours that the page fills in for light or dark."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""Champion and challenger: a candidate compared with the release before it, on the same rows."""
+"""Champion/challenger: a candidate compared with the release before it, on the same rows."""
 
 from typing import Any
 

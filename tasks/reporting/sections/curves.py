@@ -1,4 +1,4 @@
-"""ROC, precision and recall, and reliability of a classifier, with the legend of the curves."""
+"""The curves of a classifier: ROC, precision over recall, reliability."""
 
 from tasks.reporting import words
 from tasks.reporting.charts import curves

@@ -1,4 +1,4 @@
-"""The decision: what is released and why, or why nothing is."""
+"""The decision: what is released, or why nothing is."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

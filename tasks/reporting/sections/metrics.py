@@ -1,4 +1,4 @@
-"""Size and metrics of every recipe, and what compression costs in each metric."""
+"""Metrics of every recipe: its size, what compression costs in each metric."""
 
 from tasks.reporting import words
 from tasks.reporting.charts import recipes as charts_of_recipes

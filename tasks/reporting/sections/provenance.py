@@ -1,4 +1,4 @@
-"""Provenance: what the model is for, how a device uses it, and the data, settings and software behind it."""
+"""Provenance: what the model is for, how a device uses it, the data, settings, software behind it."""
 
 import json
 
