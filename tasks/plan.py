@@ -12,7 +12,7 @@ from tasks.core.errors import ParamsError
 from tasks.core.files import read_json, replacing, shipped
 from tasks.core.params import gates
 from tasks.core.progress import say
-from tasks.line.params import Params, metrics_of
+from tasks.line.params import Params, kind_settings
 from tasks.line.plan_file import PlanFile
 from tasks.models import architectures
 from tasks.models.layer_names import LayerReferences, layer_problems
@@ -141,7 +141,8 @@ def _layer_references(line: Params) -> LayerReferences:
 
 def _metric_problems(line: Params) -> Iterator[str]:
     """Say which bounds name no metric of the kind."""
-    known = metrics_of(line)
+    names: tuple[str, ...] = vars(kind_settings(line.kind))["METRICS"]
+    known = [name.format(top_k=line.evaluate.top_k) for name in names]
     bounds = {f"release.{key}": getattr(line.release, key) for key in ("at_least", "at_most", "max_drop")}
     for key, named in {**bounds, "compare.max_drop": line.compare.max_drop}.items():
         for name in named:

@@ -96,12 +96,6 @@ def kind_settings(name: object) -> ModuleType | None:
     return import_module(f"tasks.kinds.{name}.settings") if name in modules("kinds") else None
 
 
-def metrics_of(line: Params) -> list[str]:
-    """Return the names of the metrics that the line's kind measures, and gates may name."""
-    names: tuple[str, ...] = import_module(f"tasks.kinds.{line.kind}.settings").METRICS
-    return [name.format(top_k=line.evaluate.top_k) for name in names]
-
-
 def architecture_settings(name: object) -> ModuleType | None:
     """Return the module of an architecture's settings, None where there is no such architecture."""
     return import_module(f"tasks.models.architectures.{name}") if name in modules("models/architectures") else None
