@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import dvc, subprocesses
-from flows.errors import CommandFailed, FlowError, Refused
+from flows.errors import STATUSES, CommandFailed, FlowError, Refused
 
 PARTS = {"settings": "setting", "code": "module", "packages": "package"}
 COMMITS = 50  # whose plan files are looked through
@@ -26,7 +26,7 @@ COMMITS = 50  # whose plan files are looked through
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tell why each stage that is named would run; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="trimline why", description=__doc__, epilog="example: trimline why train",
+        prog="trimline why", description=__doc__, epilog="Example: trimline why train\n\n" + STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as train, or compress@int8")
