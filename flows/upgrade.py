@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `trimline upgrade`; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="trimline upgrade", description=__doc__,
-        epilog=f"example: trimline upgrade --check\n\n{STATUSES};\n1 with --check: something would change",
+        epilog=f"Example: trimline upgrade --check\n\n{STATUSES};\n1 with --check: something would change",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--check", action="store_true", help="write nothing; end with 1 if something would change")

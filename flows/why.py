@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import dvc, subprocesses
-from flows.errors import CommandFailed, FlowError, Refused
+from flows.errors import STATUSES, CommandFailed, FlowError, Refused
 
 PARTS = {"settings": "setting", "code": "module", "packages": "package"}
 COMMITS = 50  # whose plan files are looked through
@@ -28,11 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="trimline why",
         description=__doc__,
-        epilog=(
-            "Example: trimline why train\n\n"
-            "exit status: 0 the reasons were printed; 2 unknown option; 78 no such stage, or a bad params.yaml;\n"
-            "any other: that of the command that failed"
-        ),
+        epilog="Example: trimline why train\n\n" + STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("stages", nargs="+", metavar="STAGE", help="such as train, or compress@int8")
