@@ -307,7 +307,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _patterns(node: ast.AST) -> list[str]:
-    """Return patterns of the names in calls like import_module(f"tasks.kinds.{kind}.data")."""
+    """Return patterns of the names in calls of `import_module` whose argument is an f-string."""
     calls = [each for each in ast.walk(node) if isinstance(each, ast.Call) and each.args]
     named = [call.args[0] for call in calls if getattr(call.func, "id", "") == "import_module"]
     return sorted({"".join(map(_part, name.values)) for name in named if isinstance(name, ast.JoinedStr)})
