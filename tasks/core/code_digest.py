@@ -203,15 +203,36 @@ def read(text: str) -> Source:
     chosen = {name: _patterns(node) for name, node in definitions.items()}
     rest = ast.Module([node for node in tree.body if not isinstance(node, _DEFINITIONS)], [])
     return Source(
-        digest=normal_digest(tree),
         imports=_imports(tree),
         third_party=sorted(_third_party(tree)),
         chosen={name: patterns for name, patterns in {"": _patterns(rest), **chosen}.items() if patterns},
         uses={name: sorted(_names(node) & definitions.keys() - {name}) for name, node in definitions.items()},
+        digest=normal_digest(tree),  # last: it changes the tree
     )
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+# What `plan` alone reads: its effect is in the settings of the plan files. An explanation of a setting has none.
+READ_BY_PLAN = frozenset({"DEFAULTS", "METRICS"})
+EXPLANATIONS = frozenset({"description"})
+
+
+class _SettingsRemover(ast.NodeTransformer):
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        node.body = [each for each in node.body if not READ_BY_PLAN & {name.id for name in _targets(each)}]
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if getattr(node.func, "id", "") == "Field":
+            node.keywords = [each for each in node.keywords if each.arg not in EXPLANATIONS]
+        return self.generic_visit(node)
+
+
+def _targets(node: ast.stmt) -> list[ast.Name]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target for target in targets if isinstance(target, ast.Name)]
 
 
 class _TypeCheckingRemover(ast.NodeTransformer):
@@ -226,9 +247,12 @@ def _without_type_checking(tree: ast.Module) -> ast.Module:
 
 
 def normal_digest(tree: ast.Module) -> str:
-    """Return the digest of a module's normal form: the types of all nodes and their fields, empty ones left out."""
+    """Return the digest of a module's normal form: the types of all nodes and their fields, empty ones left out.
+
+    The tree is changed: what `plan` alone reads is taken out.
+    """
     parts: list[str] = []
-    _normal(tree, parts)
+    _normal(_SettingsRemover().visit(tree), parts)
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
@@ -314,7 +338,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _patterns(node: ast.AST) -> list[str]:
-    """Return patterns of the names in calls like `import_module(f"tasks.data.formats.{name}")`."""
+    """Return patterns of the names in calls of `import_module`."""
     names = _imported_names(node)
     made = {"".join(map(_part, name.values)) for name in names if isinstance(name, ast.JoinedStr)}
     return sorted(made | {re.escape(text) for name in names if (text := _module_text(name))})

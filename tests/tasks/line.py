@@ -216,7 +216,7 @@ def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProc
         return refused
     else:
         words = command(name)
-    return finished(start(folder, words, **environment), words)
+    return finished(start(folder, words, subprocess.PIPE, **environment), words)
 
 
 def finished(process: subprocess.Popen[str], words: list[str]) -> subprocess.CompletedProcess[str]:

@@ -111,6 +111,15 @@ def test_any_change_of_what_runs_changes_the_digest(old: str, new: str) -> None:
     assert read(changed).digest != read(CODE).digest
 
 
+def test_what_only_plan_reads_changes_no_digest_since_its_effect_is_in_the_settings() -> None:
+    code = 'DEFAULTS: dict = {"train": {"seed": 0}}\nMETRICS = ("r2",)\n'
+    code += 'class A:\n    seed: int = Field(0, ge=0, description="x")\n'
+    for old, new in (('"seed": 0', '"seed": 1'), ('("r2",)', '("r2", "mae")'), ('description="x"', 'description="y"')):
+        assert read(code.replace(old, new)).digest == read(code).digest
+    for old, new in (("Field(0", "Field(1"), ("ge=0", "ge=1"), ("seed: int", "seed: float")):
+        assert read(code.replace(old, new)).digest != read(code).digest
+
+
 def test_the_normal_form_is_the_same_on_all_versions_of_python() -> None:
     assert normal_digest(ast.parse(CODE)) == "95be9ce5102aa573"
     assert normal_digest(ast.parse(SYNTAX)) == "620c3fd698100174"
