@@ -15,7 +15,7 @@ from tasks.core.params.recipes import Recipe
 from tasks.core.progress import say
 from tasks.line import params_file
 from tasks.line.params import Params
-from tasks.reporting.markdown import markdown_table
+from tasks.reporting.results import markdown_table
 
 SEEDS, EPOCHS = (0, 1, 2), 30
 DISTILLED = {"weight": 0.9, "temperature": 3.0}

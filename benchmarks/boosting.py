@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from tasks.core.files import read_json
 from tasks.data import columns
-from tasks.data.table_features import FEATURES
+from tasks.data.tables import FEATURES
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.core.files import sha256_tree, write_json
 from tasks.core.params.data import Preprocess, Tables
-from tasks.kinds.image_classification.settings import Preprocess as Images
+from tasks.kinds.image_classification import Preprocess as Images
 
 SHARED: dict[str, Any] = {
     "split": {"validation": 0.05, "test": 0.1, "seed": 0}, "attributes": None, "max_bad_fraction": 0.01,

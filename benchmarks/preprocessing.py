@@ -15,7 +15,7 @@ from tasks.data.formats import idx
 from tasks.data.schema import rows_of
 from tasks.ingest import ingest
 from tasks.kinds import data_of
-from tasks.kinds.image_classification.settings import Preprocess
+from tasks.kinds.image_classification import Preprocess
 from tasks.preprocess import preprocess
 
 SOURCE = Path("/usr/share/datasets/fashion-mnist")

@@ -17,7 +17,7 @@ from benchmarks.float_models import DATA, FASHION, FloatModel, mobilenet, of_lin
 from benchmarks.processes import ROOT
 from tasks.compression.finish.round_weights import Rounding
 from tasks.data.records import Array
-from tasks.reporting.markdown import markdown_table
+from tasks.reporting.results import markdown_table
 from tasks.tflite.measure import in_turn
 from tasks.tflite.runtime import UserFile
 from tasks.tflite.sizes import zip_bytes

@@ -69,10 +69,9 @@ def measured(work: Work, rank: int) -> dict[str, float]:
 
     from tasks.models import saving
     from tasks.models.architectures import conv_net
-    from tasks.models.determinism import seed
     from tasks.models.learning_task import IMAGES, LearningTask
     from tasks.models.strategy import ReplicaContext
-    from tasks.models.training_loop import fit
+    from tasks.models.training_loop import fit, seed
 
     class Clock(tf_keras.callbacks.Callback):  # type: ignore[misc]
         times: list[float] = []  # noqa: RUF012

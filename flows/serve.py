@@ -1,4 +1,8 @@
-"""The Prefect server: one of our own for a run, or one with a worker for a folder, until Ctrl-C.
+"""The Prefect server of a folder with its worker, or the worker alone for a server elsewhere, until Ctrl-C.
+
+PREFECT_API_URL=http://HOST:4200/api trimline worker [--pool other-host]
+
+This host and the others share that server, the git repository `origin` and the DVC remote, and nothing else.
 
 trimline serve [--port 4200]
 """
@@ -22,6 +26,74 @@ from typing import NoReturn
 from flows import subprocesses
 from flows.errors import CommandFailed, FlowError, Refused
 from flows.subprocesses import LINE_ROOT
+from flows.workspace import fetched, git
+
+OTHER_HOST_POOL = "other-host"
+HOSTS_FILE = Path(__file__).with_name("hosts.yaml")
+SECONDS_TO_ANSWER = 10
+WORKER_READY = """
+This clone works for {url}
+
+Now type where you like, with PREFECT_API_URL set to that:
+    prefect deployment run retrain/{pool} --watch
+
+The log is {log}. Ctrl-C ends worker and runs.
+"""
+
+
+def worker_main(arguments: Sequence[str] | None = None) -> int:
+    """Work until stopped; returns 1 if the worker ended by itself."""
+    parser = argparse.ArgumentParser(
+        prog="trimline worker",
+        description="Runs flows in this clone for the Prefect server that PREFECT_API_URL names; runs until Ctrl-C.",
+        epilog="Example: PREFECT_API_URL=http://127.0.0.1:4200/api trimline worker --pool gpu\n\n"
+        "exit status: 0 stopped; 1 the worker ended; 78 no server, no shared repository or no DVC remote",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--pool", default=OTHER_HOST_POOL, help=f"the name of the work pool and of the deployment; {OTHER_HOST_POOL}"
+    )
+    options = parser.parse_args(arguments)
+    return until_stopped(lambda: work(Path.cwd(), options.pool))
+
+
+def work(root: Path, pool: str) -> NoReturn:
+    """Make the pool and the deployment where they are not there, and work for them."""
+    url = server()
+    upstream = git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    fetched(root, upstream)  # refuses here what would fail in every run
+    os.environ |= {"TRIMLINE_POOL": pool, "TRIMLINE_UPSTREAM": upstream}  # for hosts.yaml
+    try:
+        subprocesses.output("prefect work-pool", subprocesses.prefect("work-pool", "inspect", pool), root)
+    except CommandFailed:  # there is none yet
+        subprocesses.output(
+            "prefect work-pool", subprocesses.prefect("work-pool", "create", pool, "--type", "process"), root
+        )
+    deploy(HOSTS_FILE)
+    with running_worker(root, pool) as worker:
+        say(WORKER_READY.format(url=url, pool=pool, log=log_path(root, "worker")))
+        watch(root, worker=worker)
+
+
+def server() -> str:
+    """The address of the server's API, which answers.
+
+    Raises:
+        Refused: None is set, or nothing answers there.
+    """
+    url = os.environ.get("PREFECT_API_URL", "")
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=SECONDS_TO_ANSWER):
+            return url
+    except urllib.error.HTTPError:  # it asks who we are, which Prefect's own client will tell
+        return url
+    except (OSError, ValueError) as error:
+        raise Refused(
+            f"got:      PREFECT_API_URL={url!r}: {error}\n"
+            "expected: the address of a Prefect server that answers, such as http://127.0.0.1:4200/api\n"
+            "to do:    start one (make serve), or make a tunnel to it: ssh -N -L 4200:127.0.0.1:4200 HOST"
+        ) from error
+
 
 POOL = "trimline"
 DEPLOYMENTS = "prefect.yaml"

@@ -9,8 +9,8 @@ from tasks.core.params.recipes import Recipe
 from tasks.core.params.sections import Compute
 from tasks.core.progress import say
 from tasks.data import columns
-from tasks.data.history import write_history
 from tasks.kinds import model_of
+from tasks.models.checkpoint import write_history
 
 if TYPE_CHECKING:
     from tasks.models.checkpoint import Checkpoint

@@ -14,9 +14,19 @@ from tasks.core.processes import FreshProcesses
 from tasks.core.progress import Progress, say
 from tasks.data import columns
 from tasks.data.columns import Parts
-from tasks.data.folds import require_stopping, rows_in, split_into_folds
 from tasks.kinds import evaluation_of, model_of
-from tasks.models.cross_validation import PRELOADED, FoldTask, Outcome, forget, measure, summarise, write_table
+from tasks.models.cross_validation import (
+    PRELOADED,
+    FoldTask,
+    Outcome,
+    forget,
+    measure,
+    require_stopping,
+    rows_in,
+    split_into_folds,
+    summarise,
+    write_table,
+)
 
 
 def cross_validate(

@@ -21,7 +21,7 @@ def export(params: Export, compress: Recipe, compute: Compute, *, model: Path, d
         StageError: the int8 file's input is not `raw - 128`, or a step of the finish did not do its work.
     """
     from tasks.models import saving
-    from tasks.models.determinism import seed
+    from tasks.models.training_loop import seed
 
     seed(params.seed)
     network, metadata = saving.load(model)

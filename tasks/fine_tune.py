@@ -10,8 +10,8 @@ from tasks.core.files import replacing, write_json
 from tasks.core.params.sections import Compute, FineTune
 from tasks.core.progress import say
 from tasks.data import columns
-from tasks.data.history import write_history
 from tasks.kinds import evaluation_of, model_of
+from tasks.models.checkpoint import write_history
 
 if TYPE_CHECKING:
     from tasks.models.learning_task import LearningTask
@@ -81,22 +81,22 @@ def curve(
     kind: str, base: Path, target: columns.Dataset, params: FineTune, inputs: list[Path]
 ) -> list[dict[str, float]] | None:
     """Return the points of the data-efficiency curve; None where none is asked for."""
-    from tasks.models import data_efficiency
+    from tasks.models import fine_tuning
 
     if params.data_efficiency is None:
         return None
 
     rules, evaluation = model_of(kind), evaluation_of(kind)
-    return data_efficiency.measure(rules, evaluation, base, target, params, params.data_efficiency, inputs)
+    return fine_tuning.measure(rules, evaluation, base, target, params, params.data_efficiency, inputs)
 
 
 def forget(checkpoints: Mapping[str, Any]) -> None:
     """Remove where the runs stood: their result is written."""
-    from tasks.models import data_efficiency
+    from tasks.models import fine_tuning
 
     for checkpoint in checkpoints.values():
         checkpoint.remove()
-    data_efficiency.forget()
+    fine_tuning.forget()
 
 
 def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path, comparison: Path) -> None:

@@ -14,13 +14,12 @@ from tasks.core.files import read_json, remove, replacing, sha256, sha256_tree, 
 from tasks.core.params.data import Preprocess
 from tasks.core.processes import Each, Piece, Result
 from tasks.core.progress import Progress
-from tasks.data import attributes, columns, shards
+from tasks.data import columns, shards
 from tasks.data import schema as schemas
-from tasks.data.cleaning import Cleaning, Quarantine, clean, sources_of
+from tasks.data.cleaning import Block, Cleaning, Quarantine, Staged, clean, sources_of
 from tasks.data.deduplication import Deduplicated, drop_duplicates
 from tasks.data.records import Columns, objects
 from tasks.data.shards import BESIDE, Shards, TrainingRows, divided, written
-from tasks.data.staging import Block, Staged
 from tasks.kinds import data_of
 
 STAGED = ".staged"
@@ -122,7 +121,7 @@ def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Dedupli
     if params.attributes:
         blocks = [Block(staged.path(number)) for number in range(len(staged))]
         sources = objects([source for block in blocks for source in sources_of(block)])
-        described = attributes.read(raw / "files" / params.attributes, sources)
+        described = shards.read(raw / "files" / params.attributes, sources)
     names, described = sorted(described), {BESIDE + name: values for name, values in described.items()}
     if told.kind.split_columns:
         codes = shards.together(told.kind, staged, kept, params, described)

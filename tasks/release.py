@@ -12,7 +12,7 @@ from tasks.core.errors import StageError
 from tasks.core.files import read_json, replacing, sha256_tree, write_json
 from tasks.core.params.gates import Release
 from tasks.core.progress import say
-from tasks.data import columns, lineage
+from tasks.data import columns
 from tasks.kinds import evaluation_of
 from tasks.line.params import Params
 from tasks.metrics.gates import require_exactly
@@ -67,8 +67,8 @@ def release(
             "gates": decision["gates"],
             "candidates": decision["candidates"],
             "parameters": line.model_dump(mode="json"),
-            "inputs": lineage.inputs(base, data, models, evaluations),
-            "plan": lineage.digests(plans),
+            "inputs": bundle.inputs(base, data, models, evaluations),
+            "plan": bundle.digests(plans),
             "environment": environment.describe(),
         })  # fmt: skip
         size_bytes = (folder / bundle.MODEL).stat().st_size

@@ -9,8 +9,8 @@ from tasks.core.files import replacing
 from tasks.core.params.sections import Compute
 from tasks.core.params.training import Taken, Trained
 from tasks.data import columns
-from tasks.data.history import write_history
 from tasks.kinds import model_of
+from tasks.models.checkpoint import write_history
 from tasks.models.layer_names import LayerReferences, require_layer_names
 
 
@@ -34,10 +34,9 @@ def train(
     """
     from tasks.models import architectures, saving
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.determinism import seed
     from tasks.models.distributed import fit_distributed
     from tasks.models.learning_task import LearningTask
-    from tasks.models.training_loop import History
+    from tasks.models.training_loop import History, seed
 
     base = columns.load(data)
     metadata = saving.metadata_of(base)

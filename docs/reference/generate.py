@@ -9,12 +9,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from tasks.core.params import Settings, modules
 from tasks.core.params.data import PackageSource, PathSource, Preprocess, UrlSource
 from tasks.core.params.recipes import Finish, Recipe, Step
-from tasks.core.params.section import Settings, modules
 from tasks.core.params.training import Base, Fit, Trained
-from tasks.line.defaults import known_defaults
-from tasks.line.params import Params, architecture_settings, kind_settings
+from tasks.line.params import Params, architecture_settings, kind_settings, known_defaults
 
 PAGE = Path("docs/reference/params.md")
 SOURCES: dict[str, type[BaseModel]] = {"package": PackageSource, "path": PathSource, "url": UrlSource}

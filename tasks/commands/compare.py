@@ -19,7 +19,7 @@ from tasks.kinds import data_of, evaluation_of
 from tasks.line import params_file
 from tasks.line.params import Params
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
-from tasks.reporting.markdown import markdown_table
+from tasks.reporting.results import markdown_table
 from tasks.reporting.sections.champion import champion_page
 from tasks.reporting.words import shortened
 from tasks.tflite import bundle as golden

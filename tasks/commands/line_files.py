@@ -22,9 +22,9 @@ from tasks.commands.stage import guarded
 from tasks.core import environment
 from tasks.core.code_digest import DATA_FOLDER, PACKAGE
 from tasks.core.files import shipped
-from tasks.core.params.section import Settings
+from tasks.core.params import Settings
 from tasks.line import params_file
-from tasks.line.defaults import from_0_1, shortened
+from tasks.line.params import from_0_1, shortened
 
 GRAPH = "dvc.yaml"
 COPIED = ("prefect.yaml", "prefect.toml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")

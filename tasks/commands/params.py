@@ -12,10 +12,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from tasks.commands import parser_of
 from tasks.commands.stage import guarded
 from tasks.core.errors import ParamsError
-from tasks.core.params.section import Settings
+from tasks.core.params import Settings
 from tasks.core.progress import say
 from tasks.line import params_file
-from tasks.line.defaults import shortened
+from tasks.line.params import shortened
 
 DESCRIPTION = """\
 Print all settings of params.yaml, defaults included, as YAML. A value that differs from its default is marked.

@@ -21,7 +21,7 @@ from tasks.core.params.sections import Search
 from tasks.core.progress import say
 from tasks.line import params_file
 from tasks.line.params import Params
-from tasks.reporting.pareto import pareto_page, pareto_picture
+from tasks.reporting.results import pareto_page, pareto_picture
 
 TUNED, DATA, REPORTS = Path("models/tuned"), Path("data/ready/target"), Path("reports/search")
 NAME = "searched"

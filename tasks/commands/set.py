@@ -17,7 +17,7 @@ from tasks.core.errors import ParamsError
 from tasks.core.files import replacing
 from tasks.core.progress import say
 from tasks.line import params_file
-from tasks.line.defaults import WHOLE, completed, shortened
+from tasks.line.params import WHOLE, completed, shortened
 
 DESCRIPTION = """\
 Change values of params.yaml, or of the file that is named first. Its comments stay; the whole result is checked before

@@ -2,25 +2,213 @@
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from tasks.commands import parser_of
 from tasks.commands.stage import guarded
-from tasks.compression.candidates import Candidates, is_int8
+from tasks.compression.finish.round_weights import Rounding
 from tasks.core import environment
-from tasks.core.errors import ParamsError, StageError
+from tasks.core.errors import DataError, ParamsError, StageError
 from tasks.core.files import replacing
 from tasks.core.progress import say
 from tasks.data import user_samples as own_samples
+from tasks.data.records import Array
 from tasks.data.user_samples import Samples
-from tasks.metrics.quality import Quality, quality_of
-from tasks.reporting.squeezed import CONFIDENCE, Measured, squeezed_table
+from tasks.metrics.bootstrap import accuracy_drop
+from tasks.reporting.results import CONFIDENCE, Measured, squeezed_table
 from tasks.tflite import measure
+from tasks.tflite.file import File
 from tasks.tflite.runtime import UserFile
 from tasks.tflite.sizes import zip_bytes
 from tasks.tflite.slim import slim
+
+PROBABILITY_TOLERANCE = 0.05  # of the sum of a quantized softmax
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A measure, with the answers of the model that is the reference.
+
+    Attributes:
+        name: accuracy (labels are there), agreement (the outputs are probabilities: the same class is the likeliest),
+            or fidelity (of other outputs: 1 less the error's root mean square, relative to the outputs' deviation).
+        reference: outputs of the reference, (rows, ...).
+        labels: (rows,), None where there are none.
+    """
+
+    name: Literal["accuracy", "agreement", "fidelity"]
+    reference: Array
+    labels: Array | None
+
+    def score(self, outputs: Array) -> float:
+        """Return the measure for the outputs on the same rows; 1 is best."""
+        if self.name == "accuracy":
+            return float((self._classes(outputs) == self.labels).mean())
+        if self.name == "agreement":
+            return float((self._classes(outputs) == self._classes(self.reference)).mean())
+        return 1 - float(np.sqrt(np.square(outputs - self.reference).mean())) / deviation(self.reference)
+
+    def drop(self, outputs: Array) -> float:
+        """Return what is lost against the reference; negative where the outputs are better."""
+        return self.score(self.reference) - self.score(outputs)
+
+    def drop_interval(self, outputs: Array, confidence: float) -> list[float] | None:
+        """Return the paired interval of the drop; None for fidelity, which is no share of rows."""
+        if self.name == "fidelity":
+            return None
+        truth = self.labels if self.labels is not None else self._classes(self.reference)
+        right, own = self._classes(self.reference) == truth, self._classes(outputs) == truth
+        interval: list[float] = accuracy_drop(right, own, confidence)["accuracy_drop_interval"]
+        return interval
+
+    def _classes(self, outputs: Array) -> Array:
+        if outputs.shape[1] > 1:
+            return np.asarray(outputs.argmax(axis=1))
+        within = self.reference.min() >= 0 and self.reference.max() <= 1  # a sigmoid's, else logits
+        return np.asarray(outputs[:, 0] > (0.5 if within else 0), np.int64)
+
+
+def quality_of(reference: Array, labels: Array | None) -> Quality:
+    """Choose the measure for a model by its outputs, (rows, ...), and its labels.
+
+    Raises:
+        DataError: the outputs are the same for all rows, or labels are given and the outputs are no scores of classes.
+    """
+    if labels is not None:
+        if reference.ndim != 2:
+            raise DataError(
+                got=f"labels, and outputs of shape {reference.shape[1:]} for each row",
+                expected="a score for each class",
+                do="leave y out: the files are then compared with the float model",
+            )  # fmt: skip
+        return Quality("accuracy", reference, labels)
+    if not deviation(reference):
+        raise DataError(
+            got="the same outputs for all rows", expected="a model that tells the samples apart",
+            do="prepare the samples as for the model's training",
+        )  # fmt: skip
+    return Quality("agreement" if are_probabilities(reference) else "fidelity", reference, None)
+
+
+def deviation(outputs: Array) -> float:
+    """Return the root mean square of the outputs around their mean."""
+    return float(np.sqrt(np.square(outputs - outputs.mean(axis=0)).mean()))
+
+
+def are_probabilities(outputs: Array) -> bool:
+    """Whether the outputs of each row, (rows, classes), are those of a softmax."""
+    if outputs.ndim != 2 or outputs.shape[1] < 2:
+        return False
+    return bool(outputs.min() >= 0 and np.abs(outputs.sum(axis=1) - 1).max() < PROBABILITY_TOLERANCE)
+
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+NOISE_LADDER = (1e-8, 1e-7, 1e-6, 1e-5)
+BISECTIONS = 4
+
+
+class Candidates:
+    """A folder with a file for each candidate.
+
+    Attributes:
+        files: by the candidate's name.
+        left_out: why a candidate could not be made or run, by its name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.files: dict[str, Path] = {}
+        self.left_out: dict[str, str] = {}
+
+    def add(self, name: str, content: bytes) -> int:
+        """Write a candidate and return the bytes of its zip."""
+        self.files[name] = self._folder / f"{name}.tflite"
+        self.files[name].write_bytes(content)
+        return zip_bytes(content)
+
+    def add_precisions(self, convert: Callable[[str], bytes]) -> None:
+        """Add a slimmed file for each precision; float32, which the others are compared to, has to work.
+
+        Raises:
+            DataError: the model cannot be converted at all.
+        """
+        for precision in PRECISIONS:
+            try:
+                content = convert(precision)
+            except DataError as error:
+                if precision == "float32":
+                    raise
+                self._leave_out(precision, error)
+                continue
+            self.add(precision, slim(content))
+            say(f"{precision}: made")
+
+    def add_rounded(self, name: str, rows: Array, max_zip_bytes: int) -> None:
+        """Add coarser roundings of an int8 candidate, closing in on the finest that fits.
+
+        Args:
+            name: of the int8 candidate.
+            rows: calibration rows as floats, (rows, ...).
+            max_zip_bytes: that the zip may have.
+        """
+        rounding, prefix = Rounding(self.files[name].read_bytes(), rows), "int8" if name == "given" else name
+        zips: dict[float, int] = {}
+        for noise in NOISE_LADDER:
+            zips[noise] = self._add_one(prefix, rounding, noise)
+            if zips[noise] <= max_zip_bytes:
+                break  # a coarser one would lose more
+        for _ in range(BISECTIONS):
+            fitting = [noise for noise, size in zips.items() if size <= max_zip_bytes]
+            coarser = min(fitting, default=None)
+            finer = max((noise for noise in zips if coarser is None or noise < coarser), default=None)
+            if coarser is None or finer is None:  # none fits, or the finest does
+                return
+            middle = float(f"{np.sqrt(coarser * finer):.1e}")
+            if middle in zips:
+                return
+            zips[middle] = self._add_one(prefix, rounding, middle)
+
+    def runnable(self) -> dict[str, UserFile]:
+        """Load the candidates, and leave those out that LiteRT cannot run.
+
+        Raises:
+            DataError: it cannot run the first, which the others are compared to.
+        """
+        loaded: dict[str, UserFile] = {}
+        for name, path in self.files.items():
+            try:
+                loaded[name] = UserFile(path)
+            except DataError as error:
+                if not loaded:
+                    raise
+                self._leave_out(name, error)
+        return loaded
+
+    def _leave_out(self, name: str, error: DataError) -> None:
+        self.left_out[name] = error.got
+        say(f"{name}: left out, {error.got}")
+
+    def _add_one(self, prefix: str, rounding: Rounding, noise: float) -> int:
+        rounded = slim(rounding.at(noise))
+        size = self.add(f"{prefix} rounded {noise:.1e}", rounded)
+        say(f"{prefix} rounded {noise:.1e}: {size:,} zip bytes")
+        return size
+
+
+def is_int8(content: bytes) -> bool:
+    """Whether a file has operators with int8 inputs and int8 kernels."""
+    return any(_is_int8(File(content)))
+
+
+def _is_int8(file: File) -> Iterator[bool]:
+    for operator in file.weighted():
+        yield file.dtype(operator.kernel) == np.int8 and file.dtype(operator.inputs) == np.int8
+
 
 WARM_UP_RUNS, RUNS = 10, 100
 DESCRIPTION = """\

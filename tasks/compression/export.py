@@ -11,8 +11,7 @@ from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.models import conversion
 from tasks.models.saving import ModelMetadata
-from tasks.tflite.equality import require_equal_outputs
-from tasks.tflite.slim import slim
+from tasks.tflite.slim import require_equal_outputs, slim
 
 PROOF_ROWS = 100
 

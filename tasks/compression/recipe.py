@@ -4,15 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from tasks.compression.steps import Training
 from tasks.compression.steps.sparsity import sparsity_of
-from tasks.compression.steps.training import Training
 from tasks.core.params.recipes import Cluster, Prune, QuantizeAware, Recipe, ReEstimateBatchNorm, Tune
 from tasks.data.columns import Dataset
 from tasks.models.checkpoint import Checkpoint
-from tasks.models.determinism import seed
 from tasks.models.learning_task import LearningTask
 from tasks.models.saving import ModelMetadata
-from tasks.models.training_loop import History
+from tasks.models.training_loop import History, seed
 
 
 def train(
@@ -31,11 +30,11 @@ def train(
     Raises:
         StageError: a step did not reach what it was asked for, or its loss became NaN.
     """
+    from tasks.compression.steps import tune
     from tasks.compression.steps.cluster import cluster
     from tasks.compression.steps.prune import prune
     from tasks.compression.steps.quantize_aware import quantize_aware
     from tasks.compression.steps.re_estimate_batch_norm import re_estimate_batch_norm
-    from tasks.compression.steps.training import tune
 
     functions: dict[type, Callable[[Any, Any, Training], tuple[Any, History]]] = {
         Tune: tune, Prune: prune, ReEstimateBatchNorm: re_estimate_batch_norm, Cluster: cluster,

@@ -11,10 +11,9 @@ import numpy as np
 
 from tasks.core.files import remove
 from tasks.core.processes import Each, Result
-from tasks.data.cleaning import LeftOut, left_out, sources_at
+from tasks.data.cleaning import DIGEST, GIVEN, RANK, STRATA, STRATUM, Block, LeftOut, Staged, left_out, sources_at
 from tasks.data.records import Array, BadRow
 from tasks.data.splits import GIVEN_SPLITS, RANKED
-from tasks.data.staging import DIGEST, GIVEN, RANK, STRATA, STRATUM, Block, Staged
 
 # A row and what copies are found by; the digest is in two halves, which are compared faster than bytes are.
 DIGESTED = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)

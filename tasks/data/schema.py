@@ -1,16 +1,21 @@
-"""The schema of a data set: inferred once from its rows, kept under version control, enforced after."""
+"""The schema of a data set, with the contract by which a kind cleans, splits, encodes its rows.
 
-from collections.abc import Iterator
+Cleaning, splitting and encoding are handed the object; nothing here knows which kinds there are. It travels to other
+processes by pickle, that is by the name of its class.
+"""
+
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, write_json
+from tasks.core.params import Section
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import Section
-from tasks.data.records import Chunk
+from tasks.data.records import Array, BadRow, Chunk, Columns, Train
+from tasks.data.splits import Arranged
 
 AnySchema = TypeVar("AnySchema", bound="Schema")
 
@@ -63,3 +68,86 @@ def rows_of(reader: Any, folder: Path, params: Preprocess) -> Iterator[Chunk]:
     """
     for part in reader.parts(folder, params):
         yield from reader.chunks(part, params)
+
+
+SchemaT = TypeVar("SchemaT", bound=Schema)
+PreprocessT_contra = TypeVar("PreprocessT_contra", bound=Preprocess, contravariant=True)
+
+
+class Encoder(Protocol):
+    """Turns good rows into the columns on disk. It reads what it needs from the assets, when it is made."""
+
+    def encode(self, columns: Columns) -> Columns:
+        """Return the model's inputs, what they were made of, and the target where it is known; (rows, ...) each."""
+
+
+class KindData(Protocol[SchemaT, PreprocessT_contra]):
+    """What a good row is, which rows are duplicates, what is fitted on the training rows, how a row becomes an input.
+
+    Attributes:
+        schema: the type of `schemas/<role>.json`.
+        target: the column on disk that a model learns.
+        raw: the columns on disk that the inputs are encoded from; none where a row is stored as the model takes it.
+        output_assets: the assets that say what an output means, such as the vocabulary of a translation.
+        split_columns: what `split_together` needs of the rows. None: the split of a row follows from its own content.
+    """
+
+    schema: type[SchemaT]
+    target: ClassVar[str]
+    raw: ClassVar[tuple[str, ...]]
+    output_assets: ClassVar[tuple[str, ...]] = ()
+    split_columns: ClassVar[tuple[str, ...]] = ()
+
+    def observe(self, chunks: Iterable[Chunk], kind: str, params: PreprocessT_contra) -> SchemaT:
+        """Describe the readable rows.
+
+        Raises:
+            DataError: nothing can be learnt from them.
+        """
+
+    def good_rows(self, chunk: Chunk, schema: SchemaT, params: PreprocessT_contra) -> tuple[Chunk, list[BadRow]]:
+        """Divide a chunk into its good rows, cleaned, and its bad ones, each with its reason."""
+
+    def content_digests(self, chunk: Chunk) -> Array:
+        """Return a digest of the content of each good row, (rows,) of void; of equal rows the first is kept."""
+
+    def strata(self, columns: Columns) -> Array:
+        """Return the stratum of each row, (rows,): a split takes its fraction of every stratum."""
+
+    def split_together(self, columns: Columns, digests: Array, given: Array, params: PreprocessT_contra) -> Arranged:
+        """Divide rows whose splits depend on one another, all in memory.
+
+        Args:
+            columns: `split_columns` of all rows.
+            digests: of their contents, (rows,) of void.
+            given: the splits that their source puts them in, (rows,) of str, empty where it does not say.
+            params: the section `preprocess.<role>`.
+
+        Raises:
+            TypeError: the kind has no `split_columns`.
+        """
+        raise TypeError(f"{type(self).__name__} divides each row by its own content")
+
+    def fit(self, train: Train, schema: SchemaT, params: PreprocessT_contra, assets: Path) -> dict[str, Any]:
+        """Fit statistics on the training rows and write into `assets` what a device needs of them.
+
+        Returns:
+            What `dataset.json` says of it: `inputs`, and what else the model depends on.
+
+        Raises:
+            DataError: the training rows lack what the schema promises.
+        """
+
+    def encoder(self, assets: Path) -> Encoder:
+        """Return what encodes rows by the assets that `fit` wrote."""
+
+    def parse(self, words: list[str], assets: Path) -> Columns:
+        """Read a row that a person wrote on the command line, ready to be encoded.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+
+
+# Which schema goes with which section is known when the kind is: `schema` reads the one, params.yaml has the other.
+AnyKindData = KindData[Schema, Preprocess]

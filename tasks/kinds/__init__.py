@@ -2,8 +2,8 @@
 
 | module | its object | its contract |
 |---|---|---|
-| `settings.py` | `Preprocess`, the section `preprocess.<role>` | `tasks.core.params.data.Preprocess` |
-| `data.py` | `DATA`: good rows, duplicates, splits, statistics, encoding | `tasks.data.kind_data.KindData` |
+| `__init__.py` | `Preprocess`, the section `preprocess.<role>` | `tasks.core.params.data.Preprocess` |
+| `data.py` | `DATA`: good rows, duplicates, splits, statistics, encoding | `tasks.data.schema.KindData` |
 | `model.py` | `MODEL`: what a model is fed, its loss, its outputs | `tasks.models.learning_task.KindModel` |
 | `evaluation.py` | `EVALUATION`: inference, metrics, baselines | `tasks.metrics.kind_evaluation.KindEvaluation` |
 | `export.py` | `EXPORT`: the TFLite file of a recipe | `KindExport`, below |
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.core.params.recipes import Recipe
     from tasks.core.params.sections import Export
     from tasks.data.columns import Dataset
-    from tasks.data.kind_data import AnyKindData, KindData
+    from tasks.data.schema import AnyKindData, KindData
     from tasks.metrics.kind_evaluation import KindEvaluation
     from tasks.models.learning_task import KerasModel, KindModel, LearningTask
     from tasks.models.saving import ModelMetadata

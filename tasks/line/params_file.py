@@ -1,4 +1,4 @@
-"""Reading `params.yaml`, with all of its problems listed at once."""
+"""Reading `params.yaml`, with all of its problems listed at once: unknown keys, wrong values, unknown layers."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,9 +9,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tasks.core.errors import ParamsError
-from tasks.core.params.section import Settings, Value
-from tasks.line.defaults import completed, known_defaults, names_of, validated
-from tasks.line.params import Params, kind_settings, typed
+from tasks.core.params import Settings, Value
+from tasks.line.params import Params, completed, kind_settings, known_defaults, names_of, typed, validated
 
 PARAMS_FILE = Path("params.yaml")
 

@@ -13,13 +13,12 @@ from tasks.core.params.recipes import Recipe
 from tasks.core.params.sections import Export
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
-from tasks.data.table_features import FEATURES
+from tasks.data.tables import FEATURES
 from tasks.models.learning_task import KerasModel
 from tasks.models.saving import ModelMetadata
 from tasks.models.tflite_converter import no_rows, one_by_one, to_int8_but, to_tflite
-from tasks.tflite.equality import require_equal_outputs
 from tasks.tflite.file import File
-from tasks.tflite.slim import slim
+from tasks.tflite.slim import require_equal_outputs, slim
 
 RAW_MAX = 255
 INT8_OFFSET = 128

@@ -13,7 +13,7 @@ from typing import Any
 
 from tasks.core.errors import StageError, TrimlineError
 from tasks.core.files import replacing, write_json
-from tasks.core.params.section import Section
+from tasks.core.params import Section
 from tasks.core.params.training import Fit, Speed
 from tasks.core.progress import say
 
@@ -82,10 +82,9 @@ def _fit(task: Task, kind: bytes, rank: int, size: int) -> None:
     from tasks.data import columns
     from tasks.models import saving
     from tasks.models.checkpoint import Checkpoint
-    from tasks.models.determinism import seed
     from tasks.models.learning_task import LearningTask
     from tasks.models.strategy import ReplicaContext
-    from tasks.models.training_loop import fit
+    from tasks.models.training_loop import fit, seed
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     seed(task.fit.seed)

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field
 
 from tasks.core.errors import ParamsError
+from tasks.core.params import Name, Section
 from tasks.core.params.recipes import Cluster, Prune, QuantizeAware, Recipe
-from tasks.core.params.section import Name, Section
 from tasks.core.params.sections import FineTune
 from tasks.models.architectures import Network
 

@@ -16,7 +16,7 @@ import tf_keras
 from tasks.core.errors import ParamsError
 from tasks.core.params.training import Augment
 from tasks.data.records import Array, Columns
-from tasks.data.table_features import FEATURES
+from tasks.data.tables import FEATURES
 from tasks.models.saving import ModelMetadata
 
 # TensorFlow and Keras have no types.

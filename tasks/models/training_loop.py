@@ -1,7 +1,9 @@
-"""The training loop: early stopping, gradient accumulation, resuming from a checkpoint with equal bytes."""
+"""The training loop: early stopping, gradient accumulation, layer-wise learning rate decay, distillation."""
 
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,19 +11,112 @@ import tensorflow as tf
 import tf_keras
 
 from tasks.core.errors import StageError
+from tasks.core.params.recipes import Distillation
 from tasks.core.params.training import Fit, Speed
 from tasks.core.progress import Progress
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.models import distilling
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, TrainingState
-from tasks.models.determinism import Reseeded
-from tasks.models.distilling import Teacher
-from tasks.models.layerwise_lr_decay import LayerwiseAdam, layerwise_factors
 from tasks.models.learning_task import KindModel, LearningTask
 from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
 from tasks.models.strategy import SINGLE, ReplicaContext, Validating
+
+
+def seed(value: int) -> None:
+    """Make the initial weights that follow, and every operation, repeatable. To be called before a model is built."""
+    tf.config.experimental.enable_op_determinism()
+    tf_keras.backend.experimental.enable_tf_random_generator()  # so that dropout has a state that can be set
+    tf_keras.utils.set_random_seed(value)
+
+
+class Reseeded(tf_keras.callbacks.Callback):  # type: ignore[misc]
+    """Before each epoch, gives every layer that draws numbers a seed of that epoch.
+
+    The layers must have been built after `seeding.seed`, which gives each a generator of its own.
+    """
+
+    def __init__(self, *origin: int) -> None:
+        super().__init__()
+        self._origin = origin
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this."""
+        for index, generator in enumerate(generators(self.model)):
+            seed_text = repr([*self._origin, epoch, index]).encode()
+            generator.reset_from_seed(int.from_bytes(hashlib.blake2b(seed_text, digest_size=7).digest(), "little"))
+
+
+def generators(model: Any) -> list[Any]:
+    """Return the generators of a model's layers, in their order, those of models within it too."""
+    drawing = [layer for layer in model.submodules if hasattr(layer, "_random_generator")]
+    return [found for layer in drawing if (found := getattr(layer._random_generator, "_generator", None)) is not None]
+
+
+class LayerwiseAdam(tf_keras.optimizers.Adam):  # type: ignore[misc]
+    """Adam whose steps are taken by a factor of their own for each variable."""
+
+    def __init__(self, learning_rate: Any, factors: dict[str, float]) -> None:
+        super().__init__(learning_rate, jit_compile=False)
+        self._factors = factors
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
+        """Keras calls this for each variable; Adam's step is proportional to its learning rate, and so to a factor."""
+        before = tf.identity(variable)
+        super().update_step(gradient, variable)
+        variable.assign(before + self._factors[self._var_key(variable)] * (variable - before))
+
+
+def layerwise_factors(model: Any, bottom: float) -> dict[str, float]:
+    """Return the factor of each variable of a model: 1 for the last layer, `bottom` for the first, geometric between.
+
+    Layers with kernels are counted; a normalisation goes with the one before it.
+    """
+    depths, depth = {}, -1
+    for layer in model.layers:
+        depth += has_kernel(layer)
+        depths.update({variable._unique_id: max(depth, 0) for variable in layer.trainable_weights})
+    return {name: float(bottom ** (1 - place / depth if depth else 0)) for name, place in depths.items()}
+
+
+def has_kernel(layer: Any) -> bool:
+    """Tell a layer that transforms its input from a normalisation and from one without weights."""
+    return bool(layer.weights) and not isinstance(layer, NORMALISATIONS)
+
+
+NORMALISATIONS = (tf_keras.layers.BatchNormalization, tf_keras.layers.LayerNormalization)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The float parent, and how much it counts.
+
+    Attributes:
+        model: normalised images (batch, h, w, c) in, logits (batch, classes) out.
+        params: of the distillation.
+    """
+
+    model: Any
+    params: Distillation
+
+    def add_logits(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Put the teacher's logits beside the labels: targets are (batch, 1 + classes) of float32."""
+        logits = self.model(images, training=False)
+        return images, tf.concat([tf.cast(labels, tf.float32)[:, tf.newaxis], logits], axis=1)
+
+    def loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Return the mean of cross-entropy with the labels and with the softened answers of the teacher."""
+        weight, temperature = self.params.weight, self.params.temperature
+        hard = tf_keras.losses.sparse_categorical_crossentropy(targets[:, 0], logits, from_logits=True)
+        soft = tf_keras.losses.kl_divergence(
+            tf.nn.softmax(targets[:, 1:] / temperature), tf.nn.softmax(logits / temperature)
+        )
+        return (1 - weight) * hard + weight * temperature**2 * soft
+
+
+def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return which rows are right, (batch,), where the targets hold a teacher's logits too."""
+    return tf_keras.metrics.sparse_categorical_accuracy(targets[:, 0], logits)
 
 
 def accumulated_step(model: Any, parts: int, allreduce: SharedMemoryAllreduce | None = None) -> Callable[[Any], Any]:
@@ -210,7 +305,7 @@ def compile_(
     )
     options = {"jit_compile": speed.xla, "steps_per_execution": speed.steps_per_call} if speed else {}
     if teacher:
-        model.compile(adam, teacher.loss, metrics=[distilling.accuracy], **options)
+        model.compile(adam, teacher.loss, metrics=[accuracy], **options)
     else:
         model.compile(adam, kind.loss(), metrics=kind.metrics(), **options)
     model.optimizer.build(model.trainable_variables)

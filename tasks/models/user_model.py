@@ -1,23 +1,194 @@
-"""Models of users, from untrusted files, with their conversion."""
+"""Models of users, from untrusted files: what would run code in them is found before anything is loaded."""
 
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+import json
+import re
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import tensorflow as tf
 import tf_keras
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
 
+from tasks.core.errors import DataError
 from tasks.data.records import Array
 from tasks.models.layers import copy_of
 from tasks.models.tflite_converter import one_by_one, to_tflite
-from tasks.models.untrusted_files import (
-    EXPORT,
-    refused,
-    require_safe_archive,
-    require_safe_h5,
-    require_safe_saved_model,
+
+ARCHIVE = {"config.json", "metadata.json", "model.weights.h5"}
+EXPORT = "call `model.export('folder')` where the model comes from, and give that folder: it holds operators alone"
+# The layers that hold code, name files, or load other models.
+REFUSED_LAYERS = {"Lambda", "TFSMLayer", "StringLookup", "IntegerLookup", "TextVectorization", "Hashing"}
+MODULES = (
+    tf_keras.layers, tf_keras.initializers, tf_keras.regularizers, tf_keras.constraints, tf_keras.optimizers,
+    tf_keras.optimizers.schedules, tf_keras.losses, tf_keras.metrics,
+)  # fmt: skip
+STRUCTURES = {"Functional", "Sequential", "Model", "Policy", "__tensor__", "__tuple__"}
+KNOWN = {name for module in MODULES for name in dir(module) if name[0].isupper()} - REFUSED_LAYERS | STRUCTURES
+# Functions of TensorFlow that became layers by being called on one.
+FUNCTION_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
+FUNCTIONS = re.compile(r"(math|nn|__operators__|image)\.\w+|cast|clip_by_value|concat|expand_dims|reshape|split|squeeze"
+                       r"|stack|transpose|identity|pad|tile|zeros_like|ones_like")  # fmt: skip
+# Operators that run Python, or read or write files; a checkpoint's own are in functions that no other calls.
+REFUSED_OPERATORS = re.compile(
+    r"(Eager)?PyFunc(Stateless)?|ReadFile|WriteFile|MatchingFiles|ImmutableConst|Print(V2)?|Debug\w+|\w*Summary\w*"
+    r"|\w*Reader(V2)?|\w*Dataset\w*|\w*Iterator\w*|InitializeTableFromTextFile(V2)?|LoadLibrary|RemoteCall|\w*Blob\w*"
+    r"|(Save|Restore)(Slices?)?|Xla\w*Callback|TPU\w*|_?(Host)?(Send|Recv)|RpcCall|Experimental\w*"
 )
+CHECKPOINT_OPERATORS = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"}
+CHECKPOINT_FUNCTION = re.compile(r"__inference__traced_(save|restore)_\d+")
+
+
+def require_safe_archive(path: Path) -> None:
+    """Refuse a `.keras` file that is not of tf_keras's own layers.
+
+    Raises:
+        DataError: the file is damaged, of Keras 3, or names code of its own.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name for name in archive.namelist() if not name.endswith("/")}
+            if names != ARCHIVE:
+                raise refused(path, f"files {sorted(names)}", f"a Keras archive of {sorted(ARCHIVE)}")
+            config, metadata = (json.loads(archive.read(name)) for name in ("config.json", "metadata.json"))
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise refused(path, str(error), "a .keras file as `model.save` wrote it") from None
+    _require_keras_2(path, str(metadata.get("keras_version")), config)
+    config.pop("compile_config", None)  # is not loaded
+    _require_known(path, config)
+
+
+def require_safe_h5(path: Path) -> None:
+    """Refuse an `.h5` file that is not of tf_keras's own layers.
+
+    Raises:
+        DataError: the file is damaged, of Keras 3, without an architecture, or names code or files of its own.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            config, version = file.attrs.get("model_config"), file.attrs.get("keras_version")
+            links = list(_outside(file))
+    except OSError as error:
+        raise refused(path, str(error), "an .h5 file as `model.save` wrote it") from None
+    if config is None:
+        raise refused(path, "weights without an architecture", "a whole model", "save it with `model.save`")
+    if links:
+        raise refused(path, f"links to other files: {', '.join(links)}", "a file that holds its weights itself")
+    try:
+        parsed = json.loads(config)
+    except ValueError as error:
+        raise refused(path, f"model_config: {error}", "JSON") from None
+    _require_keras_2(path, _text(version), parsed)
+    _require_known(path, parsed)
+
+
+def require_safe_saved_model(folder: Path) -> None:
+    """Refuse a SavedModel with operators that run Python or touch files, or with assets.
+
+    Raises:
+        DataError: there is no SavedModel, it is damaged, or it has such operators.
+    """
+    file, model = folder / "saved_model.pb", saved_model_pb2.SavedModel()
+    if not file.is_file():
+        raise refused(folder, "a folder without saved_model.pb", "a SavedModel", "correct the path")
+    try:
+        model.ParseFromString(file.read_bytes())
+    except DecodeError as error:
+        raise refused(folder, f"saved_model.pb: {error}", "a SavedModel as `model.export` wrote it") from None
+    graphs = [graph for graph in model.meta_graphs if "serving_default" in graph.signature_def]
+    if len(model.meta_graphs) != 1 or not graphs:
+        raise refused(folder, "no signature serving_default", "a SavedModel that can be called", EXPORT)
+    if bad := sorted(set(_operators_outside(graphs[0]))):
+        raise refused(
+            folder, f"operators that run code or touch files: {', '.join(bad)}", "arithmetic alone",
+            "leave reading and printing out of what is exported",
+        )  # fmt: skip
+
+
+def refused(path: Path, got: str, expected: str, do: str = "save the model again") -> DataError:
+    """Return the error of a model file that is not taken."""
+    return DataError(got=f"{path}: {got}", expected=expected, do=do)
+
+
+def _require_keras_2(path: Path, version: str, config: Any) -> None:
+    if not version.startswith("2.") or any(
+        str(item.get("module")).startswith("keras.src") for item in _objects(config)
+    ):
+        raise refused(path, f"a model of Keras {version}", "Keras 2 (tf_keras): TFMOT refuses Keras 3", EXPORT)
+
+
+def _require_known(path: Path, config: Any) -> None:
+    if "class_name" not in config:
+        raise refused(path, "a config without class_name", "the architecture of a Keras model")
+    for item in _objects(config):
+        name, nested = str(item["class_name"]), item.get("config")
+        inner = nested if isinstance(nested, dict) else {}
+        module = str(item.get("module") or "keras")
+        if name in REFUSED_LAYERS:
+            raise refused(
+                path, f"a {name} layer {inner.get('name')!r}", "layers that hold no code and name no files", EXPORT
+            )
+        known = name in KNOWN or (name in FUNCTION_LAYERS and FUNCTIONS.fullmatch(str(inner.get("function"))))
+        if not known or not re.fullmatch(r"(tf_)?keras(\.\w+)*", module):
+            raise refused(
+                path, f"{name} of {module} ({inner.get('function') or item.get('registered_name') or 'custom'})",
+                "tf_keras's own layers: custom classes would have to run their code", EXPORT,
+            )  # fmt: skip
+
+
+def _objects(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield every part of a config that names a class."""
+    if isinstance(config, dict):
+        if "class_name" in config:
+            yield config
+        for value in config.values():
+            yield from _objects(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _objects(value)
+
+
+def _outside(group: Any) -> Iterator[str]:
+    """Yield the names of what an HDF5 file takes from other files."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            yield name
+        elif isinstance(link, h5py.HardLink):
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                yield from _outside(item)
+            elif item.external or item.is_virtual:
+                yield name
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _operators_outside(graph: Any) -> Iterator[str]:
+    """Yield the operators of a graph, and of its functions, that must not run."""
+    if graph.asset_file_def:
+        yield "assets"
+    yield from (node.op for node in graph.graph_def.node if _is_refused(node.op))
+    for function in graph.graph_def.library.function:
+        of_checkpoint = CHECKPOINT_FUNCTION.fullmatch(function.signature.name) is not None
+        for node in function.node_def:
+            calls = [value.func.name for value in node.attr.values() if value.HasField("func")]
+            if any(CHECKPOINT_FUNCTION.fullmatch(name) for name in calls):
+                yield "a call of the checkpoint's functions"
+            if _is_refused(node.op) or (node.op in CHECKPOINT_OPERATORS and not of_checkpoint):
+                yield node.op
+
+
+def _is_refused(operator: str) -> bool:
+    return REFUSED_OPERATORS.fullmatch(operator) is not None
+
 
 FORMATS = "an .h5 file, a .keras file of tf_keras, or the folder of a SavedModel"
 

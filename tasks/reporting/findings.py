@@ -1,21 +1,163 @@
 """The findings of a line's stages, read once for all pages."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tasks.compression.search.space import Sensitivity, sensitivities
 from tasks.core import environment
 from tasks.core.files import read_json, sha256
 from tasks.core.params.sections import Report
-from tasks.data import columns, lineage
-from tasks.data.history import read_history
+from tasks.data import columns
+from tasks.data.columns import Dataset
+from tasks.data.records import Array
 from tasks.line.params import Params
-from tasks.reporting.cost import Cost, costs
-from tasks.reporting.layers import Layers, layers_of
+from tasks.models.checkpoint import read_history
 from tasks.reporting.words import FLOAT32
 from tasks.tflite import bundle
+from tasks.tflite.file import File, Weighted
 from tasks.tflite.measure import macs
+from tasks.tflite.runtime import ExportedFile
+
+# A backward pass costs about two forward passes: gradients of the activations, and of the weights.
+FACTOR = 3
+SOURCE = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
+# Trained by `fine_tune` for the comparison alone.
+COMPARISON = "from_scratch"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training run.
+
+    Attributes:
+        run: its name in the history.
+        epochs: done, those after the best one included.
+        rows: of the training split that an epoch goes through.
+        passes: of an inference's work that an example costs: `FACTOR`, and one more where a teacher answers, too.
+        flops: two for each multiply-accumulate.
+    """
+
+    run: str
+    epochs: int
+    rows: int
+    passes: int
+    flops: int
+
+    @property
+    def examples(self) -> int:
+        """How many times an example was trained on."""
+        return self.epochs * self.rows
+
+
+def costs(
+    macs: int, histories: Mapping[str, Iterable[Mapping[str, Any]]], rows: Mapping[str, int], taught: Iterable[str]
+) -> list[Cost]:
+    """Return what each run cost that the released model came from, in their order.
+
+    An epoch counts as all rows through all layers: that of a frozen head, and of a last batch that is not full, cost
+    less. Validation and fake quantization are not counted.
+
+    Args:
+        macs: multiply-accumulates of one inference of the float model.
+        histories: rows per epoch with their `run`, by stage: train, fine_tune, compress.
+        rows: of the training split of each stage.
+        taught: the runs in which a teacher answers beside the labels.
+    """
+    with_teacher = frozenset(taught)
+    found = []
+    for stage, history in histories.items():
+        runs = [str(row["run"]) for row in history]
+        for run in dict.fromkeys(run for run in runs if run != COMPARISON):
+            passes = FACTOR + (run in with_teacher)
+            examples = runs.count(run) * rows[stage]
+            found.append(Cost(run, runs.count(run), rows[stage], passes, 2 * macs * passes * examples))
+    return found
+
+
+MAX_LAYERS = 40
+MAX_WEIGHTS = 50_000  # rounding takes 0.14 ms for each on one core
+MAX_ROWS, MIN_ROWS = 500, 50
+MAX_MACS = 6_000_000_000  # of all answers together: some seconds
+RUNS = 4  # of all rows, for each layer
+CALIBRATION_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Of a file.
+
+    Attributes:
+        rows: of the test split, whose answers were compared.
+        found: in the order of the file.
+        left_out: why nothing was measured, None where it was.
+    """
+
+    rows: int = 0
+    found: list[Sensitivity] = field(default_factory=list)
+    left_out: str | None = None
+
+
+def layers_of(model: Path, data: Dataset, macs: int) -> Layers:
+    """Round each int8 kernel of a file alone and see what it saves and which answers change.
+
+    How much is measured follows from the file alone and never from a clock, so that equal files give equal pages.
+
+    Args:
+        model: the file.
+        data: training rows give the statistics, test rows the answers.
+        macs: multiply-accumulates of one inference.
+    """
+    if list(data.inputs) != ["image"]:
+        return Layers(left_out="it is measured for files that are fed an image.")
+    content = model.read_bytes()
+    file = File(content)
+    operators = [one for one in file.weighted() if file.dtype(one.kernel) == file.dtype(one.inputs) == np.int8]
+    weights = sum(file.values(one.kernel).size for one in operators)
+    rows = min(MAX_ROWS, data.rows("test"), MAX_MACS // max(1, RUNS * len(operators) * macs))
+    if reason := _too_much(len(operators), weights, rows, data.rows("test")):
+        return Layers(left_out=reason)
+    exported = ExportedFile(model, threads=1)
+    calibration = _reals(exported, data.column("train", "image").take(_first(data.rows("train"), CALIBRATION_ROWS)))
+    shown = _reals(exported, data.column("test", "image").take(_first(data.rows("test"), rows)))
+    names = [_name(place, file, one) for place, one in enumerate(operators, 1)]
+    return Layers(rows, sensitivities(content, names, calibration, shown))
+
+
+def _too_much(layers: int, weights: int, rows: int, all_rows: int) -> str | None:
+    if not layers:
+        return "the file has no int8 layers."
+    if layers > MAX_LAYERS:
+        return f"{layers} layers; more than {MAX_LAYERS} would take minutes."
+    if weights > MAX_WEIGHTS:
+        return f"{weights:,} weights; more than {MAX_WEIGHTS:,} would take minutes."
+    if rows < min(MIN_ROWS, all_rows):
+        return f"an inference is so long that fewer than {MIN_ROWS} rows fit into some seconds."
+    return None
+
+
+def _first(rows: int, wanted: int) -> Array:
+    return np.arange(min(rows, wanted))
+
+
+def _reals(file: ExportedFile, images: Array) -> Array:
+    """Return raw images as the real values that the file's int8 input stands for, (rows, ...) of float32."""
+    scale, zero_point = file.input["quantization"]
+    return np.asarray((file.feed(images).astype(np.float32) - zero_point) * np.float32(scale))
+
+
+def _name(place: int, file: File, operator: Weighted) -> str:
+    """Name a layer by its place, operator and kernel: `2 conv 3x3, 16 to 32`."""
+    shape = [int(size) for size in file.tensors[operator.kernel].shape]
+    if operator.kind == "dense":
+        return f"{place} dense, {shape[1]} to {shape[0]}"
+    window = f"{place} {operator.kind} {shape[1]}x{shape[2]}"
+    return f"{window}, {shape[3]}" if operator.kind == "depthwise" else f"{window}, {shape[3]} to {shape[0]}"
+
 
 TABLES = "tables"
 
@@ -160,7 +302,7 @@ def read(line: Params, places: Places) -> Findings:
         interface=bundle.interface(file, target),
         files={bundle.MODEL: sha256(file)}
         | {f"{bundle.ASSETS}/{name}": digest for name, digest in target.metadata["assets"].items()},
-        inputs=lineage.inputs(places.base, places.data, places.models, places.evaluations),
+        inputs=bundle.inputs(places.base, places.data, places.models, places.evaluations),
         environment=environment.describe(),
         metrics={name: read_json(places.evaluations / name / "metrics.json") for name in recipes},
         profiles={name: read_json(places.profiles / f"{name}.json") for name in recipes},

@@ -1,9 +1,9 @@
 """The model card (Mitchell et al. 2019, arXiv:1810.03993), from what the stages measured."""
 
-from tasks.reporting import gates, words
+from tasks.reporting import words
 from tasks.reporting.findings import Findings, rows_of
-from tasks.reporting.markdown import escaped, escaped_table
-from tasks.reporting.results import result_table
+from tasks.reporting.results import escaped, escaped_table, result_table
+from tasks.reporting.sections import decision
 from tasks.reporting.sections.decision import not_released
 from tasks.reporting.sections.provenance import SPLITS, inputs_summary, latency_summary, output_summary, version
 from tasks.reporting.sections.training import cost_summary, cross_validation_summary
@@ -117,7 +117,7 @@ def _cross_validation(found: Findings) -> str:
 def _gates(found: Findings) -> str:
     table = [("gate", "measured", "interval", "bound", "verdict")]
     for gate in found.verdict["gates"]:
-        one = gates.shown(gate, found.profile)
+        one = decision.shown(gate, found.profile)
         table.append(
             (f"{one.title} (`{one.name}`)", one.value, one.interval, one.bound, "pass" if one.passed else "fail")
         )

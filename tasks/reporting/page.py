@@ -2,20 +2,10 @@
 
 from typing import Any
 
-from tasks.reporting import html
+from tasks.reporting import html, results
 from tasks.reporting.findings import Findings
-from tasks.reporting.sections import (
-    baselines,
-    champion,
-    curves,
-    decision,
-    metrics,
-    provenance,
-    training,
-    transfer,
-    weaknesses,
-)
-from tasks.reporting.sections.blocks import Section
+from tasks.reporting.html import Section
+from tasks.reporting.sections import champion, curves, decision, metrics, provenance, training, transfer, weaknesses
 
 
 def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> str:
@@ -52,11 +42,11 @@ def _measurements(found: Findings) -> list[Section]:
     return [
         metrics.size(found),
         metrics.recipes(found),
-        baselines.section(found),
+        results.baselines_section(found),
         metrics.section(found),
         *([curves.section(found), curves.reliability(found)] if found.curves else []),
         *([weaknesses.confusion(found)] if "confusion" in found.measured else []),
-        *([weaknesses.errors(found)] if found.predicted else []),
+        *([weaknesses.errors_section(found)] if found.predicted else []),
         *([weaknesses.examples(found)] if found.examples else []),
         weaknesses.slices(found),
     ]

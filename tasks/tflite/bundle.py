@@ -1,4 +1,4 @@
-"""A released bundle: its files with their SHA-256 sums, its golden vectors.
+"""A released bundle: its files with their SHA-256 sums, its golden vectors, its lineage.
 
 A bundle of version 0.1 has the digests of the source files under "sources" and no digests of the pages; what is read
 here is the same in both.
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tasks.core.errors import DataError
-from tasks.core.files import read_json, sha256
+from tasks.core.files import read_json, sha256, sha256_tree
+from tasks.data import columns
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
 from tasks.tflite.runtime import ExportedFile
@@ -88,3 +89,31 @@ def replay_golden(model: Path, golden: Path, infer: Infer) -> float:
 def evenly(rows: int, wanted: int) -> Array:
     """Return the indices of `wanted` rows, or all, from the first to the last."""
     return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(np.int64))
+
+
+def inputs(base: Path, data: Path, models: Path, evaluations: Path) -> dict[str, str]:
+    """Return the SHA-256 of both data sets, their raw files and schemas, of all models and all evaluations, sorted.
+
+    Args:
+        base: `dataset.json` of the base data set.
+        data: the folder of the target data set.
+        models: the folder of every model that the line trained or exported.
+        evaluations: the folder of what `evaluate` wrote.
+    """
+    return dict(sorted((datasets(base, data) | digests(models) | digests(evaluations)).items()))
+
+
+def datasets(base: Path, data: Path) -> dict[str, str]:
+    """Return the SHA-256 of both `dataset.json`, and what they say of the raw files and the schema."""
+    found = {}
+    for path, role in ((base, "base"), (data / columns.DATASET, "target")):
+        metadata = read_json(path)
+        found[path.as_posix()] = sha256(path)
+        found[f"data/raw/{role}/manifest.json"] = metadata["raw_manifest_sha256"]
+        found[f"schemas/{role}.json"] = metadata["schema_sha256"]
+    return found
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a folder, by its path with the folder's name before it."""
+    return {f"{folder.as_posix()}/{name}": digest for name, digest in sha256_tree(folder).items()}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.params.section import Settings
-from tasks.line.defaults import shortened
+from tasks.core.params import Settings
+from tasks.line.params import shortened
 from tests.flows import wheels
 from tests.graph_rules import resolved_stages
 from tests.tasks import line

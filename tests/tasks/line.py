@@ -17,7 +17,7 @@ from tasks.core.files import sha256
 from tasks.core.params import data as data_params
 from tasks.data.records import Array
 from tasks.ingest import ingest
-from tasks.kinds.image_classification.settings import Preprocess
+from tasks.kinds.image_classification import Preprocess
 from tasks.line import params_file
 from tasks.line.params import Params
 from tasks.preprocess import preprocess

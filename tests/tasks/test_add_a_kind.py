@@ -34,7 +34,6 @@ def counts(tmp_path: Path) -> Path:
     folder = line.create(tmp_path / "line")
     kind = folder / "tasks/kinds/counts"
     kind.mkdir()
-    (kind / "__init__.py").touch()
     for name, code in MODULES.findall(PAGE.read_text()):
         (kind / name).write_text(code)
     line.write_params(folder, counts_params())
@@ -48,7 +47,7 @@ def counts(tmp_path: Path) -> Path:
 
 def test_the_page_holds_every_module_that_a_kind_needs() -> None:
     names = {name for name, _ in MODULES.findall(PAGE.read_text())}
-    assert names == {"settings.py", "data.py", "model.py", "evaluation.py", "export.py"}
+    assert names == {"__init__.py", "data.py", "model.py", "evaluation.py", "export.py"}
 
 
 def test_the_kind_of_the_page_learns_counts_and_its_file_gives_them(counts: Path) -> None:

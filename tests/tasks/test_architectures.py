@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import ParamsError
-from tasks.core.params.section import modules
+from tasks.core.params import modules
 from tasks.line import params_file
 from tasks.line.params import Params
 from tasks.models import architectures, layer_names
@@ -54,7 +54,7 @@ def train(name: str, **keys: Any) -> Any:
 
 def preprocess(preset: str, kind: str, **changes: Any) -> Any:
     params = line.complete(f"presets/{preset}.yaml")
-    settings = import_module(f"tasks.kinds.{kind}.settings").Preprocess
+    settings = import_module(f"tasks.kinds.{kind}").Preprocess
     return settings.model_validate(params["preprocess"]["target"] | changes)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.core.errors import DataError
-from tasks.data import attributes, columns
+from tasks.data import columns, shards
 from tests.tasks import line
 
 SOURCES = np.array(["a.csv:1", "a.csv:2"])
@@ -19,7 +19,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_numbers_are_numbers_and_all_else_is_text_in_the_order_of_the_rows(tmp_path: Path) -> None:
     path = written(tmp_path, 'source,ink,writer,gap\na.csv:2,2.5,"b, c",nan\na.csv:9,1,x,1\na.csv:1,1,a,2\n')
-    got = attributes.read(path, SOURCES)
+    got = shards.read(path, SOURCES)
     assert got["ink"].dtype == np.float64 and got["ink"].tolist() == [1.0, 2.5]
     assert got["writer"].tolist() == ["a", "b, c"] and got["gap"].tolist() == ["2", "nan"]
 
@@ -39,16 +39,16 @@ def test_numbers_are_numbers_and_all_else_is_text_in_the_order_of_the_rows(tmp_p
 )
 def test_a_damaged_file_is_refused(text: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
-        attributes.read(written(tmp_path, text), SOURCES)
+        shards.read(written(tmp_path, text), SOURCES)
     assert told in str(error.value)
 
 
 def test_a_missing_or_wrongly_encoded_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rows\.csv"):
-        attributes.read(tmp_path / "rows.csv", SOURCES)
+        shards.read(tmp_path / "rows.csv", SOURCES)
     (tmp_path / "rows.csv").write_bytes(b"source,writer\na.csv:1,\xff\n")
     with pytest.raises(DataError, match="UTF-8"):
-        attributes.read(tmp_path / "rows.csv", SOURCES)
+        shards.read(tmp_path / "rows.csv", SOURCES)
 
 
 def test_the_columns_travel_with_their_rows_through_cleaning_and_splitting(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tasks.kinds.image_classification.evaluation import pixels
 from tasks.kinds.text_classification.evaluation import WORD
 from tasks.metrics.baselines import chosen_rows, logistic_regression, probabilities
 from tasks.reporting.findings import Findings
-from tasks.reporting.sections.baselines import summary
+from tasks.reporting.results import summary
 from tests.tasks import line, texts
 from tests.tasks.reports import Reader, findings
 

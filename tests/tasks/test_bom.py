@@ -9,7 +9,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from tasks.core.files import read_json, sha256
 from tasks.reporting.bom import bill_of_materials
-from tasks.reporting.cost import costs
+from tasks.reporting.findings import costs
 from tasks.tflite.measure import macs
 from tests.tasks import tiny_files
 from tests.tasks.reports import findings

@@ -19,11 +19,11 @@ from tests.tasks import line
 @pytest.fixture(scope="module")
 def tuned(tiny_line: Path) -> Iterator[tuple[Path, Any, Any, columns.Dataset]]:
     """In this process: the line's folder, which is also the working folder, its tuned model, metadata and target."""
-    from tasks.models import determinism, saving
+    from tasks.models import saving, training_loop
 
     before = Path.cwd()
     os.chdir(tiny_line)
-    determinism.seed(0)
+    training_loop.seed(0)
     yield (tiny_line, *saving.load(tiny_line / "models/tuned"), columns.load(tiny_line / "data/ready/target"))
     os.chdir(before)
 

@@ -17,10 +17,9 @@ from tasks.core.errors import DataError, ParamsError, StageError, TransientError
 from tasks.core.files import read_json, sha256, write_json
 from tasks.data import columns
 from tasks.data.columns import Parts
-from tasks.data.folds import open_fold, require_stopping, rows_in, split_into_folds
 from tasks.data.records import SPLITS, Array
 from tasks.line import params_file
-from tasks.models.cross_validation import together
+from tasks.models.cross_validation import open_fold, require_stopping, rows_in, split_into_folds, together
 from tests.tasks import line
 
 FOLDS = 2

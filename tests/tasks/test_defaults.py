@@ -13,11 +13,10 @@ import pytest
 from pydantic import BaseModel
 
 from tasks.commands import params as command
+from tasks.core.params import Settings, modules
 from tasks.core.params.data import PackageSource, PathSource, UrlSource
-from tasks.core.params.section import Settings, modules
-from tasks.line import defaults, params_file
-from tasks.line.defaults import WHOLE, from_0_1, known_defaults, merged, shortened
-from tasks.line.params import Params, kind_settings
+from tasks.line import params, params_file
+from tasks.line.params import WHOLE, Params, from_0_1, kind_settings, known_defaults, merged, shortened
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
@@ -245,4 +244,4 @@ def test_the_defaults_of_all_kinds_name_sections_that_there_are() -> None:
     for kind in modules("kinds"):
         module = kind_settings(kind)
         assert module is not None and set(module.DEFAULTS) <= known
-    assert set(defaults.DEFAULTS) <= known
+    assert set(params.DEFAULTS) <= known

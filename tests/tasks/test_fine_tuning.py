@@ -85,7 +85,7 @@ def test_the_target_is_normalised_as_the_base_model_was(tuned: Path) -> None:
 
 
 def test_smaller_parts_are_within_larger_ones_and_have_each_class(tuned: Path) -> None:
-    from tasks.models.data_efficiency import nested
+    from tasks.models.fine_tuning import nested
 
     target = columns.load(tuned / "data/ready/target")
     labels = target.column("train", "label").all()
@@ -103,7 +103,7 @@ def test_a_step_falls_from_the_head_to_the_first_layer_by_the_factor() -> None:
     import tensorflow as tf
     from tf_keras import Input, Sequential, layers, optimizers
 
-    from tasks.models.layerwise_lr_decay import LayerwiseAdam, layerwise_factors
+    from tasks.models.training_loop import LayerwiseAdam, layerwise_factors
 
     model = Sequential([
         Input((8, 8, 1)), layers.Conv2D(2, 3), layers.BatchNormalization(), layers.Conv2D(2, 3), layers.Flatten(),

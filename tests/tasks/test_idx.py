@@ -11,7 +11,7 @@ import pytest
 from tasks.core.errors import DataError
 from tasks.data import columns
 from tasks.data.records import Array
-from tasks.kinds.image_classification.settings import Preprocess
+from tasks.kinds.image_classification import Preprocess
 from tests.tasks import line
 
 ROWS = line.digits(0, 200)

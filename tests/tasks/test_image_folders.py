@@ -13,7 +13,7 @@ from tasks.core.params.data import PathSource
 from tasks.data import columns
 from tasks.data.records import SPLITS, Array
 from tasks.ingest import ingest
-from tasks.kinds.image_classification.settings import Preprocess
+from tasks.kinds.image_classification import Preprocess
 from tests.graph_rules import ROOT
 from tests.tasks import line
 from tests.tasks.test_cleaning import quarantine

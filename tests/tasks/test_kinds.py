@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import pytest
 
 from tasks import kinds
-from tasks.core.params.section import modules
-from tasks.data.kind_data import KindData
+from tasks.core.params import modules
+from tasks.data.schema import KindData
 from tasks.metrics.kind_evaluation import KindEvaluation
 from tests.graph_rules import ROOT
 
-MODULES = {"__init__.py", "settings.py", "data.py", "model.py", "evaluation.py", "export.py"}
+MODULES = {"__init__.py", "data.py", "model.py", "evaluation.py", "export.py"}
 BELOW = ("core", "data", "tflite", "metrics", "models", "compression")
 
 every_kind = pytest.mark.parametrize("kind", modules("kinds"))
@@ -145,7 +145,7 @@ def test_no_code_asks_whether_a_kind_has_an_attribute() -> None:
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("from tasks.kinds.translation import settings", {"tensorflow", "sklearn", "numpy"}),
+        ("from tasks.kinds import translation", {"tensorflow", "sklearn", "numpy"}),
         ("from tasks.kinds import data_of; data_of('image_classification')", {"tensorflow", "sklearn"}),
         ("from tasks.kinds import evaluation_of; evaluation_of('image_classification')", {"tensorflow", "sklearn"}),
         ("from tasks.kinds import evaluation_of; evaluation_of('recommendation')", {"tensorflow", "sklearn"}),

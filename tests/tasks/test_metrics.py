@@ -11,12 +11,12 @@ from sklearn import metrics as sklearn_metrics
 from tasks.core.errors import DataError
 from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
+from tasks.kinds.regression.evaluation import Regression
+from tasks.kinds.translation.evaluation import Translation
 from tasks.metrics import classifier
 from tasks.metrics.bootstrap import Metrics, accuracy_drop, compared, percentile_interval, resampled
 from tasks.metrics.classification import LEVELS, Classification, Settings, scored
 from tasks.metrics.ranking import Ranking
-from tasks.metrics.regression import Regression
-from tasks.metrics.translation import Translation
 
 SETTINGS = Settings(top_k=2, calibration_bins=10)
 CLASSES = ["ant", "bee", "cow"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tasks.commands.squeeze import Quality, are_probabilities, quality_of
 from tasks.core.errors import DataError
-from tasks.metrics.quality import Quality, are_probabilities, quality_of
 
 
 def test_quality_is_measured_by_what_the_outputs_are() -> None:

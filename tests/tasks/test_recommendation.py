@@ -10,9 +10,9 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.data.records import Chunk, objects
+from tasks.kinds.recommendation import Preprocess
 from tasks.kinds.recommendation.data import DATA
 from tasks.kinds.recommendation.evaluation import EVALUATION
-from tasks.kinds.recommendation.settings import Preprocess
 from tasks.metrics.ranking import Recommended, gains, listed
 from tests.tasks import line, ratings
 

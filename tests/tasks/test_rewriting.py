@@ -11,7 +11,7 @@ from tasks.core.errors import StageError
 
 @pytest.fixture(scope="module", autouse=True)
 def seeded() -> None:
-    from tasks.models.determinism import seed
+    from tasks.models.training_loop import seed
 
     seed(0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.compression.finish.layer_inputs import BLOCK, Moments, moments
+from tasks.compression.finish.correct_bias import BLOCK, Moments, moments
 from tasks.compression.finish.round_weights import Kernel, layers_of, output_gains, replace_kernel, round_weights
 from tasks.core.params.recipes import RoundWeights
 from tasks.data.records import Array

@@ -16,9 +16,8 @@ from tasks.core import processes
 from tasks.core.errors import DataError
 from tasks.data import columns, deduplication, shards, splits, text_records
 from tasks.data import deduplication as kept_rows
-from tasks.data.cleaning import sources_at
+from tasks.data.cleaning import Block, sources_at
 from tasks.data.records import SPLITS, Array
-from tasks.data.staging import Block
 from tests.tasks import line, oracles, texts
 from tests.tasks.test_idx import SCHEMA, idx, section
 from tests.tasks.test_tables import settings

@@ -85,7 +85,7 @@ import tf_keras
 from tasks.models.training_loop import accumulated_step
 from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
 from tasks.models.strategy import ReplicaContext
-from tasks.models.determinism import seed
+from tasks.models.training_loop import seed
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 replica = ReplicaContext(strategy, rank, 2)

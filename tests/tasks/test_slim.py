@@ -8,11 +8,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from tasks.core.errors import DataError, StageError
-from tasks.tflite.equality import first_difference, require_equal_outputs
 from tasks.tflite.file import File
 from tasks.tflite.measure import operators
 from tasks.tflite.runtime import ExportedFile
-from tasks.tflite.slim import deflated_bytes, slim
+from tasks.tflite.slim import deflated_bytes, first_difference, require_equal_outputs, slim
 from tests.tasks import line, tiny_files
 
 NAMES = ["float32", "float16", "dynamic", "int8", "int16x8"]

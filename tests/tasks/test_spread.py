@@ -32,7 +32,7 @@ def digits(tiny_line: Path, monkeypatch: pytest.MonkeyPatch) -> Digits:
 def network(metadata: Any, dropout: float = 0.0) -> Any:
     from tf_keras import Model, layers
 
-    from tasks.models.determinism import seed
+    from tasks.models.training_loop import seed
 
     seed(0)
     image = layers.Input(metadata.image_shape)

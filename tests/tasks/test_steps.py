@@ -27,7 +27,7 @@ class Lab:
     data: columns.Dataset
 
     def training(self, checkpoint: Callable[[str], Any] = lambda name: None) -> Any:
-        from tasks.compression.steps.training import Training
+        from tasks.compression.steps import Training
 
         return Training(self.data, self.task, self.model, "test", checkpoint)
 
@@ -79,7 +79,7 @@ def normalised(data: columns.Dataset, split: Any, metadata: Any) -> Array:
 
 
 def seeded() -> None:
-    from tasks.models.determinism import seed
+    from tasks.models.training_loop import seed
 
     seed(0)
 
@@ -120,7 +120,7 @@ def same(one: list[Array], other: list[Array]) -> bool:
 def test_the_distilled_loss_is_that_of_the_paper(lab: Lab) -> None:
     import tensorflow as tf
 
-    from tasks.models.distilling import Teacher
+    from tasks.models.training_loop import Teacher
 
     def softmax(values: Array) -> Array:
         powers = np.exp(values - values.max(axis=1, keepdims=True))
@@ -138,7 +138,7 @@ def test_the_distilled_loss_is_that_of_the_paper(lab: Lab) -> None:
 
 
 def test_a_student_that_listens_to_its_parent_alone_does_not_hear_wrong_labels(lab: Lab, tmp_path: Path) -> None:
-    from tasks.compression.steps.training import tune as tuned
+    from tasks.compression.steps import tune as tuned
 
     lines = [f"{row[: row.rindex(',')]},{(int(row[row.rindex(',') + 1 :]) + 1) % 10}" for row in line.digits(0, 400)]
     wrong = columns.load(line.prepared(tmp_path, line.csv_of(tmp_path / "in", lines), line.section()))
@@ -345,7 +345,7 @@ def test_a_weight_step_leaves_few_levels_in_the_int8_file(lab: Lab, tmp_path: Pa
 def test_gradients_pass_through_levels_and_are_shared_within_clusters() -> None:
     import tensorflow as tf
 
-    from tasks.compression.steps.projections import Levels, values_of, zeros_of
+    from tasks.compression.steps.sparsity import Levels, values_of, zeros_of
 
     kernel = np.array([[0.0, 1.0], [1.0, -2.0]], np.float32)
     upstream = np.array([[5.0, 1.0], [3.0, 7.0]], np.float32)

@@ -17,7 +17,7 @@ from tasks.core.params.sections import Export
 from tasks.data import columns
 from tasks.data.records import Array, Chunk, Columns, Result
 from tasks.data.shards import write_split
-from tasks.data.table_features import TableEncoder
+from tasks.data.tables import TableEncoder
 from tasks.kinds import evaluation_of, export_of, model_of
 from tasks.kinds.regression.data import DATA, RegressionSchema
 from tasks.kinds.regression.evaluation import EVALUATION

@@ -158,9 +158,9 @@ def test_minilm_takes_no_tokens_of_another_vocabulary() -> None:
 
 
 def test_pruning_and_clustering_take_the_embedding_too(tmp_path: Path) -> None:
+    from tasks.compression.steps import Training
     from tasks.compression.steps.cluster import cluster
     from tasks.compression.steps.prune import prune
-    from tasks.compression.steps.training import Training
     from tasks.core.params.recipes import Cluster
     from tasks.kinds.text_classification.model import MODEL
     from tasks.models.layers import kernels_of

@@ -13,8 +13,8 @@ from tasks.core.errors import DataError, ParamsError
 from tasks.data.formats import lines_by_class, tsv
 from tasks.data.records import Chunk, objects
 from tasks.data.schema import rows_of
+from tasks.kinds.text_classification import Text
 from tasks.kinds.text_classification.data import DATA, TextSchema, cleaned
-from tasks.kinds.text_classification.settings import Text
 from tests.graph_rules import ROOT
 from tests.tasks import texts
 
@@ -73,7 +73,7 @@ def test_equal_texts_give_a_tokenizer_of_equal_bytes_in_another_process(tmp_path
     texts.written(tmp_path, texts.messages(0, 300))
     code = (
         "import sys; from pathlib import Path; from tasks.kinds.text_classification.data import trained\n"
-        "from tasks.kinds.text_classification.settings import TrainedTokenizer\n"
+        "from tasks.kinds.text_classification import TrainedTokenizer\n"
         "lines = Path(sys.argv[1]).read_text().splitlines()\n"
         "params = TrainedTokenizer(vocabulary=400, lowercase=True)\n"
         "trained(params, iter([lines[:100], lines[100:]])).save(sys.argv[2])\n"

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.commands.predict import Bundle
-from tasks.commands.translate import translated
+from tasks.commands.predict import Bundle, translated
 from tasks.core import files
 from tasks.core.errors import DataError, ParamsError, StageError
 from tasks.core.params.gates import Evaluate
@@ -20,14 +19,12 @@ from tasks.data.records import SPLITS, Array, Chunk, objects
 from tasks.data.schema import rows_of
 from tasks.data.splits import assign_groups, linked, text_digests
 from tasks.evaluate import evaluate
+from tasks.kinds.translation import Split
 from tasks.kinds.translation.data import DATA, SIDES, SentenceSchema
-from tasks.kinds.translation.evaluation import EVALUATION, EXAMPLES
-from tasks.kinds.translation.settings import Split
-from tasks.metrics.translation import lengths
+from tasks.kinds.translation.evaluation import EVALUATION, EXAMPLES, lengths
 from tasks.profile import profile
-from tasks.tflite.equality import require_equal_translations
 from tasks.tflite.file import parts, with_first
-from tasks.tflite.slim import slim
+from tasks.tflite.slim import require_equal_translations, slim
 from tasks.tflite.translator import Translator
 from tests.graph_rules import yaml
 from tests.tasks import translations
@@ -46,10 +43,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def trained(data: Dataset, epochs: int) -> tuple[Any, Any]:
     from tasks.kinds.translation.model import MODEL
     from tasks.models.architectures import translator_gru
-    from tasks.models.determinism import seed
     from tasks.models.learning_task import LearningTask
     from tasks.models.saving import metadata_of
-    from tasks.models.training_loop import fit
+    from tasks.models.training_loop import fit, seed
 
     params, metadata = translations.params(epochs=epochs, batch_size=32, learning_rate=1e-2), metadata_of(data)
     seed(0)

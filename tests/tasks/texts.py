@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.data import columns
-from tasks.kinds.text_classification.settings import Preprocess
+from tasks.kinds.text_classification import Preprocess
 from tests.graph_rules import ROOT
 from tests.tasks import line
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.data import columns
-from tasks.kinds.translation.settings import Preprocess
+from tasks.kinds.translation import Preprocess
 from tests.graph_rules import ROOT
 from tests.tasks import line
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.compression.finish.layer_inputs import Moments, moments
+from tasks.compression.finish.correct_bias import Moments, moments
 from tasks.core.params.recipes import RoundWeights
 from tasks.data.records import Array
 from tasks.tflite.file import File, Weighted, feed, outputs

@@ -114,8 +114,8 @@ def file_of(task: Task, data: columns.Dataset) -> bytes:
     from tasks.compression.export import to_tflite
     from tasks.compression.recipe import train
     from tasks.models import saving
-    from tasks.models.determinism import seed
     from tasks.models.learning_task import IMAGES, LearningTask
+    from tasks.models.training_loop import seed
 
     network, metadata = saving.load(task.tuned)
     network, metadata, _ = train(network, LearningTask(IMAGES, metadata), task.recipe, data, task.name, lambda _: None)

@@ -10,8 +10,8 @@ import tensorflow_model_optimization as tfmot
 from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import ClusterWeights
 from tf_keras import models
 
+from tasks.compression.steps import Training
 from tasks.compression.steps.sparsity import require_clusters, require_sparsity, sparsities_of
-from tasks.compression.steps.training import Training
 from tasks.core.params.recipes import Cluster
 from tasks.core.progress import say
 from tasks.data.records import Array

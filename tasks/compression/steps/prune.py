@@ -6,8 +6,8 @@ import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts Tens
 import tensorflow_model_optimization as tfmot
 from tf_keras import layers, models
 
+from tasks.compression.steps import Training
 from tasks.compression.steps.sparsity import require_sparsity, require_two_of_four
-from tasks.compression.steps.training import Training
 from tasks.core.params.recipes import Prune
 from tasks.models.batches import Batches
 from tasks.models.layers import copy_of, copy_with_weights_of, per_layer

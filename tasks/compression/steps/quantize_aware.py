@@ -12,9 +12,19 @@ from tensorflow_model_optimization.python.core.quantization.keras.default_8bit i
 )
 from tf_keras import Model, activations, backend, layers, models
 
-from tasks.compression.steps.projections import Levels, Projection, attach, bake, values_of, zeros_of
-from tasks.compression.steps.sparsity import clusters_of, require_clusters, require_sparsity, sparsities_of
-from tasks.compression.steps.training import Training
+from tasks.compression.steps import Training
+from tasks.compression.steps.sparsity import (
+    Levels,
+    Projection,
+    attach,
+    bake,
+    clusters_of,
+    require_clusters,
+    require_sparsity,
+    sparsities_of,
+    values_of,
+    zeros_of,
+)
 from tasks.core.errors import StageError
 from tasks.core.params.recipes import QuantizeAware
 from tasks.core.progress import say

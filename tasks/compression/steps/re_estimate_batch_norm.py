@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tf_keras import Model, layers
 
-from tasks.compression.steps.training import Training
+from tasks.compression.steps import Training
 from tasks.core.errors import ParamsError
 from tasks.core.params.recipes import ReEstimateBatchNorm
 from tasks.core.progress import say

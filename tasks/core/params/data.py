@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.core.params.section import Fraction, Name, Positive, Rate, Section, Seed, one_of
+from tasks.core.params import Fraction, Name, Positive, Rate, Section, Seed, one_of
 
 
 class PackageSource(Section):

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tasks.core.errors import ParamsError
-from tasks.core.params.section import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed
+from tasks.core.params import Fraction, Name, OpenFraction, Positive, Rate, Section, Seed
 
 # What classifiers of every kind are measured by, as `tasks/metrics/classification.py` names it.
 CLASSIFIER_METRICS = (

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.params.section import HalfOpenFraction, OpenFraction, Positive, Rate, Section, Seed, Settings
+from tasks.core.params import HalfOpenFraction, OpenFraction, Positive, Rate, Section, Seed, Settings
 from tasks.core.params.training import Fit
 
 FLOAT_ARITHMETIC: Settings = {

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from tasks.core.params import Fraction, Positive, Rate, Section, Seed
 from tasks.core.params.recipes import Distillation
-from tasks.core.params.section import Fraction, Positive, Rate, Section, Seed
 from tasks.core.params.training import Fit, Spread, require_whole_parts
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.params.section import Name, Positive, Rate, Section, Seed, one_of
+from tasks.core.params import Name, Positive, Rate, Section, Seed, one_of
 
 
 class Augment(Section):

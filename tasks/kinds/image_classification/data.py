@@ -11,11 +11,10 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json, write_json
 from tasks.data import classes
 from tasks.data.images import UNREADABLE, Sums, decode, normalisation, sums_of
-from tasks.data.kind_data import KindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
-from tasks.data.schema import Range, Schema
+from tasks.data.schema import KindData, Range, Schema
 from tasks.data.splits import content_digests
-from tasks.kinds.image_classification.settings import Preprocess
+from tasks.kinds.image_classification import Preprocess
 
 INPUT = "input.json"
 

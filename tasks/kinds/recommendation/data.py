@@ -1,34 +1,190 @@
-"""Rows of ratings: their checks, the known items, what was known of a user before each rating."""
+"""Rows of ratings: their checks, the item vocabulary, the history that a user had before each rating."""
 
+import csv
 import math
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tasks.core.errors import DataError
-from tasks.core.params.data import Ratings
-from tasks.data import classes, item_vocabulary
-from tasks.data.item_vocabulary import (
-    ITEM,
-    PAST,
-    PAST_RATINGS,
-    RATING,
-    TIME,
-    USER,
-    USER_NUMBER,
-    ItemVocabulary,
-    parsed,
-    write_items,
-)
-from tasks.data.kind_data import KindData
+from tasks.core.files import read_json, write_json
+from tasks.core.params.data import Items, Ratings
+from tasks.core.progress import say
+from tasks.data import classes
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
-from tasks.data.schema import Schema
+from tasks.data.schema import KindData, Schema
 from tasks.data.splits import Arranged, text_digests
 from tasks.data.tables import number
-from tasks.kinds.recommendation.settings import Preprocess
+from tasks.kinds.recommendation import Preprocess
+
+USER, ITEM, RATING, TIME = "user", "item_id", "rating", "time"
+PAST, PAST_RATINGS, USER_NUMBER = "past", "past_ratings", "user_number"
+
+
+def user_histories(
+    columns: Columns, validation: float, test: float, min_ratings: int, length: int
+) -> tuple[Array, Columns]:
+    """Go through each user's ratings in the order of their times, and of the file where these are equal.
+
+    What came before counts whatever split it is in: a device knows it at that time.
+
+    Args:
+        columns: `user` and `item_id`, (rows,) of str objects, `rating` and `time`, (rows,).
+        validation: fraction of a user's ratings, before the test's.
+        test: fraction of a user's ratings, the last.
+        min_ratings: a user with fewer trains alone.
+        length: how many ratings before a row are told, the last ones.
+
+    Returns:
+        The split of each row, (rows,) of str, and columns: `past`, the ids, and `past_ratings`, joined by spaces, the
+        newest last; `user_number`, (rows,) of int32.
+    """
+    _, users = np.unique(columns[USER].astype(np.str_), return_inverse=True)
+    order = np.lexsort((np.arange(len(users)), columns[TIME], users))
+    bounds = [0, *(np.flatnonzero(np.diff(users[order])) + 1).tolist(), len(order)]
+    items, ratings = columns[ITEM], [f"{value}" for value in columns[RATING]]
+    splits = np.full(len(users), "train", "<U10")
+    joined = [""] * len(users), [""] * len(users)
+    for start, end in pairwise(bounds):
+        own = order[start:end].tolist()
+        splits[own] = _by_time(len(own), validation, test, min_ratings)
+        names = [items[row] for row in own], [ratings[row] for row in own]
+        for place, row in enumerate(own):
+            for texts, known in zip(joined, names, strict=True):
+                texts[row] = " ".join(known[max(0, place - length) : place])
+    return splits, {
+        PAST: objects(joined[0]),
+        PAST_RATINGS: objects(joined[1]),
+        USER_NUMBER: users.astype(np.int32),
+    }
+
+
+def _by_time(rows: int, validation: float, test: float, min_ratings: int) -> Array:
+    """Return the splits of one user's rows, in the order of their times."""
+    splits = np.full(rows, "train", "<U10")
+    if rows < min_ratings:
+        return splits
+    tested, stopped = round(test * rows), round(validation * rows)
+    splits[rows - tested - stopped : rows - tested] = "validation"
+    splits[rows - tested :] = "test"
+    return splits
+
+
+ITEMS = "items.json"
+KEYS = ("history", "item")
+SHOWN = 10
+HOW = 'history="318:5 296" item=593: ids, the newest last, each with its rating where there is one'
+
+
+def write_items(assets: Path, known: list[str], rating: dict[str, float], length: int, items: Items | None) -> None:
+    """Write what a device needs; of a file of titles that lies in `assets` those of the known items stay.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column.
+    """
+    titles = dict[str, str]()
+    if items:
+        beside = assets / items.file
+        titles = _titles(beside, items)
+        beside.unlink(missing_ok=True)
+    classes.write(assets, known)
+    kept = {item: titles[item] for item in known if item in titles}
+    write_json(assets / ITEMS, {"history": length, "rating": rating, "titles": kept})
+
+
+class ItemVocabulary:
+    """Ids and titles of the known items, by their numbers from 1."""
+
+    def __init__(self, assets: Path) -> None:
+        metadata = read_json(assets / ITEMS)
+        self.length, self.rating = int(metadata["history"]), metadata["rating"]
+        self._titles: dict[str, str] = metadata["titles"]
+        self._ids = classes.read(assets)
+        self._index = {item: number for number, item in enumerate(self._ids, start=1)}
+
+    def of(self, ids: Array) -> Array:
+        """Return the numbers of ids, (rows,) of str objects, as (rows,) of int32."""
+        return np.array([self._index.get(item, 0) for item in ids.tolist()], np.int32)
+
+    def unknown(self, ids: list[str]) -> list[str]:
+        """Return those ids that no known item has."""
+        return [item for item in ids if item not in self._index]
+
+    def title(self, number: int) -> str:
+        """Return what people call an item, its id where it has no title."""
+        item = self._ids[number - 1]
+        return self._titles.get(item, item)
+
+    def histories(self, past: Array, ratings: Array) -> tuple[Array, Array]:
+        """Return (rows, length) of int32 and of float32 for ids and ratings, joined by spaces, the newest last.
+
+        They are filled with 0 from the left; older items are cut off.
+        """
+        numbers = np.zeros((len(past), self.length), np.int32)
+        given = np.zeros((len(past), self.length), np.float32)
+        for row, (names, values) in enumerate(zip(past.tolist(), ratings.tolist(), strict=True)):
+            last = names.split()[-self.length :]
+            if last:
+                numbers[row, -len(last) :] = [self._index.get(item, 0) for item in last]
+                given[row, -len(last) :] = np.array(values.split()[-self.length :], np.float32)
+        return numbers, given
+
+
+def parsed(words: list[str], assets: Path) -> Columns:
+    """Read a history and an item, named on the command line; ids that are not known are said.
+
+    Raises:
+        DataError: a name or a rating is none.
+    """
+    pairs = [word.partition("=") for word in words]
+    values = {name.strip(): value.split() for name, _, value in pairs}
+    if len(values) < len(pairs) or not set(values) <= set(KEYS) or "history" not in values:
+        raise DataError(got=" ".join(words), expected=HOW, do="write it so; `history=` is a new user")
+    index = ItemVocabulary(assets)
+    history, item = values["history"], values.get("item", [])
+    if len(item) > 1:
+        raise DataError(got=f"item={' '.join(item)}", expected="one item", do="ask once for each")
+    past = [entry.partition(":") for entry in history]
+    ratings = [_rating(text, index.rating) for _, _, text in past]
+    if unknown := index.unknown([name for name, _, _ in past] + item):
+        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        say(f"unknown items: {', '.join(unknown[:SHOWN])}{more}")
+    return {
+        PAST: objects([" ".join(name for name, _, _ in past)]),
+        PAST_RATINGS: objects([" ".join(ratings)]),
+        ITEM: objects(item or [""]),
+    }
+
+
+def _rating(text: str, rating: dict[str, Any]) -> str:
+    """Return a rating as it is stored, 0 where none is given."""
+    if not text:
+        return "0"
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not rating["min"] <= value <= rating["max"]:
+        raise DataError(
+            got=f"the rating {text!r}", expected=f"{rating['min']:g} to {rating['max']:g}", do=f"write {HOW}"
+        )
+    return text
+
+
+def _titles(path: Path, items: Items) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {line[items.id].strip(): line[items.title].strip() for line in csv.DictReader(file, strict=True)}
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
+        raise DataError(
+            got=f"{path.name}: {error!r}", expected=f"a CSV file with the columns {items.id} and {items.title}",
+            do="correct preprocess.<role>.items",
+        ) from None  # fmt: skip
+
 
 TARGET = "truth"  # (rows, 4): index of the item, rating, number of the user, known items in the history
 RAW = (PAST, PAST_RATINGS, ITEM)
@@ -180,9 +336,7 @@ class RatingData(KindData[RatingSchema, Preprocess]):
     def split_together(self, columns: Columns, digests: Array, given: Array, params: Preprocess) -> Arranged:
         """Divide each user's rows by time, and add to each row what its user had rated before; see `histories.past`."""
         split = params.split
-        return Arranged(
-            *item_vocabulary.user_histories(columns, split.validation, split.test, split.min_ratings, split.history)
-        )
+        return Arranged(*user_histories(columns, split.validation, split.test, split.min_ratings, split.history))
 
     def encoder(self, assets: Path) -> Encoder:
         """Return what encodes rows by the assets."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data.columns import Dataset
-from tasks.data.item_vocabulary import ItemVocabulary
 from tasks.data.records import Array, Columns
+from tasks.kinds.recommendation.data import ItemVocabulary
 from tasks.metrics.kind_evaluation import KindEvaluation, Scored
 from tasks.metrics.ranking import NONE, gains, listed
 from tasks.tflite.runtime import ExportedFile

@@ -9,12 +9,21 @@ import numpy as np
 
 from tasks.core.errors import DataError
 from tasks.core.params.data import Tables
-from tasks.data import table_features
-from tasks.data.kind_data import KindData
+from tasks.data import tables
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
-from tasks.data.schema import Range
-from tasks.data.table_features import FEATURES, TableEncoder
-from tasks.data.tables import CATEGORIES, NUMBERS, TableSchema, digests_of, divided, numbers_of, out_of_range, ranges
+from tasks.data.schema import KindData, Range
+from tasks.data.tables import (
+    CATEGORIES,
+    FEATURES,
+    NUMBERS,
+    TableEncoder,
+    TableSchema,
+    digests_of,
+    divided,
+    numbers_of,
+    out_of_range,
+    ranges,
+)
 
 TARGET = "value"
 
@@ -107,7 +116,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
                 got=f"{train.rows} training rows with one target", expected="targets that vary", do="bring more rows"
             )  # fmt: skip
         scale = {"mean": float(np.float32(mean)), "std": std}
-        return {**table_features.fitted(train, params, assets), "target_scale": scale}
+        return {**tables.fitted(train, params, assets), "target_scale": scale}
 
     def encoder(self, assets: Path) -> Encoder:
         """Return what encodes rows by the assets."""
@@ -115,7 +124,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
 
     def parse(self, words: list[str], assets: Path) -> Columns:
         """Read a row, written as `name=value` for each column; see `table_features.parsed`."""
-        return table_features.parsed(words, assets)
+        return tables.parsed(words, assets)
 
 
 DATA = RegressionData()

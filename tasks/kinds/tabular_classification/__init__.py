@@ -1,0 +1,24 @@
+"""Settings of tabular classification: tables with a class as target."""
+
+from tasks.core.params import Settings
+from tasks.core.params.data import Tables as Preprocess
+from tasks.core.params.gates import CLASSIFIER_METRICS
+from tasks.core.params.recipes import SLIM_DYNAMIC
+
+__all__ = ["DEFAULTS", "METRICS", "Preprocess"]
+
+METRICS = CLASSIFIER_METRICS
+DEFAULTS: Settings = {
+    "train": {"architecture": "tables"},
+    "fine_tune": None,
+    "cross_validate": None,
+    "compress": {
+        **SLIM_DYNAMIC,
+        "pruned_dynamic": {  # the last layer is small, and stays dense
+            "steps": {"prune": {"layers": {"logits": 0.0}}},
+        },
+    },
+    "search": None,
+    "release": {"max_drop": {"accuracy": 0.02}, "min_agreement": 0.95},
+    "compare": {"max_drop": {"accuracy": 0.015}},
+}

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from tasks.core.params.data import Tables
-from tasks.data import classes, table_features
-from tasks.data.kind_data import KindData
+from tasks.data import classes, tables
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
-from tasks.data.table_features import FEATURES, TableEncoder
-from tasks.data.tables import CATEGORIES, NUMBERS, TableSchema, digests_of, divided, ranges
+from tasks.data.schema import KindData
+from tasks.data.tables import CATEGORIES, FEATURES, NUMBERS, TableEncoder, TableSchema, digests_of, divided, ranges
 
 TARGET = "label"
 
@@ -99,7 +98,7 @@ class TableData(KindData[ClassTableSchema, Tables]):
         """
         classes.require_rows(train.map(labels_of, TARGET), schema.classes)
         classes.write(assets, schema.classes)
-        return {"classes": schema.classes, **table_features.fitted(train, params, assets)}
+        return {"classes": schema.classes, **tables.fitted(train, params, assets)}
 
     def encoder(self, assets: Path) -> Encoder:
         """Return what encodes rows by the assets."""
@@ -107,7 +106,7 @@ class TableData(KindData[ClassTableSchema, Tables]):
 
     def parse(self, words: list[str], assets: Path) -> Columns:
         """Read a row, written as `name=value` for each column; see `table_features.parsed`."""
-        return table_features.parsed(words, assets)
+        return tables.parsed(words, assets)
 
 
 DATA = TableData()

@@ -3,7 +3,7 @@
 from tasks.core.params.gates import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.data.table_features import FEATURES
+from tasks.data.tables import FEATURES
 from tasks.metrics.kind_evaluation import ClassifierEvaluation
 
 

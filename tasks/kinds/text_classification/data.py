@@ -14,12 +14,11 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json, sha256, write_json
 from tasks.core.progress import say
 from tasks.data import classes
-from tasks.data.kind_data import KindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
-from tasks.data.schema import Schema
+from tasks.data.schema import KindData, Schema
 from tasks.data.sources.package import packaged_file
 from tasks.data.splits import text_digests
-from tasks.kinds.text_classification.settings import PackagedTokenizer, Preprocess, Text, TrainedTokenizer
+from tasks.kinds.text_classification import PackagedTokenizer, Preprocess, Text, TrainedTokenizer
 
 TOKENIZER, FACTS = "tokenizer.json", "facts.json"
 PADDING, UNKNOWN = "[PAD]", "[UNK]"

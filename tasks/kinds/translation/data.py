@@ -14,11 +14,10 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json, sha256, write_json
 from tasks.core.progress import say
 from tasks.data import subword_tokenizer
-from tasks.data.kind_data import KindData
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
-from tasks.data.schema import Schema
+from tasks.data.schema import KindData, Schema
 from tasks.data.splits import Arranged, assign_groups, linked, text_digests
-from tasks.kinds.translation.settings import Preprocess, Sentences
+from tasks.kinds.translation import Preprocess, Sentences
 
 SIDES = ("source", "target")
 TOKENIZERS, FACTS = {side: f"{side}_tokenizer.json" for side in SIDES}, "facts.json"

@@ -17,9 +17,8 @@ from tasks.models.conversion import plain_calibration, require_plain
 from tasks.models.learning_task import KerasModel
 from tasks.models.saving import ModelMetadata
 from tasks.models.tflite_converter import to_tflite
-from tasks.tflite.equality import require_equal_translations
 from tasks.tflite.file import with_first
-from tasks.tflite.slim import slim
+from tasks.tflite.slim import require_equal_translations, slim
 from tasks.tflite.translator import ENCODE
 
 PRECISIONS = ("float32", "float16", "dynamic")

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tasks.core.params import Positive, Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import Positive, Settings
 from tasks.core.params.training import Trained
 from tasks.models.saving import ModelMetadata
 

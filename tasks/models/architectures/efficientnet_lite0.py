@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from tasks.core.params import Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import Settings
 from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array

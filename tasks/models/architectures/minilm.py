@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from tasks.core.errors import DataError
+from tasks.core.params import HalfOpenFraction, Seed, Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import HalfOpenFraction, Seed, Settings
 from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
@@ -78,7 +78,7 @@ def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, Mo
     """
     from safetensors import SafetensorError, safe_open
 
-    from tasks.models.determinism import seed
+    from tasks.models.training_loop import seed
 
     path = packaged_file(params.package, params.path)
     seed(params.seed)

@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from tasks.core.errors import DataError
+from tasks.core.params import Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import Settings
 from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
 from tasks.data.records import Array

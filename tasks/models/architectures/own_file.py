@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from tasks.core.errors import DataError
+from tasks.core.params import Rate, Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import Rate, Settings
 from tasks.core.params.training import Taken
 from tasks.core.progress import say
 from tasks.data.columns import Dataset

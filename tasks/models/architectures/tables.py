@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from tasks.core.params import HalfOpenFraction, Positive, Settings
 from tasks.core.params.data import Preprocess, Tables
-from tasks.core.params.section import HalfOpenFraction, Positive, Settings
 from tasks.core.params.training import Trained
 from tasks.data.records import Array
-from tasks.data.table_features import FEATURES, UNSEEN_INDEX
+from tasks.data.tables import FEATURES, UNSEEN_INDEX
 from tasks.models.saving import ModelMetadata
 
 PIECES = "pieces"

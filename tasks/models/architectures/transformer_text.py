@@ -4,8 +4,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tasks.core.params import HalfOpenFraction, Positive, Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import HalfOpenFraction, Positive, Settings
 from tasks.core.params.training import Trained
 from tasks.models.saving import ModelMetadata
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tasks.core.params import HalfOpenFraction, Settings
 from tasks.core.params.data import Preprocess
-from tasks.core.params.section import HalfOpenFraction, Settings
 from tasks.core.params.training import Trained
 from tasks.models.saving import ModelMetadata
 

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from tasks.core.errors import ParamsError
+from tasks.core.params import HalfOpenFraction, Positive, Rate, Settings
 from tasks.core.params.data import Preprocess, TimeSplit
-from tasks.core.params.section import HalfOpenFraction, Positive, Rate, Settings
 from tasks.core.params.training import Trained
 from tasks.models.saving import ModelMetadata
 

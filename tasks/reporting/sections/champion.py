@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tasks.reporting import gates, html, words
-from tasks.reporting.sections import blocks
-from tasks.reporting.sections.blocks import Paragraph, Section, Table, ranged, table
+from tasks.reporting import html, words
+from tasks.reporting.html import Paragraph, Section, Table, ranged, table
+from tasks.reporting.sections import decision
 
 MAX_SLICES = 50
 
@@ -22,14 +22,14 @@ def section(document: dict[str, Any]) -> Section:
         document: `champion` (name, version, ...), `recipe` of both, `gates`, `primary`, `scores` (value, interval, drop
             against the champion and drop_interval, by metric), `slices` (as those of `metrics.json`).
     """
-    shown = [gates.shown(gate, {}, "the champion") for gate in document["gates"]]
+    shown = [decision.shown(gate, {}, "the champion") for gate in document["gates"]]
     failed = [gate for gate in shown if not gate.passed]
-    return blocks.section(
+    return html.section(
         "champion",
         "The candidate may not replace the champion" if failed else "The candidate may replace the champion",
         "Champion",
         Paragraph(f"{_models(document)} {_verdict(shown, failed)}"),
-        gates.table("Gates against the champion", shown),
+        decision.table("Gates against the champion", shown),
         _scores(document["scores"]),
         _slices(document["slices"], document["primary"]) if document["slices"] else None,
     )
@@ -44,7 +44,7 @@ def _models(document: dict[str, Any]) -> str:
     )
 
 
-def _verdict(shown: list[gates.Shown], failed: list[gates.Shown]) -> str:
+def _verdict(shown: list[decision.Shown], failed: list[decision.Shown]) -> str:
     if failed:
         return f"The candidate fails {len(failed)} of {len(shown)} gates: {', '.join(gate.name for gate in failed)}."
     return f"The candidate passes all {len(shown)} gates against the champion."

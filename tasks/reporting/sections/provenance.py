@@ -2,10 +2,9 @@
 
 import json
 
-from tasks.reporting import words
+from tasks.reporting import html, words
 from tasks.reporting.findings import Findings, rows_of
-from tasks.reporting.sections import blocks
-from tasks.reporting.sections.blocks import Cell, ModelMetadata, Section, Source, Table, fold, table
+from tasks.reporting.html import Cell, ModelMetadata, Section, Source, Table, fold, table
 from tasks.reporting.words import FLOAT32
 
 ROLES = {"base": "trains the base model", "target": "the task itself"}
@@ -16,14 +15,14 @@ def purpose(found: Findings) -> Section:
     """Say what only the owner knows."""
     owner = found.owner
     terms = (("Intended use", owner.intended_use), ("Limits", owner.limits), ("Licence", owner.licence))
-    return blocks.section("use", "Intended use and limits", "Use", ModelMetadata(terms))
+    return html.section("use", "Intended use and limits", "Use", ModelMetadata(terms))
 
 
 def device(found: Findings) -> Section:
     """Say how a device feeds the file, and what it needs."""
     profile = found.profile
     missed = ", ".join(f"{name} ({count})" for name, count in profile["operators"]["not_delegated"].items())
-    return blocks.section("device", "On the device", "Device", ModelMetadata((
+    return html.section("device", "On the device", "Device", ModelMetadata((
         ("Input", inputs_summary(found)),
         ("Output", output_summary(found)),
         ("Operators", ", ".join(f"{name} ({count})" for name, count in profile["operators"]["all"].items())),
@@ -85,7 +84,7 @@ def data(found: Findings) -> Section:
         for reason, count in dataset["quarantined"].items()
     ]
     caption = "Rows by split; the version is the SHA-256 of dataset.json, which holds the digests of all columns"
-    return blocks.section(
+    return html.section(
         "data", "The data behind it", "Data",
         table(caption, ("data set", *SPLITS, "left out", "classes", "version"), rows),
         table("Rows left out, by reason", ("data set", "reason", "rows"), reasons) if reasons else None,
@@ -101,9 +100,9 @@ def lineage(found: Findings) -> Section:
     """Return digests, settings and environment, each folded."""
     settings = Source(json.dumps(found.parameters, indent=2, ensure_ascii=False), "Settings")
     software = table("Software and processor", ("name", "version"), found.environment.items(), look="words")
-    return blocks.section(
+    return html.section(
         "lineage", "What it was made from", "Lineage",
-        blocks.Paragraph(
+        html.Paragraph(
             "Equal data, settings, code, software and kind of processor give equal bytes. manifest.json in the bundle "
             "holds all of this for machines."
         ),

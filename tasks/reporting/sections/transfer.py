@@ -1,14 +1,51 @@
-"""What transfer learning gained: the base model against training from scratch."""
+"""What transfer learning gained: a pretrained start against training from scratch, by the number of rows."""
 
 from statistics import fmean
 from typing import Any
 
-from tasks.reporting import words
-from tasks.reporting.charts import transfer
+import plotly.graph_objects as go
+
+from tasks.reporting import html, words
+from tasks.reporting.drawing import REFERENCE, RELEASED, Chart, chart, rounded
 from tasks.reporting.findings import Findings
+from tasks.reporting.html import Block, Cell, Paragraph, Section, Table, charts, ranged, table
 from tasks.reporting.results import gain
-from tasks.reporting.sections import blocks
-from tasks.reporting.sections.blocks import Block, Cell, Paragraph, Section, Table, charts, ranged, table
+
+STARTS = {"pretrained": "pretrained", "from_scratch": "from scratch"}
+LINES: dict[str, dict[str, Any]] = {
+    "pretrained": {"color": RELEASED, "width": 2.5},
+    "from_scratch": {"color": REFERENCE, "width": 1.5, "dash": "dash"},
+}
+
+
+def data_efficiency(points: list[dict[str, float]], primary: str) -> Chart:
+    """Draw both starts over the rows that they were trained on: the mean of the seeds as a line, each seed as a dot.
+
+    Args:
+        points: of `comparison.json`, one for each fraction and seed.
+        primary: the metric that they are measured with.
+    """
+    share = words.metric(primary).is_share
+    factor, unit = (100, ", %") if share else (1, "")
+    figure = go.Figure()
+    for start, caption in STARTS.items():
+        rows = sorted({point["rows"] for point in points})
+        means = [factor * fmean(point[start] for point in points if point["rows"] == count) for count in rows]
+        figure.add_scatter(
+            x=rows, y=rounded(means), mode="lines", name=caption, line=LINES[start],
+            hovertemplate=f"{caption}, mean<br>%{{x:,}} rows: %{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[point["rows"] for point in points], y=rounded(factor * point[start] for point in points),
+            mode="markers", showlegend=False, marker={"color": LINES[start]["color"], "size": 7},
+            customdata=[point["seed"] for point in points], cliponaxis=False,
+            hovertemplate=f"{caption}, seed %{{customdata}}<br>%{{x:,}} rows: %{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title="rows trained on", rangemode="tozero")
+    figure.update_yaxes(title=f"{words.metric(primary).title}{unit}")
+    caption = "Dots: one training each; lines: their mean. Both starts use the same rows and the same number of steps."
+    return chart("data-efficiency", "How many rows a pretrained start saves", caption, figure, 360)
+
 
 RUNS = {
     "fine_tuned": "fine-tuned, all layers",
@@ -27,8 +64,8 @@ def section(found: Findings) -> Section:
         caption = f"On the {compared['fine_tuned']['rows']:,} test rows, as float models"
         parts.append(table(caption, ("training", words.metric(primary).title), rows))
     if points := compared.get("data_efficiency"):
-        parts += [charts(transfer.data_efficiency(points, compared["primary"])), _by_rows(points, compared["primary"])]
-    return blocks.section("transfer", "What the base model was worth", "Transfer", *parts)
+        parts += [charts(data_efficiency(points, compared["primary"])), _by_rows(points, compared["primary"])]
+    return html.section("transfer", "What the base model was worth", "Transfer", *parts)
 
 
 def _by_rows(points: list[dict[str, Any]], primary: str) -> Table:
@@ -40,13 +77,13 @@ def _by_rows(points: list[dict[str, Any]], primary: str) -> Table:
 
 
 def _row(points: list[dict[str, Any]], primary: str) -> tuple[Cell | str, ...]:
-    means = {start: fmean(point[start] for point in points) for start in transfer.STARTS}
+    means = {start: fmean(point[start] for point in points) for start in STARTS}
     cells = [
         words.with_interval(
             words.score(primary, means[start]),
             words.interval(primary, [pick(point[start] for point in points) for pick in (min, max)]),
         )
-        for start in transfer.STARTS
+        for start in STARTS
     ]
     difference = words.difference(primary, means["pretrained"] - means["from_scratch"])
     count = f"{points[0]['rows']:,} ({words.percent(points[0]['fraction'], 0)})"

@@ -78,7 +78,7 @@ def rounded(values: Iterable[float], digits: int = 4) -> list[float]:
     return [round(value, digits) for value in values]
 
 
-def errors(values: Sequence[float], intervals: Sequence[Sequence[float] | None], color: str) -> dict[str, Any]:
+def error_bars(values: Sequence[float], intervals: Sequence[Sequence[float] | None], color: str) -> dict[str, Any]:
     """Return the error bars from values to the ends of their intervals."""
     pairs = list(
         zip(values, (one or [value, value] for value, one in zip(values, intervals, strict=True)), strict=True)
