@@ -9,8 +9,8 @@ from tasks.line.params import Params
 from tasks.reporting.bom import bill_of_materials
 from tasks.reporting.findings import Places, read
 from tasks.reporting.model_card import model_card
-from tasks.reporting.page import report_page
 from tasks.reporting.results import results
+from tasks.reporting.sections import report_page
 
 
 def report(

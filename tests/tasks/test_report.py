@@ -19,8 +19,8 @@ from tasks.models.checkpoint import read_history, write_history
 from tasks.reporting.bom import bill_of_materials
 from tasks.reporting.findings import MAX_LAYERS, Curved, Findings, Layers, layers_of
 from tasks.reporting.model_card import model_card
-from tasks.reporting.page import report_page
 from tasks.reporting.results import results
+from tasks.reporting.sections import report_page
 from tasks.reporting.sections.champion import champion_page
 from tasks.reporting.words import difference, large, metric, number, percent, score
 from tests.tasks import line

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.reporting.page import report_page
+from tasks.reporting.sections import report_page
 from tests.tasks import browser
 from tests.tasks.reports import findings
 from tests.tasks.test_report import with_an_evil_class
