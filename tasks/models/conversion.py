@@ -1,4 +1,4 @@
-"""Conversion of Keras models to TFLite files."""
+"""Conversion of Keras models to TFLite files, with the calibration set that fixes the ranges of int8."""
 
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def int8(model: Any, metadata: ModelMetadata, rows: Array, float_layers: list[st
 
 
 def calibration(data: Dataset, metadata: ModelMetadata, params: Export) -> Array:
-    """Return normalised rows of the training split, never of those that are measured on: (rows, ...) of float32.
+    """Return the calibration set: normalised rows of the training split alone, (rows, ...) of float32.
 
     In the first, two corner pixels are set to black and white: the range of the input is that of all raw values,
     whichever rows were drawn.
@@ -171,7 +171,7 @@ def to_plain_tflite(
 
 
 def plain_calibration(data: Dataset, inputs: tuple[str, ...], params: Export) -> Columns:
-    """Return training rows of the columns that the model is fed."""
+    """Return the calibration set of models that are fed other columns than an image: training rows of `inputs`."""
     available = data.rows("train")
     count = min(params.calibration_rows, available)
     rows = np.sort(np.random.default_rng(params.seed).choice(available, count, replace=False))

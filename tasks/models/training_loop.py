@@ -54,7 +54,7 @@ def generators(model: Any) -> list[Any]:
 
 
 class LayerwiseAdam(tf_keras.optimizers.Adam):  # type: ignore[misc]
-    """Adam whose steps are taken by a factor of their own for each variable."""
+    """Adam with layer-wise learning rates: the step of each variable is multiplied by the factor of its layer."""
 
     def __init__(self, learning_rate: Any, factors: dict[str, float]) -> None:
         super().__init__(learning_rate, jit_compile=False)
@@ -68,7 +68,7 @@ class LayerwiseAdam(tf_keras.optimizers.Adam):  # type: ignore[misc]
 
 
 def layerwise_factors(model: Any, bottom: float) -> dict[str, float]:
-    """Return the factor of each variable of a model: 1 for the last layer, `bottom` for the first, geometric between.
+    """Return the layer-wise factor of each variable: 1 for the last layer, `bottom` for the first, geometric between.
 
     Layers with kernels are counted; a normalisation goes with the one before it.
     """
@@ -120,7 +120,7 @@ def accuracy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def accumulated_step(model: Any, parts: int, allreduce: SharedMemoryAllreduce | None = None) -> Callable[[Any], Any]:
-    """Return a training step of a model that takes its batch in `parts`; their mean gradient is that of the batch.
+    """Return a training step with gradient accumulation: over `parts` of a batch, whose mean gradient is the batch's.
 
     What is normalised over a batch is normalised over a part. Of processes that train together, a step exchanges the
     gradients and nothing else: Keras' own step also reads each metric over all processes, an exchange for each. The
@@ -173,7 +173,7 @@ def fit(
     layerwise_lr_decay: float = 1.0,
     replica: ReplicaContext = SINGLE,
 ) -> History:
-    """Train `model` in place and leave it with the weights of the least validation loss; return a row per epoch.
+    """Train `model` in place and restore the weights with the lowest validation loss; return a row per epoch.
 
     Args:
         model: takes and gives what its task says.
@@ -186,7 +186,7 @@ def fit(
         callbacks: makes Keras callbacks, after the model has been compiled.
         early_stopping: False runs all epochs and keeps the last weights, for schedules that must reach their end.
         teacher: whose answers count beside the labels.
-        layerwise_lr_decay: of the learning rate, for the first layer; see `Graded`.
+        layerwise_lr_decay: of the learning rate, for the first layer; see `layerwise_factors`.
         replica: where it is trained; every process of several calls this with the same arguments but its own place.
 
     Raises:
@@ -224,7 +224,7 @@ def _taught(rows: tf.data.Dataset, teacher: Teacher | None) -> tf.data.Dataset:
 
 
 class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: notes where the run stands, writes the checkpoint, and ends the run when it is time."""
+    """Records each epoch and writes the checkpoint; ends the run by early stopping, or after its last epoch."""
 
     def __init__(
         self,

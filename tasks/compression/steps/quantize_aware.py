@@ -1,4 +1,4 @@
-"""Quantization-aware training, int8 per channel (Jacob et al. 2017, arXiv:1712.05877), by TFMOT."""
+"""Quantization-aware training, int8 with per-channel scales (Jacob et al. 2017, arXiv:1712.05877), by TFMOT."""
 
 import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
 from typing import Any

@@ -97,7 +97,7 @@ def version(found: Findings, role: str) -> str:
 
 
 def lineage(found: Findings) -> Section:
-    """Return digests, settings and environment, each folded."""
+    """Return the lineage of the model: digests, settings and environment, each folded."""
     settings = Source(json.dumps(found.parameters, indent=2, ensure_ascii=False), "Settings")
     software = table("Software and processor", ("name", "version"), found.environment.items(), look="words")
     return html.section(
