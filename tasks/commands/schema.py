@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.commands import parser_of
 from tasks.commands.stage import guarded
-from tasks.core.errors import DataError
+from tasks.core.errors import DataError, ParamsError
 from tasks.core.progress import say
 from tasks.data import schema as schemas
 from tasks.data.schema import rows_of
@@ -25,12 +25,15 @@ def schema(role: str, replace: bool) -> None:
 
     Raises:
         DataError: there is a schema already and `replace` is false, or there are no raw data.
+        ParamsError: the line has no such data set.
     """
     line = params_file.load()
+    if role not in line.ingest:
+        raise ParamsError(got=f"role {role!r}", expected=f"one of {', '.join(line.ingest)}", do="correct the name")
     path, raw = Path("schemas") / f"{role}.json", Path("data/raw") / role
     if path.exists() and not replace:
         raise DataError(
-            got=f"{path} exists", expected="no schema yet: it is a promise, kept in git",
+            got=f"{path} exists", expected="no schema yet: git keeps it, and preprocess holds new data to it",
             do=f"`trimline schema {role} --replace` writes a new one; look at it with `git diff {path}`",
         )  # fmt: skip
     if not raw.is_dir():
@@ -47,13 +50,15 @@ def schema(role: str, replace: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `trimline schema` and return its exit status."""
     parser = parser_of("schema", DESCRIPTION, "trimline schema target")
-    parser.add_argument("role", nargs="*", choices=["base", "target", []], help="base, target, or both")
+    parser.add_argument("role", nargs="*", help="base or target; all data sets of the line if not given")
     parser.add_argument("--replace", action="store_true", help="write a new schema over the old one")
     options = parser.parse_args(arguments)
-    for role in options.role or ["base", "target"]:
-        if status := guarded(lambda role=role: schema(role, options.replace), f"schema {role}"):  # type: ignore[misc]
-            return status
-    return 0
+
+    def record() -> None:
+        for role in options.role or params_file.load().ingest:
+            schema(role, options.replace)
+
+    return guarded(record, "schema")
 
 
 if __name__ == "__main__":

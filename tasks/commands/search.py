@@ -46,9 +46,10 @@ def search(line: Params) -> None:
     """
     if line.search is None:
         raise ParamsError(
-            got="search: null", expected="bounds and a number of trials; images can be searched for",
-            do="copy the section `search` of presets/image_folder.yaml",
-        )  # fmt: skip
+            got="search: null",
+            expected="bounds and a number of trials; images can be searched for",
+            do="write `search: {}` in params.yaml, or bounds of your own; `trimline params search` shows the defaults",
+        )
     weights = TUNED / "model.h5"
     if not weights.exists():
         raise DataError(got=f"no {weights}", expected="the float parent", do="run `dvc repro fine_tune` first")

@@ -16,12 +16,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tasks.commands import STATUSES
 from tasks.core import environment
 from tasks.core.errors import ParamsError, StageError, TrimlineError
 from tasks.core.files import sha256
 from tasks.core.progress import say
 from tasks.line import params_file, plan_file
 
+USAGE = """\\
+usage: trimline stage NAME --plan FILE [--OPTION PATH ...]
+
+Run one stage. `dvc repro NAME` does this where the stage is out of date; dvc.yaml has the options of each.
+
+example:
+  trimline stage plan --schemas schemas --plan plan
+"""
 TRACEBACK_SWITCH = "TRIMLINE_TRACEBACK"
 PLAN = "plan"  # the stage that writes the plan files, and the option that names one
 
@@ -40,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     names = stage_names()
     if not words or words[0] not in names:
-        say(f"usage: trimline stage NAME [--plan FILE] [--OPTION PATH ...]\nNAME is one of {', '.join(names)}")
+        say(f"{USAGE}\nNAME is one of {', '.join(names)}\n\n{STATUSES}")
         return 0 if words[:1] in (["-h"], ["--help"]) else 2
     stage = function_of(words[0])
     options = vars(_parser(stage).parse_args(words[1:]))

@@ -72,7 +72,7 @@ def company(versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> Pat
     subprocess.run(["git", "init", "--quiet", root], check=True)
     first, second = create(root / "lines/first"), create(root / "lines/second")
     before = line.tree(second)
-    assert trimline(versions, first, "upgrade", "--check", status=1).stdout.startswith("Trimline 0.1.0 would change: ")
+    assert trimline(versions, first, "upgrade", "--check", status=1).stdout.startswith("Trimline 0.2.0 would change: ")
     assert line.tree(first) == before
     assert "will run: this line has not run yet" in trimline(versions, first, "upgrade").stdout
     (first / "schemas/target.json").write_text(json.dumps(line.SCHEMA))
@@ -98,7 +98,7 @@ def test_a_folder_with_parameters_alone_becomes_a_line_that_runs(company: Path) 
     assert (first / "data/ready/target/dataset.json").is_file()
     assert (first / "params.yaml").read_text().startswith("# of a company\n{")
     lock = (first / "environment.lock").read_text()
-    assert "\ntrimline==0.1.0\n" in lock and re.search(r"\nnumpy==[0-9.]+\n", lock) and "\nmlxtend==" in lock
+    assert "\ntrimline==0.2.0\n" in lock and re.search(r"\nnumpy==[0-9.]+\n", lock) and "\nmlxtend==" in lock
     graph = (first / "dvc.yaml").read_text()
     assert "      - environment.lock\n" in graph and "- tasks\n" not in graph and "requirements.lock" not in graph
 
@@ -115,7 +115,7 @@ def test_git_takes_what_makes_the_line_and_nothing_that_a_stage_writes(company: 
 def test_a_second_upgrade_changes_no_byte_and_says_so(company: Path, versions: Versions) -> None:
     first = company / "lines/first"
     before = written(first)
-    assert trimline(versions, first, "upgrade").stdout.startswith("nothing to do: this line is of Trimline 0.1.0\n")
+    assert trimline(versions, first, "upgrade").stdout.startswith("nothing to do: this line is of Trimline 0.2.0\n")
     assert written(first) == before
 
 
