@@ -38,7 +38,7 @@ def schema(role: str, replace: bool) -> None:
         )  # fmt: skip
     if not raw.is_dir():
         raise DataError(got=f"no {raw}", expected="raw data", do=f"run `dvc repro ingest@{role}` first")
-    params = line.preprocess[role]  # type: ignore[index]
+    params = line.preprocess[role]
     reader = import_module(f"tasks.data.formats.{params.format}")
     with intact(raw):
         rows = rows_of(reader, raw / "files", params)

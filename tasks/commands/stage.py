@@ -23,7 +23,7 @@ from tasks.core.files import sha256
 from tasks.core.progress import say
 from tasks.line import params_file, plan_file
 
-USAGE = """\\
+USAGE = """\
 usage: trimline stage NAME --plan FILE [--OPTION PATH ...]
 
 Run one stage. `dvc repro NAME` does this where the stage is out of date; dvc.yaml has the options of each.

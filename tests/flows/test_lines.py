@@ -16,7 +16,7 @@ from tests.graph_rules import resolved_stages
 from tests.tasks import line
 
 EVIL = "raise SystemExit('the code of the folder was imported')\n"
-NEWER = "0.1.1"
+NEWER = "0.2.1"
 RECIPES = ("float32", "int8")
 STATE = re.compile(r"\.dvc/tmp/|\.trimline/|\.git/")
 
