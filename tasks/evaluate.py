@@ -60,7 +60,6 @@ def _finite(outputs: Array, tflite: Path) -> Array:
     if wrong := int((~np.isfinite(outputs)).any(axis=1).sum()):
         raise StageError(
             got=f"NaN or infinite outputs of {tflite} on {wrong} of {len(outputs)} test rows",
-            expected="finite numbers",
-            do="look at the recipe: a model with such weights was trained with too high a rate, or converted wrongly",
+            do="check the recipe: the learning rate was too high, or the conversion failed",
         )
     return outputs

@@ -146,6 +146,6 @@ def measured(kind: str, network: Any, target: columns.Dataset, task: "LearningTa
 def _require_scored(kind: str) -> None:
     if evaluation_of(kind).decodes:
         raise ParamsError(
-            got=f"fine_tune for {kind}, whose answers have to be searched for", expected="null",
+            got=f"fine_tune for {kind}, whose models cannot be fine-tuned here", expected="null",
             do="write `fine_tune: null`: the base model is then compressed",
         )  # fmt: skip

@@ -41,7 +41,7 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
             raise DataError(
                 got=f"{schema} of kind {promised.kind!r}",
                 expected=f"{kind!r}, as params.yaml says",
-                do="correct kind, or write the schema anew: `trimline schema --replace`",
+                do="correct kind, or write a new schema: `trimline schema --replace`",
             )
         folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
@@ -85,9 +85,9 @@ def _require_alike(raw: Path, files: Iterable[str], sums: Iterable[str]) -> None
     if expected != got:
         wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
         raise DataError(
-            got=f"{len(wrong)} files of {raw} that are not as ingest left them, such as {wrong[0]!r}",
-            expected="the bytes of manifest.json",
-            do=f"delete {raw} and run `dvc repro` again; to change the data, change their source",
+            got=f"{len(wrong)} files of {raw} have changed since ingest, such as {wrong[0]!r}",
+            expected="the SHA-256 sums of manifest.json",
+            do=f"delete {raw} and run `dvc repro` again; to use other data, change their source",
         )
 
 
@@ -97,7 +97,7 @@ def _require_beside(folder: Path, names: Iterable[str]) -> None:
         raise DataError(
             got=f"no {', '.join(missing)} beside the rows, but {found}",
             expected="the file that preprocess.<role> names",
-            do="ingest a folder or an archive that holds it, or correct the name",
+            do="ingest a folder or an archive that contains it, or correct the name",
         )
 
 
@@ -111,7 +111,7 @@ def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Qu
     staged.index(blocks)
     if not staged.rows:
         quarantine.require_few(0, max_bad_fraction=0)
-        raise DataError(got=f"no row in {raw}", expected="at least one", do="correct ingest.<role>")
+        raise DataError(got=f"no row in {raw}", do="correct ingest.<role>")
 
 
 def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Deduplicated) -> Shards:

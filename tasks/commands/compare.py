@@ -70,7 +70,6 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     if told := failed(gates):
         raise StageError(
             got="a candidate that is worse than the champion\n  " + "\n  ".join(told),
-            expected="every gate of compare in params.yaml passed",
             do="keep the champion; or, where the loss is wanted, raise the bound",
         )
 
@@ -79,7 +78,7 @@ def _require_same_classes(told: dict[str, str]) -> None:
     if len(set(told.values())) > 1:
         raise DataError(
             got="kinds or classes: " + "; ".join(f"{role}: {shortened(names, SHOWN)}" for role, names in told.items()),
-            expected="the same in the same order",
+            expected="the same kind, and the same classes in the same order",
             do="models of other classes cannot be compared by numbers: publish the new one by hand",
         )
 
@@ -91,8 +90,8 @@ def _require_same_answers(kind: str, bundles: dict[str, Path], target: columns.D
             if sha256(bundle / ASSETS / name) != target.metadata["assets"][name]:
                 raise DataError(
                     got=f"a {role} whose {ASSETS}/{name} is not the one of these data",
-                    expected="the same: a number in an output is a line of it",
-                    do="compare by hand what both bundles give, or publish the new one without",
+                    expected="the same file: an output is the number of a line in it",
+                    do="compare the answers of both bundles by hand, or publish the new one without a comparison",
                 )
 
 

@@ -46,12 +46,14 @@ def search(line: Params) -> None:
     """
     if line.search is None:
         raise ParamsError(
-            got="search: null", expected="bounds and a number of trials; images can be searched for",
+            got="search: null", expected="bounds and a number of trials, for a line of images",
             do="copy the section `search` of presets/image_folder.yaml",
         )  # fmt: skip
     weights = TUNED / "model.h5"
     if not weights.exists():
-        raise DataError(got=f"no {weights}", expected="the float parent", do="run `dvc repro fine_tune` first")
+        raise DataError(
+            got=f"no {weights}, the float model that the search starts from", do="run `dvc repro fine_tune` first"
+        )
     environment.set_threads(line.compute.threads, line.compute.onednn)
     asked = line.model_dump(mode="json", include={"search", "export", "evaluate", "compute"})
     code = {name: digest for name, digest in sha256_tree(Path(__file__).parents[1]).items() if name.endswith(".py")}
@@ -95,7 +97,6 @@ def _none_fits(found: list[Found], tested: dict[str, Confirmation], bounds: Sear
         rows = [f"the least drop of {len(found)} is {least:.4f} on the rows that choose"]
     return StageError(
         got="no trial inside the bounds\n  " + ("\n  ".join(rows) or "every one failed"),
-        expected="at least one that keeps every bound of search",
         do="raise the bounds or the number of trials; with few validation rows the interval alone is wide",
     )
 

@@ -170,9 +170,8 @@ def _done(function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[
 
 def _lost_worker(setting: str) -> StageError:
     return StageError(
-        got=f"a worker that was killed: {setting}",
-        expected="processes that are left alone, and memory for a shard in each",
-        do=f"look who killed it (`dmesg` tells of a lack of memory); lower {WORKERS} or preprocess.<role>.shard_rows",
+        got=f"a worker was killed, probably out of memory: {setting}",
+        do=f"lower {WORKERS} or preprocess.<role>.shard_rows; `dmesg` shows whether the system ran out of memory",
     )
 
 

@@ -45,12 +45,11 @@ def require_alike(lock: Path, listed: Path, files: Sequence[Path] = ()) -> None:
     except ray.exceptions.GetTimeoutError:
         raise TransientError(
             got=f"no answer within {NODE_TIMEOUT_SECONDS} s of the nodes {', '.join(nodes)}",
-            expected="nodes that can start a process",
-            do="look at `ray status` and at the logs of the nodes, then run the command again",
+            do="check `ray status` and the logs of the nodes, then run the command again",
         ) from None
     if wrong := [f"{node}: {problem}" for node, problem in zip(nodes, answers, strict=True) if problem]:
         raise ParamsError(
-            got="\n  ".join(["nodes that are not like this one:", *wrong]),
+            got="\n  ".join(["nodes that differ from this one:", *wrong]),
             expected="the same packages, and the project with its data at the same path (a file system that all share)",
             do="install requirements.lock on each node, and share or copy the folder",
         )
@@ -154,8 +153,7 @@ def _start(ray: Any, address: str | None, processors: int) -> None:
         ray.shutdown()
         raise TransientError(
             got=f"Ray does not start, or its cluster does not answer: {error}",
-            expected="a machine that has a processor free for it",
-            do="run the command again when less is running; Ray's own logs are in /tmp/ray/session_latest/logs",
+            do="run the command again when the machine is less busy; Ray's logs are in /tmp/ray/session_latest/logs",
         ) from None
 
 
@@ -190,7 +188,7 @@ def _require_answer(address: str) -> None:
     except (OSError, ValueError) as error:
         raise TransientError(
             got=f"{ADDRESS}={address}: {error}",
-            expected="host:port of the head of a Ray cluster that answers",
+            expected="host:port of the head of a running Ray cluster",
             do=f"start it (`ray start --head`), correct the address, or unset {ADDRESS} to work on this machine",
         ) from None
 
@@ -205,7 +203,7 @@ def _require_enough(has: dict[str, float], wanted: dict[str, int], owner: str) -
         raise ParamsError(
             got=f"{owner} has {', '.join(short)}",
             expected="a CPU for each of workers x compute.threads, and the GPUs of workers x speed.gpus_per_worker",
-            do="lower workers, or bring more nodes: `ray start --address=HOST:PORT` on each",
+            do="lower workers, or add nodes: `ray start --address=HOST:PORT` on each",
         )
 
 

@@ -346,5 +346,5 @@ class Quarantine:
         raise DataError(
             got=f"{bad} bad rows of {total} ({counts}), the first of them:\n  {first}",
             expected=f"at most {max_bad_fraction:.2%} bad rows (preprocess.<role>.max_bad_fraction)",
-            do="mend the data; where they are right and the promise is old: `trimline schema <role> --replace`",
+            do="correct the data; if they are right and the schema is out of date: `trimline schema <role> --replace`",
         )

@@ -74,7 +74,9 @@ def _few(items: list[str] | list[int]) -> str:
 
 
 def _refused(path: Path, got: str, expected: str) -> DataError:
-    return DataError(got=f"{path.name}: {got}", expected=expected, do="mend the file of preprocess.<role>.attributes")
+    return DataError(
+        got=f"{path.name}: {got}", expected=expected, do="correct the file of preprocess.<role>.attributes"
+    )
 
 
 ROWS_FILE = "{split}.rows"

@@ -336,7 +336,7 @@ def parsed(words: list[str], assets: Path) -> Columns:
         raise DataError(
             got=f"{' '.join(words)!r}, which is wrong in: {problem}",
             expected=" ".join(f"{name}=..." for name in wanted),
-            do="write each column once; a value that is missing as `name=`",
+            do="write each column once; write a missing value as `name=`",
         )
     kept, wrong = values_of({name: objects([text]) for name, text in values.items()}, numeric, categorical)
     if wrong:
@@ -349,8 +349,8 @@ def _described(values: Array, name: str) -> dict[str, Any]:
     ordered = np.sort(known)  # quantiles of ordered numbers are found several times as fast
     if not len(known):
         raise DataError(
-            got=f"no number in the column {name} of the training rows", expected="some",
-            do="take it out of preprocess.<role>.numeric and columns",
+            got=f"no number in the column {name} of the training rows",
+            do="remove the column from preprocess.<role>.numeric and columns",
         )  # fmt: skip
     quantiles = np.unique(np.quantile(ordered, np.linspace(0, 1, QUANTILES)).astype(np.float32))
     return {

@@ -65,7 +65,7 @@ def probabilities(estimator: Any, train: Any, labels: Array, test: Any, classes:
     """
     if len(np.unique(labels)) == 1:
         raise ParamsError(
-            got=f"baseline.max_rows: {len(labels)} rows of one class", expected="rows of two classes at least",
+            got=f"baseline.max_rows: {len(labels)} rows of one class", expected="rows of at least two classes",
             do="raise baseline.max_rows, or change baseline.seed",
         )  # fmt: skip
     with warnings.catch_warnings():

@@ -205,7 +205,7 @@ def require_exactly(recipes: list[str], *, models: Path, evaluations: Path, prof
     if extra or missing:
         raise DataError(
             got=f"too many: {', '.join(extra) or 'none'}; missing: {', '.join(missing) or 'none'}",
-            expected="the files of the recipes of params.yaml, and no other",
+            expected="exactly the files of the recipes in params.yaml",
             do=f"rm -r {' '.join(extra)}" if extra else "run `dvc repro`",
         )
 

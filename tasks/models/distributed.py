@@ -124,8 +124,8 @@ def fit_distributed(
     state = checkpoint.read()
     if state is None:
         raise StageError(
-            got=f"workers that ended well, and no {checkpoint.path}",
-            expected="their checkpoint: the project lies on a file system that all nodes share",
+            got=f"the workers succeeded, but there is no {checkpoint.path}",
+            expected="their checkpoint here: all nodes must share the project's folder",
             do="share the folder between the nodes, at the same path",
         )
     model.set_weights(state.best)
@@ -144,8 +144,7 @@ def _run(task: Task, kind: KindModel, workers: int, speed: Speed) -> None:
     except RayError as error:
         raise TransientError(
             got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
-            expected="a cluster that stays; the logs of the workers are in " + task.folder,
-            do="run the command again: it goes on from the last checkpoint",
+            do=f"check the logs in {task.folder} and run the command again: training resumes from the last checkpoint",
         ) from None
 
 
@@ -190,8 +189,7 @@ def _failed(task: Task, error: Exception) -> StageError:
     rows = [f"worker {rank}: {each}; its log: {task.folder}/{LOG.format(rank=rank)}" for rank, each in why.items()]
     return StageError(
         got="\n  ".join([f"{task.name}: {settings}", *rows]),
-        expected="workers that stay, or come back",
-        do="look at the logs, mend the cause, and run the command again: it goes on from the last checkpoint",
+        do="check the logs, remove the cause, and run the command again: training resumes from the last checkpoint",
     )
 
 

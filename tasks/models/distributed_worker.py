@@ -70,8 +70,7 @@ def work(settings: dict[str, Any], kind: bytes) -> None:
 def _fault(error: Exception, log: Path) -> StageError:
     return StageError(
         got=f"{type(error).__name__}: {error}",
-        expected="no such failure: this is a fault of Trimline, or of the machine",
-        do=f"look at {log}, and report it with that text",
+        do=f"this is a fault of Trimline or of the machine: read {log}, and report it with that text",
     )
 
 

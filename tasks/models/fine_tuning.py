@@ -41,8 +41,8 @@ def use_pretrained_unchanged(base: Path, target: Dataset) -> tuple[Any, ModelMet
     if metadata.data.get("classes") != target.metadata.get("classes"):
         raise DataError(
             got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
-            expected=f"the base model's: {', '.join(metadata.classes)}",
-            do="bring a target of the same classes; a base model that is trained here can be fine-tuned to others",
+            expected=f"the base model's classes: {', '.join(metadata.classes)}",
+            do="use a target with the same classes; a base model that is trained here can be fine-tuned to others",
         )
     return network, metadata
 
@@ -171,7 +171,7 @@ def require_names(network: Any, frozen: list[str]) -> None:
     if unknown := [prefix for prefix in frozen if not any(name.startswith(prefix) for name in names)]:
         raise ParamsError(
             got=f"fine_tune.frozen: {', '.join(unknown)}",
-            expected=f"the beginnings of names of layers: {', '.join(names)}",
+            expected=f"prefixes of layer names: {', '.join(names)}",
             do="correct them",
         )
 
@@ -185,8 +185,8 @@ def require_same_encoding(base: ModelMetadata, target: ModelMetadata) -> None:
     if base.data.get("encoded_by") != target.data.get("encoded_by"):
         raise DataError(
             got="a target that was encoded by another tokenizer than the base model's data",
-            expected="the same: a token is a row of the model's embedding",
-            do="give base and target the same source and split, or both a packaged tokenizer",
+            expected="the same tokenizer: a token is a row of the model's embedding",
+            do="give base and target the same source and split, or the same packaged tokenizer",
         )
 
 
@@ -204,7 +204,7 @@ def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
         raise DataError(
             got=f"a target of other classes than the base model, which ends in a {type(copy.layers[-1]).__name__}",
             expected="a Dense layer, which is replaced by one for the target's classes",
-            do="bring a model that ends in a Dense layer, with or without a softmax after it",
+            do="use a model that ends in a Dense layer, with or without a softmax after it",
         )
     return Model(copy.input, layers.Dense(num_classes, name="logits")(copy.layers[-2].output), name=copy.name)
 

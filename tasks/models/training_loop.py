@@ -257,7 +257,6 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
         if not all(abs(value) < float("inf") for value in row.values()):
             raise StageError(
                 got=f"{self._name}: a loss of {row['loss']} in epoch {epoch + 1}",
-                expected="a finite loss",
                 do="lower the learning rate",
             )
         self._record(row)

@@ -60,7 +60,9 @@ def require_equal_outputs(
     """
     if difference := first_difference(before, after, rows, seed, given):
         raise StageError(
-            got=difference, expected="the same outputs", do="this is a fault of the step; report it with the recipe"
+            got=difference,
+            expected="the same outputs as before slimming",
+            do="this is a fault of Trimline: report it with the recipe",
         )
 
 
@@ -81,7 +83,7 @@ def require_equal_translations(before: bytes, after: bytes, sources: Array) -> N
             if one.tobytes() != other.tobytes():
                 raise StageError(
                     got=f"logits {one[:8]}, then {other[:8]}", expected="the same outputs",
-                    do="this is a fault of the step; report it with the recipe",
+                    do="this is a fault of Trimline: report it with the recipe",
                 )  # fmt: skip
 
 
@@ -236,9 +238,7 @@ def slim(content: bytes) -> bytes:
         strip_metadata(model)
         candidates = [repack(_ordered(model, order), late) for order, late in product(ORDERS, (False, True))]
     except (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(
-            got=f"a TFLite model that cannot be read: {error}", expected="a whole .tflite file", do="export it again"
-        ) from None
+        raise DataError(got=f"a TFLite model that cannot be read: {error}", do="export it again") from None
     # Which is best depends on where deflate happens to end its blocks.
     return min(candidates, key=lambda candidate: (deflated_bytes(candidate), len(candidate)))
 

@@ -66,8 +66,8 @@ class Translator:
         if sources.shape[1] != self.max_tokens:
             raise DataError(
                 got=f"{sources.shape[1]} tokens",
-                expected=f"{self.max_tokens}",
-                do="encode them by the file's own assets",
+                expected=f"{self.max_tokens} tokens",
+                do="encode the sentences with the assets of the same bundle",
             )
         found = np.full((len(sources), self.max_tokens), PADDING, np.int32)
         for row, source in zip(found, sources, strict=True):

@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_ends_the_stage_with_advice(undisturbed: Path,
     line.write_params(folder, params)
     done = line.run_warm(folder, "train")
     assert done.returncode == 1, done.stdout
-    assert "a finite loss" in done.stdout and "lower the learning rate" in done.stdout
+    assert "a loss of" in done.stdout and "lower the learning rate" in done.stdout
     assert not (folder / "models/base").exists()
 
 

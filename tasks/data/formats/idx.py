@@ -126,5 +126,7 @@ def _whole(path: Path) -> Iterator[None]:
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
         problem = f"which cannot be read: {error}"
     raise DataError(
-        got=f"{path.name}, {problem}", expected="a whole IDX file of unsigned bytes", do="get it from its source again"
+        got=f"{path.name}, {problem}",
+        expected="a complete IDX file of unsigned bytes",
+        do="get it from its source again",
     )

@@ -143,11 +143,13 @@ def parsed(words: list[str], assets: Path) -> Columns:
     pairs = [word.partition("=") for word in words]
     values = {name.strip(): value.split() for name, _, value in pairs}
     if len(values) < len(pairs) or not set(values) <= set(KEYS) or "history" not in values:
-        raise DataError(got=" ".join(words), expected=HOW, do="write it so; `history=` is a new user")
+        raise DataError(
+            got=" ".join(words), expected=HOW, do="write the row like this; `history=` stands for a new user"
+        )
     index = ItemVocabulary(assets)
     history, item = values["history"], values.get("item", [])
     if len(item) > 1:
-        raise DataError(got=f"item={' '.join(item)}", expected="one item", do="ask once for each")
+        raise DataError(got=f"item={' '.join(item)}", expected="one item", do="predict one item at a time")
     past = [entry.partition(":") for entry in history]
     ratings = [_rating(text, index.rating) for _, _, text in past]
     if unknown := index.unknown([name for name, _, _ in past] + item):
@@ -170,7 +172,9 @@ def _rating(text: str, rating: dict[str, Any]) -> str:
         value = float("nan")
     if not rating["min"] <= value <= rating["max"]:
         raise DataError(
-            got=f"the rating {text!r}", expected=f"{rating['min']:g} to {rating['max']:g}", do=f"write {HOW}"
+            got=f"the rating {text!r}",
+            expected=f"a rating from {rating['min']:g} to {rating['max']:g}",
+            do=f"write the row as {HOW}",
         )
     return text
 

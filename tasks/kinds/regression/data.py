@@ -74,8 +74,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         if target.min == target.max:
             raise DataError(
                 got=f"no two different numbers in the target {params.target}",
-                expected="targets that vary: there is nothing to learn",
-                do="correct preprocess.<role>.target, or bring other data",
+                do="correct preprocess.<role>.target, or use other data: there is nothing to learn",
             )
         return RegressionSchema(kind=kind, numeric=found, categorical=params.categorical, target=target)
 
@@ -113,7 +112,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         std = float(np.float32((squares / max(train.rows, 1)) ** 0.5))
         if not std:
             raise DataError(
-                got=f"{train.rows} training rows with one target", expected="targets that vary", do="bring more rows"
+                got=f"{train.rows} training rows with the same target", do="add rows with other targets"
             )  # fmt: skip
         scale = {"mean": float(np.float32(mean)), "std": std}
         return {**tables.fitted(train, params, assets), "target_scale": scale}

@@ -109,7 +109,7 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         }
         if empty := [side for side in SIDES if not known[side].strip()]:
             raise DataError(
-                got=f"no character in {least} {empty[0]} sentences", expected="sentences in both languages",
+                got=f"no character in {least} {empty[0]} sentences",
                 do="correct preprocess.<role>.columns, or lower sentences.min_character_rows",
             )  # fmt: skip
         return SentenceSchema(kind=kind, characters=known)
@@ -180,7 +180,7 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         if len(words) != 1 or (problem := length_problem(text, params)):
             raise DataError(
                 got=f"{len(words)} sentences" if len(words) != 1 else f"a sentence that is {problem}: {text[:40]!r}",
-                expected="a sentence as the model was trained on", do="put it in quotes, and divide a long text",
+                expected="one sentence, as in the training data", do="put it in quotes, and split a long text",
             )  # fmt: skip
         column = np.empty(1, object)
         column[0] = text
