@@ -27,7 +27,7 @@ PLAN = "plan"  # the stage that writes the plan files, and the option that names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stage that the first word names; every failure is told in one screen.
+    """Run the stage that the first word names; every failure is reported in one screen.
 
     A stage is a function of its module's name. Its positional parameters are sections of the settings, which its plan
     file has (`params` is the stage's own section), and each of its keyword-only parameters is a path and a required
@@ -106,7 +106,7 @@ def _parser(stage: Callable[..., None]) -> argparse.ArgumentParser:
 
 
 def guarded(work: Callable[[], None], name: str) -> int:
-    """Do `work` and return the exit status; say a failure in one screen, with a traceback only where asked for."""
+    """Do `work` and return the exit status; report a failure in one screen, with a traceback only on request."""
     try:
         work()
     except Exception as error:

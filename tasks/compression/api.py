@@ -72,7 +72,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     Raises:
         DataError: the samples are not taken (see `tasks.data.user_samples.checked`), or the model is not.
         ParamsError: the recipe is not valid, or asks for what only images have.
-        StageError: a step did not reach what it was asked for.
+        StageError: a step did not reach its target.
     """
     recipe = _recipe(recipe)
     shape, classes = _shapes(model)

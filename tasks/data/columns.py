@@ -56,7 +56,7 @@ class Column:
         return int(self._ends[-1]) if len(self._shards) else 0
 
     def take(self, rows: Array) -> Array:
-        """Return the given rows, (len(rows), ...), in the order asked for."""
+        """Return the given rows, (len(rows), ...), in the given order."""
         if len(self._shards) == 1:
             return np.asarray(self._quick[0][rows])
         shard_of = np.searchsorted(self._ends, rows, side="right")

@@ -45,8 +45,8 @@ class FileChunk:
 def split_file(path: Path, start: int, first: int, rows: int, quoted: bool) -> Iterator[FileChunk]:
     """Yield the parts of a file from a line on, each of about so many rows. The file's content alone decides.
 
-    A part never ends between quotes. Where a quote stands that neither opens nor closes a cell, it is not told from
-    here what is between quotes, and all that follows is one part.
+    A part never ends between quotes. Where a quote stands that neither opens nor closes a cell, nothing here can say
+    what is between quotes, and all that follows is one part.
 
     Args:
         path: of the file, which is not compressed.

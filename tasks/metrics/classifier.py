@@ -97,7 +97,7 @@ def sliced(right: Array, reference: Array, parts: dict[str, Array], confidence: 
 
 
 def parts_of(labels: Array, classes: list[str], columns: dict[str, Array], slices: list[Slice]) -> dict[str, Array]:
-    """Return which rows are in each class and in each slice that is asked for; see `selected`."""
+    """Return which rows are in each class and in each requested slice; see `selected`."""
     return {f"class = {name}": labels == index for index, name in enumerate(classes)} | slice_columns(columns, slices)
 
 

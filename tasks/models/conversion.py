@@ -189,8 +189,8 @@ def require_plain(recipe: Recipe) -> None:
     Raises:
         ParamsError: the recipe asks for it.
     """
-    if asked := [step.step for step in recipe.finish if step.step != "slim"]:
-        raise ParamsError(got=f"finish: {', '.join(asked)}", expected="slim, or no finish", do="remove the steps")
+    if steps := [step.step for step in recipe.finish if step.step != "slim"]:
+        raise ParamsError(got=f"finish: {', '.join(steps)}", expected="slim, or no finish", do="remove the steps")
     if recipe.float_layers:
         raise ParamsError(got="float_layers in a recipe that is not for images", do="leave the list empty")
 

@@ -1,8 +1,8 @@
 """Translation on a device, token by token, greedy or by beam search.
 
 `encode` takes `source_tokens`, (1, max_tokens) of int32. What it gives, by name, is what `decode_step` takes beside
-`previous_token`, (1, 1) of int32; that gives `logits`, (1, vocabulary), and what it has under a name of `encode` anew,
-such as `state`, is what the next step takes.
+`previous_token`, (1, 1) of int32; it gives `logits`, (1, vocabulary). Where it also gives a name of `encode`, such
+as `state`, the next step takes the new value.
 """
 
 from collections.abc import Iterator

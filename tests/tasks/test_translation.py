@@ -309,9 +309,9 @@ def test_a_bundle_translates_as_evaluate_saw_it(evaluated: Path, data: Dataset, 
     for text, expected in zip(data.column("test", "source").all()[:5], outputs, strict=False):
         answer = bundle.answer([text])
         assert np.array_equal(answer, expected)
-        assert bundle.told(answer) == subword_tokenizer.decode(expected.tolist(), data.metadata["pieces"])
+        assert bundle.describe(answer) == subword_tokenizer.decode(expected.tolist(), data.metadata["pieces"])
         ((best, _), *_) = next(translated(tmp_path, [text], 1))
-        assert best == bundle.told(answer)
+        assert best == bundle.describe(answer)
     for wrong in ("", "x" * 100_000, "word " * 21):
         with pytest.raises(DataError, match="one sentence, as in the training data"):
             bundle.answer([wrong])

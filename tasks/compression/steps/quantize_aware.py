@@ -63,7 +63,7 @@ def aware_copy_of(model: Any, where: str) -> Any:
 
 
 def _annotated(layer: Any) -> Any:
-    # TFMOT stops at an activation that it does not list, marked or not, unless it is told to do nothing with it.
+    # TFMOT stops at an activation that it does not list, marked or not, unless it is configured to leave it alone.
     # (Were its output quantized in training, the converter would refuse a Reshape after it: two scales for one tensor.)
     nothing = None if is_supported(layer) else default_8bit_quantize_configs.NoOpQuantizeConfig()
     return tfmot.quantization.keras.quantize_annotate_layer(layer, nothing)

@@ -64,7 +64,7 @@ def crowded_fours(kernel: Array) -> int:
 
 
 def require_sparsity(model: Any, expected: dict[str, float], where: str, block: Block = (1, 1)) -> None:
-    """Refuse a model in which any layer is less sparse than was asked for.
+    """Refuse a model in which any layer is below its target sparsity.
 
     Args:
         model: whose layers are looked at.

@@ -35,7 +35,7 @@ def remote_errors_translated(url: str, missing: TrimlineError | None = None) -> 
     """Tell the failures of calls to a file system as got, expected and to do.
 
     Args:
-        url: what was asked for.
+        url: the requested URL.
         missing: what to raise where there is nothing, if that is no fault of the URL.
 
     Raises:
@@ -79,7 +79,7 @@ def _is_busy(status: int | None) -> bool:
 
 
 FILES_PER_CALL = 64
-FILES_AT_ONCE = 8  # of those, where the file system can: the memory is theirs times the parts of a file
+FILES_AT_ONCE = 8  # of those, where the file system can: the memory is that of so many files' parts
 # Three tries of botocore's own, with growing waits; at most 8 files x 2 parts x 4 MiB in memory.
 S3_OPTIONS: dict[str, Any] = {
     "config_kwargs": {
@@ -182,7 +182,7 @@ def require_usable(url: str, found: Listing) -> None:
 
 
 def fetch(url: str, system: Any, paths: dict[str, tuple[str, Path]], expected: Listing) -> None:
-    """Fetch some files at a time, each in pieces, to the path beside it.
+    """Fetch some files at a time, each in ranges of bytes, to the path beside it.
 
     Raises:
         TransientError: a file has gone, or has another size than the listing had said.

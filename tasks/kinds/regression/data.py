@@ -53,7 +53,7 @@ class Encoder:
     def encode(self, columns: Columns) -> Columns:
         """Return `features`, (rows, features) of float32, what they were made of, and `value`, (rows,), if known."""
         rest = {TARGET: columns[TARGET]} if TARGET in columns else {}
-        return {FEATURES: self._encoder.features(columns), **self._encoder.kept(columns), **rest}
+        return {FEATURES: self._encoder.features(columns), **self._encoder.stored(columns), **rest}
 
 
 class RegressionData(KindData[RegressionSchema, Tables]):
@@ -90,8 +90,8 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         sources, fine = chunk.sources[keep], np.ones(len(values), bool)
         fine[list(wrong)] = False
         bad += [BadRow(str(sources[row]), wrong[row]) for row in sorted(wrong)]
-        kept = {**{name: each[fine] for name, each in columns.items()}, TARGET: values[fine].astype(np.float32)}
-        return Chunk(kept, sources[fine], chunk.given), chunk.unreadable + bad
+        good = {**{name: each[fine] for name, each in columns.items()}, TARGET: values[fine].astype(np.float32)}
+        return Chunk(good, sources[fine], chunk.given), chunk.unreadable + bad
 
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of each row with its target, (rows,) of void: the same row measured twice is no copy."""

@@ -32,7 +32,7 @@ class TextSchema(Schema):
 
 
 def cleaned(text: str, params: Text) -> str:
-    """Return a text without control characters, tags and entities of HTML (where asked for), and double spaces.
+    """Return a text without control characters, tags and entities of HTML (where requested), and double spaces.
 
     Tags that are written as entities go, too: a text that is clean already then stays as it is.
     """

@@ -151,8 +151,8 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
             cut = sum(len(one) >= params.max_tokens for one in counted)
             vocabulary[side], longer[side] = tokenizer.get_vocab_size(), cut / max(train.rows, 1)
         write_json(assets / FACTS, {"sentences": params.sentences.model_dump(), "max_tokens": params.max_tokens})
-        told = ", ".join(f"{side} {share:.1%}" for side, share in longer.items())
-        say(f"preprocess: {vocabulary} tokens; sentences that are cut off at {params.max_tokens} tokens: {told}")
+        shares = ", ".join(f"{side} {share:.1%}" for side, share in longer.items())
+        say(f"preprocess: {vocabulary} tokens; sentences that are cut off at {params.max_tokens} tokens: {shares}")
         return {
             "inputs": {"source_tokens": {"shape": [params.max_tokens], "dtype": "int32"}},
             "vocabulary": vocabulary,

@@ -26,7 +26,7 @@ PROOF_ROWS = 10
 
 
 class TranslationExport(KindExport):
-    """The file is asked token by token; see `tasks.tflite.translator`."""
+    """The file is run token by token; see `tasks.tflite.translator`."""
 
     def to_tflite(
         self, model: KerasModel, metadata: ModelMetadata, recipe: Recipe, data: Dataset, params: Export
