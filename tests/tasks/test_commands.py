@@ -2,19 +2,26 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 COMMANDS = {
-    name: f"tasks.commands.{name}"
-    for name in ("compare", "params", "predict", "schema", "search", "set", "squeeze", "translate")
+    **{name: f"tasks.commands.{name}:main" for name in ("compare", "params", "predict", "schema", "search", "set")},
+    "squeeze": "tasks.commands.squeeze:main",
+    "translate": "tasks.commands.predict:translate_main",
 }
+
+
+def main_of(name: str) -> Any:
+    module, function = COMMANDS[name].split(":")
+    return getattr(import_module(module), function)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_has_an_example_and_every_exit_status(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        import_module(COMMANDS[name]).main(["--help"])
+        main_of(name)(["--help"])
     shown = capsys.readouterr().out
     assert ended.value.code == 0
     assert f"usage: trimline {name}" in shown and f"example:\n  trimline {name}" in shown
@@ -22,5 +29,5 @@ def test_the_help_has_an_example_and_every_exit_status(name: str, capsys: pytest
 
 
 def test_a_command_returns_the_status_of_its_failure(tmp_path: Path) -> None:
-    assert import_module(COMMANDS["predict"]).main([str(tmp_path), "0.png"]) == 65
-    assert import_module(COMMANDS["set"]).main(["params.yaml", "train.no_such_key=1"]) == 78
+    assert main_of("predict")([str(tmp_path), "0.png"]) == 65
+    assert main_of("set")(["params.yaml", "train.no_such_key=1"]) == 78
