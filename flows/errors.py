@@ -1,7 +1,7 @@
 """Errors that a flow may raise, each with its exit status on the command line.
 
 FlowError             1
-├── Refused          78   what was asked for cannot be done; nothing was started
+├── Refused          78   the request cannot be fulfilled; nothing was started
 └── CommandFailed     *   a child's own status
     └── StageFailed   *   the stage's own status
         └── Busy     75   passes by itself, so Prefect tries again

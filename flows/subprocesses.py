@@ -1,4 +1,4 @@
-"""Child processes: those that never outlive their parent, or short ones that are waited for."""
+"""Child processes: a long-lived one never outlives its parent; a short one blocks until it ends."""
 
 import os
 import subprocess

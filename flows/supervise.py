@@ -1,4 +1,4 @@
-"""Runs a command, then ends all that it started: when it is done, when told to, or when whoever asked for it dies.
+"""Runs a command, then ends all that it started: when it is done, on a signal, or when its parent dies.
 
     python -I -S flows/supervise.py GRACE_SECONDS COMMAND...
 

@@ -3,7 +3,7 @@
 A stage depends on its plan file and on data. What `plan` would write now is compared, setting by setting and module by
 module, with the plan file of the stage's last run, which git has where it is no longer in the working folder.
 
-Exit status: 0 the reasons were told, or there are none; 78 there is no such stage.
+Exit status: 0 the reasons were printed, or there are none; 78 there is no such stage.
 """
 
 import argparse
@@ -24,7 +24,7 @@ COMMITS = 50  # whose plan files are looked through
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Tell why each stage that is named would run; returns the exit status."""
+    """Print why each named stage would run; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="trimline why",
         description=__doc__,

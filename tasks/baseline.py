@@ -38,5 +38,5 @@ def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, 
                 "undefined": {name: dict(one.undefined) for name, one in found.items() if one.undefined},
             },
         )
-    told = ", ".join(f"{name} {one.values[evaluation.primary]:.4f}" for name, one in found.items())
-    say(f"[100%] baseline: {evaluation.primary} {told} on {len(truth)} rows")
+    scores = ", ".join(f"{name} {one.values[evaluation.primary]:.4f}" for name, one in found.items())
+    say(f"[100%] baseline: {evaluation.primary} {scores} on {len(truth)} rows")

@@ -21,7 +21,7 @@ def compress(params: Recipe, compute: Compute, *, tuned: Path, data: Path, model
 
     Raises:
         ParamsError: a step names a layer that the model lacks, or has nothing to work on.
-        StageError: a step did not reach what it was asked for, or its loss became NaN.
+        StageError: a step did not reach its target, or its loss became NaN.
     """
     with replacing(model) as folder:
         if params.steps:

@@ -46,7 +46,7 @@ def cross_validate(
 ) -> None:
     """Tune the base model once for each fold, on the rows outside it, and measure the float model on those inside.
 
-    Where `fine_tune` is None and the base model is trained here, it is trained anew for each fold; where it comes from
+    Where `fine_tune` is None and the base model is trained here, it is trained again for each fold; where it comes from
     a file, the folds only measure. `predictions` holds `row` (rows,), `fold` (rows,), the target by its name (rows,)
     and `outputs` (rows, n). Where `params` is None there are no folds.
 
@@ -59,13 +59,13 @@ def cross_validate(
     if params is None:
         write_none(report, folds, predictions)
         return
-    anew = train if fine_tune is None and isinstance(train, Trained) else None
+    retrained = train if fine_tune is None and isinstance(train, Trained) else None
     parts = split_into_folds(target, params.folds, params.seed, params.group)
-    if fine_tune is not None or anew is not None:
+    if fine_tune is not None or retrained is not None:
         require_stopping(target, parts)
-    in_base = 0 if anew is not None or not train.FINISHED else rows_in(target, columns.load(base_data))
-    asked = params.model_dump(exclude={"workers"}) | {"train": anew, "fine_tune": fine_tune, "compute": compute}
-    tasks = [FoldTask(number=number, **asked) for number in range(params.folds)]
+    in_base = 0 if retrained is not None or not train.FINISHED else rows_in(target, columns.load(base_data))
+    settings = params.model_dump(exclude={"workers"}) | {"train": retrained, "fine_tune": fine_tune, "compute": compute}
+    tasks = [FoldTask(number=number, **settings) for number in range(params.folds)]
     outcomes = measured(tasks, parts, params.workers, base, data)
     truth = target.pooled(target.target).all()
     scored = [
@@ -76,8 +76,8 @@ def cross_validate(
         **summarise(parts, [outcome.epochs for outcome in outcomes], scored),
         "rows": len(truth),
         "rows_in_base": in_base,
-        "as_it_is": fine_tune is None and anew is None,
-        "anew": anew is not None,
+        "as_it_is": fine_tune is None and retrained is None,
+        "anew": retrained is not None,
         "group": params.group,
     }
     with replacing(report) as file, replacing(folds) as table, replacing(predictions) as array_file:
@@ -103,7 +103,7 @@ def measured(tasks: list[FoldTask], parts: list[Parts], workers: int, base: Path
 
 
 def write_none(report: Path, folds: Path, predictions: Path) -> None:
-    """Write the same files where nothing was asked for."""
+    """Write the same files, empty, where cross-validation is off."""
     with replacing(report) as file, replacing(folds) as table, replacing(predictions) as array_file:
         write_json(file, {"folds": [], "mean": {}, "std": {}, "undefined": {}, "rows": 0, "rows_in_base": 0})
         table.write_text("fold\n", encoding="utf-8")

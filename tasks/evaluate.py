@@ -39,18 +39,18 @@ def evaluate(
     evaluation = evaluation_of(kind)
     target = columns.load(data)
     inputs, truth = target.fed("test"), target.column("test", target.target).all()
-    asked = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
+    slices = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
     own = _finite(evaluation.infer(tflite, inputs, compute.threads), tflite)
     reference = own if tflite == float32 else _finite(evaluation.infer(float32, inputs, compute.threads), float32)
-    measured = evaluation.measure(truth, own, reference, target.metadata, asked, params)
+    measured = evaluation.measure(truth, own, reference, target.metadata, slices, params)
     metadata = {"rows": len(truth), "confidence": params.confidence, "primary": evaluation.primary}
     with replacing(tables) as folder, replacing(metrics) as metrics_file, replacing(predictions) as array_file:
         folder.mkdir()
         evaluation.write_tables(truth, own, target.metadata, params, folder)
         write_json(metrics_file, {**metadata, **measured, **sizes(tflite)})
         with array_file.open("wb") as file:  # a path would be given the suffix .npz
-            kept = truth.astype(np.str_) if truth.dtype == object else truth  # objects would be pickled
-            arrays = {"row": target.column("test", "row").all(), target.target: kept, "outputs": own}
+            saved = truth.astype(np.str_) if truth.dtype == object else truth  # objects would be pickled
+            arrays = {"row": target.column("test", "row").all(), target.target: saved, "outputs": own}
             np.savez(file, **arrays)  # type: ignore[arg-type]
     primary = measured["scores"][evaluation.primary]["value"]
     say(f"[100%] evaluate: {tflite.stem} {evaluation.primary} {primary:.4f} on {len(truth)} rows")
@@ -60,7 +60,6 @@ def _finite(outputs: Array, tflite: Path) -> Array:
     if wrong := int((~np.isfinite(outputs)).any(axis=1).sum()):
         raise StageError(
             got=f"NaN or infinite outputs of {tflite} on {wrong} of {len(outputs)} test rows",
-            expected="finite numbers",
-            do="look at the recipe: a model with such weights was trained with too high a rate, or converted wrongly",
+            do="check the recipe: the learning rate was too high, or the conversion failed",
         )
     return outputs

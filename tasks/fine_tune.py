@@ -31,7 +31,7 @@ def fine_tune(
     """Train the head alone, then all layers at a low rate; then the same network from scratch for as many steps.
 
     Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows,
-    that of the head alone, and where it is asked for the data-efficiency curve.
+    that of the head alone, and the data-efficiency curve where the settings have one.
     Where `params` is None the base model is taken as it is, and `comparison` holds its metric alone.
 
     Raises:
@@ -73,14 +73,14 @@ def fine_tune(
         write_json(comparison_file, compared)
     forget(checkpoints)
     primary = compared["primary"]
-    told = (f"{run} {value[primary]:.4f}" for run, value in compared.items() if isinstance(value, dict))
-    say(f"fine_tune: {primary}, {', '.join(told).replace('_', ' ')}")
+    summary = (f"{run} {value[primary]:.4f}" for run, value in compared.items() if isinstance(value, dict))
+    say(f"fine_tune: {primary}, {', '.join(summary).replace('_', ' ')}")
 
 
 def curve(
     kind: str, base: Path, target: columns.Dataset, params: FineTune, inputs: list[Path]
 ) -> list[dict[str, float]] | None:
-    """Return the points of the data-efficiency curve; None where none is asked for."""
+    """Return the points of the data-efficiency curve; None where the settings have none."""
     from tasks.models import fine_tuning
 
     if params.data_efficiency is None:
@@ -119,8 +119,8 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
         shutil.copytree(base, folder)
         write_history(history_file, [])
         write_json(comparison_file, {"tuned": False, "primary": primary, "as_it_is": taken})
-    told = f"; {primary} {taken[primary]:.4f} as it is" if primary in taken else ""
-    say(f"[100%] fine_tune: nothing is tuned{told}")
+    summary = f"; {primary} {taken[primary]:.4f} as it is" if primary in taken else ""
+    say(f"[100%] fine_tune: nothing is tuned{summary}")
 
 
 def compare(kind: str, models: dict[str, Any], target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:
@@ -146,6 +146,6 @@ def measured(kind: str, network: Any, target: columns.Dataset, task: "LearningTa
 def _require_scored(kind: str) -> None:
     if evaluation_of(kind).decodes:
         raise ParamsError(
-            got=f"fine_tune for {kind}, whose answers have to be searched for", expected="null",
+            got=f"fine_tune for {kind}, whose models cannot be fine-tuned here", expected="null",
             do="write `fine_tune: null`: the base model is then compressed",
         )  # fmt: skip

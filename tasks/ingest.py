@@ -37,7 +37,7 @@ def ingest(params: Ingest, *, raw: Path) -> None:
         remove(scratch)
         sums = sha256_tree(files)
         if not sums:
-            raise DataError(got=f"no file in {source.name}", expected="at least one", do="correct ingest.<role>")
+            raise DataError(got=f"no file in {source.name}", do="correct ingest.<role>")
         write_json(folder / MANIFEST, {"files": sums})
         say(f"[100%] ingest: {len(sums)} files from {source.name}")
 

@@ -41,7 +41,6 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     if problems := problems_of(line):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
-            expected="names that are there",
             do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
         )
     plans = list(plans_of(line))

@@ -12,7 +12,7 @@ from tasks.core import processes
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
 from tasks.core.params.data import Preprocess
-from tasks.core.processes import Each, Piece, Result
+from tasks.core.processes import Each, Item, Result
 from tasks.core.progress import Progress
 from tasks.data import columns, shards
 from tasks.data import schema as schemas
@@ -41,26 +41,28 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
             raise DataError(
                 got=f"{schema} of kind {promised.kind!r}",
                 expected=f"{kind!r}, as params.yaml says",
-                do="correct kind, or write the schema anew: `trimline schema --replace`",
+                do="correct kind, or write a new schema: `trimline schema --replace`",
             )
         folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
         staged.folder.mkdir(parents=True)
-        told = Cleaning(rules, params, promised, staged.folder)
+        cleaning = Cleaning(rules, params, promised, staged.folder)
         with Quarantine(folder / "quarantine.csv") as quarantine:
             with intact(raw, each):
                 _require_beside(raw / "files", params.shipped)
-                _clean(_followed(each, progress, "parts read"), told, raw, staged, quarantine)
-            kept = drop_duplicates(each, staged, quarantine.take)
-        quarantine.require_few(kept.rows, params.max_bad_fraction)
-        shards = _divide(each, told, raw, staged, kept)
-        metadata = _fitted(each, told, raw, folder / columns.ASSETS, shards)
+                _clean(_followed(each, progress, "parts read"), cleaning, raw, staged, quarantine)
+            unique = drop_duplicates(each, staged, quarantine.take)
+        quarantine.require_few(unique.rows, params.max_bad_fraction)
+        shards = _divide(each, cleaning, raw, staged, unique)
+        metadata = _fitted(each, cleaning, raw, folder / columns.ASSETS, shards)
         metadata |= {"splits": written(_followed(each, progress, "shards written"), shards, rules, folder)}
         remove(staged.folder)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
         quarantined = dict(sorted(quarantine.counts.items()))
         write_json(folder / columns.DATASET, {"kind": kind, **metadata, "quarantined": quarantined, **origin})
-    progress.advance(f"preprocess: {kept.rows} rows kept, {quarantine.counts.total()} in {ready}/quarantine.csv", HALF)
+    progress.advance(
+        f"preprocess: {unique.rows} rows kept, {quarantine.counts.total()} in {ready}/quarantine.csv", HALF
+    )
 
 
 @contextmanager
@@ -85,9 +87,9 @@ def _require_alike(raw: Path, files: Iterable[str], sums: Iterable[str]) -> None
     if expected != got:
         wrong = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
         raise DataError(
-            got=f"{len(wrong)} files of {raw} that are not as ingest left them, such as {wrong[0]!r}",
-            expected="the bytes of manifest.json",
-            do=f"delete {raw} and run `dvc repro` again; to change the data, change their source",
+            got=f"{len(wrong)} files of {raw} have changed since ingest, such as {wrong[0]!r}",
+            expected="the SHA-256 sums of manifest.json",
+            do=f"delete {raw} and run `dvc repro` again; to use other data, change their source",
         )
 
 
@@ -97,56 +99,56 @@ def _require_beside(folder: Path, names: Iterable[str]) -> None:
         raise DataError(
             got=f"no {', '.join(missing)} beside the rows, but {found}",
             expected="the file that preprocess.<role> names",
-            do="ingest a folder or an archive that holds it, or correct the name",
+            do="ingest a folder or an archive that contains it, or correct the name",
         )
 
 
-def _clean(each: Each, told: Cleaning, raw: Path, staged: Staged, quarantine: Quarantine) -> None:
-    reader = import_module(f"tasks.data.formats.{told.params.format}")
-    parts = list(enumerate(reader.parts(raw / "files", told.params)))
+def _clean(each: Each, cleaning: Cleaning, raw: Path, staged: Staged, quarantine: Quarantine) -> None:
+    reader = import_module(f"tasks.data.formats.{cleaning.params.format}")
+    parts = list(enumerate(reader.parts(raw / "files", cleaning.params)))
     blocks = list[tuple[int, int, int]]()
-    for (number, _), (cleaned, left_out) in zip(parts, each(partial(clean, told), parts), strict=True):
+    for (number, _), (cleaned, left_out) in zip(parts, each(partial(clean, cleaning), parts), strict=True):
         blocks += [(number, block, rows) for block, rows in enumerate(cleaned)]
         quarantine.take(left_out)
     staged.index(blocks)
     if not staged.rows:
         quarantine.require_few(0, max_bad_fraction=0)
-        raise DataError(got=f"no row in {raw}", expected="at least one", do="correct ingest.<role>")
+        raise DataError(got=f"no row in {raw}", do="correct ingest.<role>")
 
 
-def _divide(each: Each, told: Cleaning, raw: Path, staged: Staged, kept: Deduplicated) -> Shards:
-    """Divide the rows that are kept, and join to them the columns that describe them."""
-    params = told.params
+def _divide(each: Each, cleaning: Cleaning, raw: Path, staged: Staged, unique: Deduplicated) -> Shards:
+    """Assign the unique rows to splits and shards, and join the attribute columns to them."""
+    params = cleaning.params
     described: Columns = {}
     if params.attributes:
         blocks = [Block(staged.path(number)) for number in range(len(staged))]
         sources = objects([source for block in blocks for source in sources_of(block)])
         described = shards.read(raw / "files" / params.attributes, sources)
     names, described = sorted(described), {BESIDE + name: values for name, values in described.items()}
-    if told.kind.split_columns:
-        codes = shards.together(told.kind, staged, kept, params, described)
+    if cleaning.kind.split_columns:
+        codes = shards.together(cleaning.kind, staged, unique, params, described)
     else:
-        codes = shards.by_content(each, staged, kept, params.split, described)
-    return Shards(staged, divided(kept, codes), params.shard_rows, names)
+        codes = shards.by_content(each, staged, unique, params.split, described)
+    return Shards(staged, divided(unique, codes), params.shard_rows, names)
 
 
-def _fitted(each: Each, told: Cleaning, raw: Path, assets: Path, shards: Shards) -> dict[str, Any]:
-    """Fit what the training rows fit, write it into `assets`, and return what `dataset.json` says of it."""
+def _fitted(each: Each, cleaning: Cleaning, raw: Path, assets: Path, shards: Shards) -> dict[str, Any]:
+    """Compute statistics on the training rows, write them into `assets`, and return the metadata for `dataset.json`."""
     assets.mkdir()
-    for name in told.params.shipped:
+    for name in cleaning.params.shipped:
         shutil.copyfile(raw / "files" / name, assets / name)
-    metadata = told.kind.fit(TrainingRows(each, shards), told.promised, told.params, assets)
+    metadata = cleaning.kind.fit(TrainingRows(each, shards), cleaning.promised, cleaning.params, assets)
     described = {"attributes": shards.described, "assets": sha256_tree(assets)}
-    return {"target": told.kind.target, **metadata, **described}
+    return {"target": cleaning.kind.target, **metadata, **described}
 
 
-def _followed(each: Each, progress: Progress, told: str) -> Each:
-    """Say how far a half of the work has come."""
+def _followed(each: Each, progress: Progress, done: str) -> Each:
+    """Report progress after each item; `done` names the items, such as `parts read`."""
 
-    def followed(function: Callable[[Piece], Result], pieces: Sequence[Piece], /) -> Iterator[Result]:
-        for number, result in enumerate(each(function, pieces)):
+    def followed(function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterator[Result]:
+        for number, result in enumerate(each(function, items)):
             yield result
-            by = HALF * (number + 1) // len(pieces) - HALF * number // len(pieces)
-            progress.advance(f"preprocess: {number + 1} of {len(pieces)} {told}", by)
+            by = HALF * (number + 1) // len(items) - HALF * number // len(items)
+            progress.advance(f"preprocess: {number + 1} of {len(items)} {done}", by)
 
     return followed

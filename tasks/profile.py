@@ -27,7 +27,7 @@ def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Pa
     before = resident_bytes()
     call = evaluation.timed_call(tflite, inputs)
     call()
-    kept = resident_bytes() - before
+    resident = resident_bytes() - before
     own, reference = in_turn([call, evaluation.timed_call(float32, inputs)], params.warm_up_runs, params.runs)
     interpreters = [ExportedFile(part, threads=1).interpreter for part in parts(tflite.read_bytes())]
     measured = {
@@ -35,7 +35,7 @@ def profile(params: Profile, kind: str, *, tflite: Path, float32: Path, data: Pa
         "float32_latency_us": latency_summary(reference),
         "times_float32": float(np.median(own) / np.median(reference)),
         "runs": params.runs,
-        "memory": {"resident_bytes": kept, "tensor_bytes": tensor_bytes(*interpreters)},
+        "memory": {"resident_bytes": resident, "tensor_bytes": tensor_bytes(*interpreters)},
         "operators": operators(*interpreters),
         "written_types": written_types(*interpreters),
         "machine": platform.machine(),

@@ -79,7 +79,6 @@ def _refused(candidates: Iterable[dict[str, Any]]) -> StageError:
     rows = "\n  ".join(f"{one['recipe']}: {'; '.join(_reasons(one['gates']))}" for one in candidates)
     return StageError(
         got=f"no recipe passes every gate\n  {rows}",
-        expected="at least one recipe that keeps every bound of release",
         do="read reports/report.html; then change a bound of release, or add a recipe under compress, in params.yaml. "
         "The last release is untouched",
     )
@@ -102,6 +101,6 @@ def _require_replayed(folder: Path, kind: str) -> None:
     if difference:
         raise StageError(
             got=f"outputs that differ by up to {difference:.3g} from those that evaluate saw of the same file",
-            expected="equal outputs: what was measured is what ships",
-            do="run `dvc repro` on one kind of processor from evaluate on; the last release is untouched",
+            expected="equal outputs: the released file must be the one that was measured",
+            do="run `dvc repro` from evaluate on, all on one kind of processor; the last release is untouched",
         )

@@ -52,9 +52,9 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     inputs = {role: _inputs(line.kind, bundle / ASSETS, target) for role, bundle in bundles.items()}
     evaluation = evaluation_of(line.kind)
     outputs = {role: evaluation.infer(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
-    asked = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
+    slices = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
     measured = evaluation.measure(
-        truth, outputs["candidate"], outputs["champion"], target.metadata, asked, line.evaluate
+        truth, outputs["candidate"], outputs["champion"], target.metadata, slices, line.evaluate
     )
     new, old = (
         np.median(taken)
@@ -67,19 +67,19 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     gates = _gates(line, evaluation.infer, bundles, measured, float(new / old) - 1)
     _write(reports, manifests, evaluation.primary, measured, gates, len(truth))
     say(_table(gates, measured, evaluation.primary, len(truth), lower_is_better=evaluation.lower_is_better))
-    if told := failed(gates):
+    if failures := failed(gates):
         raise StageError(
-            got="a candidate that is worse than the champion\n  " + "\n  ".join(told),
-            expected="every gate of compare in params.yaml passed",
+            got="a candidate that is worse than the champion\n  " + "\n  ".join(failures),
             do="keep the champion; or, where the loss is wanted, raise the bound",
         )
 
 
-def _require_same_classes(told: dict[str, str]) -> None:
-    if len(set(told.values())) > 1:
+def _require_same_classes(classes: dict[str, str]) -> None:
+    if len(set(classes.values())) > 1:
         raise DataError(
-            got="kinds or classes: " + "; ".join(f"{role}: {shortened(names, SHOWN)}" for role, names in told.items()),
-            expected="the same in the same order",
+            got="kinds or classes: "
+            + "; ".join(f"{role}: {shortened(names, SHOWN)}" for role, names in classes.items()),
+            expected="the same kind, and the same classes in the same order",
             do="models of other classes cannot be compared by numbers: publish the new one by hand",
         )
 
@@ -91,8 +91,8 @@ def _require_same_answers(kind: str, bundles: dict[str, Path], target: columns.D
             if sha256(bundle / ASSETS / name) != target.metadata["assets"][name]:
                 raise DataError(
                     got=f"a {role} whose {ASSETS}/{name} is not the one of these data",
-                    expected="the same: a number in an output is a line of it",
-                    do="compare by hand what both bundles give, or publish the new one without",
+                    expected="the same file: an output is the number of a line in it",
+                    do="compare the answers of both bundles by hand, or publish the new one without a comparison",
                 )
 
 
@@ -101,7 +101,7 @@ def _classes(assets: Path) -> str:
 
 
 def _inputs(kind: str, assets: Path, target: columns.Dataset) -> Columns:
-    """Return the test rows as a bundle is fed them: encoded anew where it encodes them in its own way."""
+    """Return the test rows as a bundle is fed them: encoded again where the bundle has an encoding of its own."""
     if sha256_tree(assets) == target.metadata["assets"]:
         return target.fed("test")
     rules = data_of(kind)

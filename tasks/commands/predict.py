@@ -69,7 +69,7 @@ have to be there."""
 
 
 class Bundle:
-    """A released bundle, checked and ready to be asked.
+    """A released bundle, checked and ready to predict.
 
     Raises:
         DataError: it lacks a file or holds a changed one.
@@ -92,8 +92,8 @@ class Bundle:
         answer: Array = self._evaluation.infer(self._model, inputs, threads=1)[0]
         return answer
 
-    def told(self, answer: Array) -> str:
-        """Write an output for people."""
+    def describe(self, answer: Array) -> str:
+        """Return an output as text for people."""
         return self._evaluation.describe(answer, self._assets)
 
 
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bundle = Bundle(options.bundle)
         named = all("=" in word for word in options.row)  # one row of several columns
         for words in [options.row] if named else [[word] for word in options.row]:
-            say(f"{' '.join(words)}: {bundle.told(bundle.answer(words))}")
+            say(f"{' '.join(words)}: {bundle.describe(bundle.answer(words))}")
 
     return guarded(predict_all, "predict")
 

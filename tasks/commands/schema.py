@@ -33,11 +33,11 @@ def schema(role: str, replace: bool) -> None:
     path, raw = Path("schemas") / f"{role}.json", Path("data/raw") / role
     if path.exists() and not replace:
         raise DataError(
-            got=f"{path} exists", expected="no schema yet: git keeps it, and preprocess holds new data to it",
+            got=f"{path} exists",
             do=f"`trimline schema {role} --replace` writes a new one; look at it with `git diff {path}`",
-        )  # fmt: skip
+        )
     if not raw.is_dir():
-        raise DataError(got=f"no {raw}", expected="raw data", do=f"run `dvc repro ingest@{role}` first")
+        raise DataError(got=f"no {raw}", do=f"run `dvc repro ingest@{role}` first")
     params = line.preprocess[role]
     reader = import_module(f"tasks.data.formats.{params.format}")
     with intact(raw):

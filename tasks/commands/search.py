@@ -47,16 +47,18 @@ def search(line: Params) -> None:
     if line.search is None:
         raise ParamsError(
             got="search: null",
-            expected="bounds and a number of trials; images can be searched for",
+            expected="bounds and a number of trials, for a line of images",
             do="write `search: {}` in params.yaml, or bounds of your own; `trimline params search` shows the defaults",
         )
     weights = TUNED / "model.h5"
     if not weights.exists():
-        raise DataError(got=f"no {weights}", expected="the float parent", do="run `dvc repro fine_tune` first")
+        raise DataError(
+            got=f"no {weights}, the float model that the search starts from", do="run `dvc repro fine_tune` first"
+        )
     environment.set_threads(line.compute.threads, line.compute.onednn)
-    asked = line.model_dump(mode="json", include={"search", "export", "evaluate", "compute"})
+    settings = line.model_dump(mode="json", include={"search", "export", "evaluate", "compute"})
     code = {name: digest for name, digest in sha256_tree(Path(__file__).parents[1]).items() if name.endswith(".py")}
-    journal = Journal([asked, sha256(weights), sha256(DATA / "dataset.json"), code])
+    journal = Journal([settings, sha256(weights), sha256(DATA / "dataset.json"), code])
     with Workers(line.search.workers, journal) as workers:
         (float32,) = workers.measure([_task(line, "float32", FLOAT32, None)])
         int8_task = _task(line, "int8", INT8, float32)
@@ -71,8 +73,8 @@ def search(line: Params) -> None:
         )
     outcomes = {one.name: one.outcome for one in found}
     tested = confirmed(outcomes, float32.right, line.search, line.evaluate.confidence)
-    kept = [one for one in found if one.name in tested and tested[one.name].kept]
-    chosen = min(kept, key=lambda one: (one.outcome.zip_bytes, one.name), default=None)
+    passing = [one for one in found if one.name in tested and tested[one.name].kept]
+    chosen = min(passing, key=lambda one: (one.outcome.zip_bytes, one.name), default=None)
     _write(line, float32, int8, layers, found, tested, chosen)
     if chosen is None:
         raise _none_fits(found, tested, line.search)
@@ -96,7 +98,6 @@ def _none_fits(found: list[Found], tested: dict[str, Confirmation], bounds: Sear
         rows = [f"the least drop of {len(found)} is {least:.4f} on the rows that choose"]
     return StageError(
         got="no trial inside the bounds\n  " + ("\n  ".join(rows) or "every one failed"),
-        expected="at least one that keeps every bound of search",
         do="raise the bounds or the number of trials; with few validation rows the interval alone is wide",
     )
 
@@ -114,11 +115,11 @@ def _write(
     document: dict[str, Any] = {
         "rows": {"choosing": len(float32.right[CHOOSING]), "confirming": len(float32.right[CONFIRMING])},
         "confidence": line.evaluate.confidence,
-        "float32": float32.told(),
-        "int8": int8.told(),
+        "float32": float32.summary(),
+        "int8": int8.summary(),
         "trials": [
             {
-                "name": one.name, "technique": one.technique, **one.outcome.told(), "front": one.name in best,
+                "name": one.name, "technique": one.technique, **one.outcome.summary(), "front": one.name in best,
                 "confirmed": asdict(tested[one.name]) if one.name in tested else None, "chosen": one is chosen,
                 "recipe": one.recipe.model_dump(mode="json"),
             }

@@ -89,8 +89,7 @@ def quality_of(reference: Array, labels: Array | None) -> Quality:
         return Quality("accuracy", reference, labels)
     if not deviation(reference):
         raise DataError(
-            got="the same outputs for all rows", expected="a model that tells the samples apart",
-            do="prepare the samples as for the model's training",
+            got="the same outputs for all rows", do="prepare the samples as for the model's training",
         )  # fmt: skip
     return Quality("agreement" if are_probabilities(reference) else "fidelity", reference, None)
 
@@ -264,7 +263,7 @@ def squeeze(options: Options) -> None:
                     + [f"{name}: left out, {reason}" for name, reason in candidates.left_out.items()]
                 ),
                 expected=f"at most {options.max_size:,} zip bytes and a drop of {options.max_drop:g}",
-                do="raise --max-size or --max-drop, or train the model for it: docs/how-to/own-model.md",
+                do="raise --max-size or --max-drop, or train the model for compression: docs/how-to/own-model.md",
             )
         with replacing(options.output) as partial:
             partial.write_bytes(candidates.files[best.name].read_bytes())
@@ -278,7 +277,9 @@ def _require_sensible(options: Options) -> None:
             expected="a size over 0 and a drop from 0 to under 1", do="correct the options",
         )  # fmt: skip
     if options.output.resolve() == options.model.resolve() or options.output.is_dir():
-        raise ParamsError(got=f"--output {options.output}", expected="a file of its own", do="choose another name")
+        raise ParamsError(
+            got=f"--output {options.output}", expected="a path that is none of the inputs", do="choose another name"
+        )
 
 
 def _make(candidates: Candidates, options: Options, given: Samples, test: Samples | None) -> Samples:

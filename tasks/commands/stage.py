@@ -36,7 +36,7 @@ PLAN = "plan"  # the stage that writes the plan files, and the option that names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stage that the first word names; every failure is told in one screen.
+    """Run the stage that the first word names; every failure is reported in one screen.
 
     A stage is a function of its module's name. Its positional parameters are sections of the settings, which its plan
     file has (`params` is the stage's own section), and each of its keyword-only parameters is a path and a required
@@ -85,8 +85,8 @@ def _run(stage: Callable[..., None], options: dict[str, Any]) -> None:
     plan = plan_file.load(Path(options[PLAN]))
     if plan.stage != name:
         raise ParamsError(
-            got=f"{options[PLAN]}, the plan of {plan.stage}, for {name}", expected="its own plan file",
-            do="run the stage by `dvc repro`, or give --plan as dvc.yaml does",
+            got=f"{options[PLAN]}, the plan of {plan.stage}, for {name}", expected=f"the plan file of {name}",
+            do="run the stage with `dvc repro`, or pass --plan as dvc.yaml does",
         )  # fmt: skip
     plan_file.require_current(plan)
     os.environ[environment.PLAN_DIGEST] = sha256(Path(options[PLAN]))  # for checkpoints, and inherited by workers
@@ -115,7 +115,7 @@ def _parser(stage: Callable[..., None]) -> argparse.ArgumentParser:
 
 
 def guarded(work: Callable[[], None], name: str) -> int:
-    """Do `work` and return the exit status; say a failure in one screen, with a traceback only where asked for."""
+    """Do `work` and return the exit status; report a failure in one screen, with a traceback only on request."""
     try:
         work()
     except Exception as error:
@@ -132,13 +132,12 @@ def _as_trimline_error(error: Exception) -> TrimlineError:
         free_bytes = shutil.disk_usage(Path.cwd()).free
         return StageError(
             got=f"no space left while writing {error.filename or 'a file'}; {free_bytes:,} bytes are free here",
-            expected="room for the stage's output; the artifacts of the last good run are untouched",
-            do="free some space (`dvc gc --workspace` drops old artifacts from the cache) and run the command again",
+            do="free some space (`dvc gc --workspace` drops old artifacts from the cache) and run the command again; "
+            "the artifacts of the last good run are untouched",
         )
     return StageError(
         got=f"{type(error).__name__}: {error}",
-        expected="no such failure: this is a fault of Trimline, or of the machine",
-        do=f"run again with {TRACEBACK_SWITCH}=1 to see where it happened, and report it with that text",
+        do=f"this is a fault of Trimline or of the machine: run with {TRACEBACK_SWITCH}=1 and report the traceback",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs TensorFlow when it is asked for: this package stays cheap to import."""
+    """Import modules that need TensorFlow on first use: this package stays cheap to import."""
     if name == "compress":
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
         import_module("tasks.models.quiet_tensorflow")  # starts TensorFlow quietly, before others import it

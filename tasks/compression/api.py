@@ -72,7 +72,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     Raises:
         DataError: the samples are not taken (see `tasks.data.user_samples.checked`), or the model is not.
         ParamsError: the recipe is not valid, or asks for what only images have.
-        StageError: a step did not reach what it was asked for.
+        StageError: a step did not reach its target.
     """
     recipe = _recipe(recipe)
     shape, classes = _shapes(model)
@@ -80,7 +80,7 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     require_fit(given, shape, classes, WHERE)
     if len(shape) != 3 and any(step.step != "re_estimate_batch_norm" and step.fit.augment for step in recipe.steps):
         raise ParamsError(
-            got=f"augment for rows of {shape}", expected="null: only images are shifted", do="set it to null"
+            got=f"augment for rows of {shape}", expected="null: only images can be augmented", do="set it to null"
         )
     x = given.x.astype(np.float32)
     labels = _answers(model, x) if given.y is None else given.y
@@ -102,11 +102,13 @@ def _recipe(recipe: Recipe | dict[str, Any]) -> Recipe:
             problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
             raise ParamsError(
                 got="a recipe with problems:\n  " + "\n  ".join(problems),
-                expected="every key of a recipe, of its type, and no other",
+                expected="the keys of a recipe, each with a value of its type",
                 do="docs/reference/params.md lists the keys",
             ) from None  # fmt: skip
     if recipe.float_layers:
-        raise ParamsError(got=f"float_layers {recipe.float_layers}", expected="none here", do="leave the list empty")
+        raise ParamsError(
+            got=f"float_layers {recipe.float_layers}, which only an exported file can have", do="leave the list empty"
+        )
     return recipe
 
 

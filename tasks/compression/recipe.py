@@ -28,7 +28,7 @@ def train(
         The new model, its metadata, and a row of history per epoch.
 
     Raises:
-        StageError: a step did not reach what it was asked for, or its loss became NaN.
+        StageError: a step did not reach its target, or its loss became NaN.
     """
     from tasks.compression.steps import tune
     from tasks.compression.steps.cluster import cluster

@@ -175,10 +175,10 @@ def source_of(module: str) -> Source:
 
 def remember(modules: Iterable[str]) -> None:
     """Keep what was read of modules, so that the next process need not read them again. It changes no result."""
-    kept = {name: [_stamp(path), vars(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
-    if kept != _known():
+    sources = {name: [_stamp(path), vars(source_of(name))] for name in sorted(modules) if (path := _path_of(name))}
+    if sources != _known():
         with replacing(CACHE) as partial:
-            partial.write_text(json.dumps(kept), encoding="utf-8")
+            partial.write_text(json.dumps(sources), encoding="utf-8")
 
 
 def _stamp(path: Path) -> list[int]:
@@ -192,7 +192,7 @@ def _known() -> dict[str, list]:  # type: ignore[type-arg]
     try:
         found = json.loads(CACHE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # none yet, or cut by a crash: everything is read anew
+        return {}  # none yet, or cut by a crash: everything is parsed again
     return found if isinstance(found, dict) else {}
 
 
@@ -312,7 +312,7 @@ def _imports(tree: ast.Module) -> list[tuple[str, str, list[str]]]:
             for alias in node.names:
                 used = attributes.get(alias.asname or alias.name, set())
                 found.add((node.module, alias.name, tuple(sorted(used))))
-    # Modules that another process is told to import; those of `import_module` count where that is called.
+    # Modules that another process imports; those of `import_module` count where that is called.
     texts = {text for node in ast.walk(tree) if (text := _module_text(node))}
     found |= {(text, "", ()) for text in texts - {_module_text(name) for name in _imported_names(tree)}}
     return [(module, name, list(used)) for module, name, used in sorted(found)]

@@ -107,8 +107,7 @@ def require_upgraded(lock: Path = ENVIRONMENT_LOCK) -> None:
     wanted = pinned_version(lock)
     if wanted not in {None, running_version()}:
         raise ParamsError(
-            got=f"Trimline {running_version()}, and a line of version {wanted} ({lock})",
-            expected="a line that was brought to the installed version",
+            got=f"Trimline {running_version()} is installed, but this line is of version {wanted} ({lock})",
             do=f"run `trimline upgrade` here, or install version {wanted} again",
         )
 
@@ -194,7 +193,6 @@ def only_one(stage: str) -> Iterator[None]:
             file.seek(0)
             raise TransientError(
                 got=f"process {file.read() or 'unknown'} is running {stage}",
-                expected="one run of a stage at a time",
                 do="wait for it to end, then run the command again",
             ) from None
         file.truncate(0)

@@ -12,38 +12,45 @@ from typing import Any, ClassVar
 
 
 class TrimlineError(Exception):
-    """A failure that the user is told about in three lines: what was got, what was expected, what to do."""
+    """A failure with a message of two or three lines: what was found, what was expected, how to fix it.
+
+    Attributes:
+        got: what was found.
+        expected: what is allowed; None where it would only deny what was found.
+        do: how to fix it.
+    """
 
     exit_status: ClassVar[int] = 1
 
-    def __init__(self, *, got: str, expected: str, do: str) -> None:
+    def __init__(self, *, got: str, do: str, expected: str | None = None) -> None:
         self.got, self.expected, self.do = got, expected, do
-        super().__init__(f"got:      {got}\nexpected: {expected}\nto do:    {do}")
+        middle = "" if expected is None else f"\nexpected: {expected}"
+        super().__init__(f"got:      {got}{middle}\nto do:    {do}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Let it come whole out of another process: by itself, an exception is made anew from its text alone."""
+        """Make the error picklable: by default, an exception is rebuilt from its text alone."""
         return partial(type(self), got=self.got, expected=self.expected, do=self.do), ()
 
 
 class StageError(TrimlineError):
-    """The stage worked as written and its result is not acceptable, or it cannot go on."""
+    """The stage cannot go on, or its result is not acceptable."""
 
     exit_status = 1
 
 
 class DataError(TrimlineError):
-    """The input data are not what they should be (EX_DATAERR)."""
+    """The input data are invalid (EX_DATAERR)."""
 
     exit_status = 65
 
 
 class TransientError(TrimlineError):
-    """Something that passes by itself, such as the same stage running elsewhere (EX_TEMPFAIL)."""
+    """A temporary failure, such as the same stage running in another process (EX_TEMPFAIL)."""
 
     exit_status = 75
 
 
 class ParamsError(TrimlineError):
-    """`params.yaml` or the installed packages are not what the stage may run with (EX_CONFIG)."""
+    """`params.yaml` or the environment is invalid (EX_CONFIG)."""
 
     exit_status = 78

@@ -120,7 +120,6 @@ def shipped(name: str) -> Path:
     if not path.exists():
         raise StageError(
             got=f"no {name} in the installed package, {root()}",
-            expected="a complete installation",
             do="install Trimline again: pip install --force-reinstall --no-deps trimline",
         )
     return path

@@ -23,27 +23,27 @@ from tasks.core.errors import ParamsError, StageError
 
 WORKERS = "TRIMLINE_WORKERS"
 WORTH_BYTES = 64 << 20  # of input: with less, a second process would have little done before the first was ready
-AHEAD = 2  # groups of pieces that wait for each worker
-TOGETHER = 8  # pieces of a group at most; to send many small ones one by one takes longer than to do them
+AHEAD = 2  # groups of items that wait for each worker
+TOGETHER = 8  # items in a group at most: sending many small ones one by one takes longer than the work
 ROUNDS = 8  # groups for each worker at least, so that none waits long for another at the end
 
-Piece = TypeVar("Piece")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Each(Protocol):
-    """Calls a function, one that can be pickled, with each piece; as `map` does, or ahead of whom takes the results."""
+    """Maps a picklable function over items: like `map`, or in processes that work ahead of the consumer."""
 
-    def __call__(self, function: Callable[[Piece], Result], pieces: Sequence[Piece], /) -> Iterator[Result]:
-        """Yield the results in the order of the pieces; the first error in that order is raised as it is."""
+    def __call__(self, function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterator[Result]:
+        """Yield the results in the order of the items; the first error in that order is raised unchanged."""
 
 
 @contextmanager
 def process_pool(input_bytes: int, seen_by_all: Path) -> Iterator[Each]:
-    """Yield what does work side by side; nothing of it is left behind at the end, however that comes.
+    """Yield a parallel `map`; on exit, also after an error, all of its processes have ended.
 
     Args:
-        input_bytes: that will be worked on.
+        input_bytes: size of the data to be processed.
         seen_by_all: a file that every node of a cluster has to have, at this path.
 
     Raises:
@@ -62,10 +62,10 @@ def process_pool(input_bytes: int, seen_by_all: Path) -> Iterator[Each]:
 
 
 def workers(input_bytes: int) -> int:
-    """Return how many processes to use; a number that is asked for is taken, however little there is to do.
+    """Return how many processes to use: `TRIMLINE_WORKERS`, else one, or all processors where the input is large.
 
     Raises:
-        ParamsError: it is none.
+        ParamsError: `TRIMLINE_WORKERS` is no positive number.
     """
     setting = os.environ.get(WORKERS)
     if setting is None:
@@ -78,7 +78,7 @@ def workers(input_bytes: int) -> int:
 
 
 def _processors() -> int:
-    """Return how many this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -93,7 +93,7 @@ def _in_processes(count: int) -> Iterator[Each]:
     except BaseException:
         for process in (
             set(multiprocessing.active_children()) - others
-        ):  # a piece may take long, and nobody waits for it
+        ):  # an item may take long, and nobody waits for its result
             process.terminate()
         raise
     finally:
@@ -112,7 +112,7 @@ def _over_ray(seen_by_all: Path) -> Iterator[Each]:
 
 
 def _at(root: str, do: Callable[..., list[Result]], *setting: Any) -> list[Result]:
-    """Do some pieces in the project's folder, on whatever node."""
+    """Process some items in the project's folder, on any node."""
     os.chdir(root)
     return do(*setting)
 
@@ -132,16 +132,16 @@ def _windowed(
     submit: Callable[..., Any],
     result_of: Callable[[Any], list[Result]],
     workers: int,
-    function: Callable[[Piece], Result],
-    pieces: Sequence[Piece],
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
     /,
 ) -> Iterator[Result]:
-    """Begin with the pieces, and return an iterator of the results in their order.
+    """Start work on the items, and return an iterator over the results in their order.
 
-    No more than `AHEAD` groups a worker are begun before the first of them is taken.
+    At most `AHEAD` groups per worker are started before the first result is consumed.
     """
-    size = min(TOGETHER, max(1, len(pieces) // (ROUNDS * workers)))
-    groups = (pieces[start : start + size] for start in range(0, len(pieces), size))
+    size = min(TOGETHER, max(1, len(items) // (ROUNDS * workers)))
+    groups = (items[start : start + size] for start in range(0, len(items), size))
     begun = (submit(_done, function, group) for group in groups)
     with _noticed():
         waiting = deque(islice(begun, AHEAD * workers))
@@ -164,15 +164,14 @@ def _noticed() -> Iterator[None]:
         raise _lost_worker("a process ended in the middle of its work") from None
 
 
-def _done(function: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
-    return [function(piece) for piece in pieces]
+def _done(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]
 
 
 def _lost_worker(setting: str) -> StageError:
     return StageError(
-        got=f"a worker that was killed: {setting}",
-        expected="processes that are left alone, and memory for a shard in each",
-        do=f"look who killed it (`dmesg` tells of a lack of memory); lower {WORKERS} or preprocess.<role>.shard_rows",
+        got=f"a worker was killed, probably out of memory: {setting}",
+        do=f"lower {WORKERS} or preprocess.<role>.shard_rows; `dmesg` shows whether the system ran out of memory",
     )
 
 

@@ -39,18 +39,17 @@ def require_alike(lock: Path, listed: Path, files: Sequence[Path] = ()) -> None:
         for node in sorted(ray.nodes(), key=lambda node: str(node["NodeManagerAddress"]))
         if node["Alive"]
     }
-    asked = [_query(number, lock, listed, files) for number in nodes.values()]
+    queries = [_query(number, lock, listed, files) for number in nodes.values()]
     try:
-        answers = ray.get(asked, timeout=NODE_TIMEOUT_SECONDS)
+        answers = ray.get(queries, timeout=NODE_TIMEOUT_SECONDS)
     except ray.exceptions.GetTimeoutError:
         raise TransientError(
             got=f"no answer within {NODE_TIMEOUT_SECONDS} s of the nodes {', '.join(nodes)}",
-            expected="nodes that can start a process",
-            do="look at `ray status` and at the logs of the nodes, then run the command again",
+            do="check `ray status` and the logs of the nodes, then run the command again",
         ) from None
     if wrong := [f"{node}: {problem}" for node, problem in zip(nodes, answers, strict=True) if problem]:
         raise ParamsError(
-            got="\n  ".join(["nodes that are not like this one:", *wrong]),
+            got="\n  ".join(["nodes that differ from this one:", *wrong]),
             expected="the same packages, and the project with its data at the same path (a file system that all share)",
             do="install requirements.lock on each node, and share or copy the folder",
         )
@@ -86,7 +85,7 @@ HTTP2_SETTINGS = b"\x04"  # the type of the frame that a server begins with (RFC
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + HTTP2_SETTINGS + b"\0" * 5
 # Read when Ray is imported, here and in the processes that it starts. A group of workers that does not start (a node
 # is lost, and with it the processors) is given up after two tries. Metrics, and a process that watches for announced
-# preemptions, would only cost their start. For workers that are started before they are asked for, Ray would wait for
+# preemptions, would only cost their start. For workers that are started before they are needed, Ray would wait for
 # ever if one of them is killed.
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -154,8 +153,7 @@ def _start(ray: Any, address: str | None, processors: int) -> None:
         ray.shutdown()
         raise TransientError(
             got=f"Ray does not start, or its cluster does not answer: {error}",
-            expected="a machine that has a processor free for it",
-            do="run the command again when less is running; Ray's own logs are in /tmp/ray/session_latest/logs",
+            do="run the command again when the machine is less busy; Ray's logs are in /tmp/ray/session_latest/logs",
         ) from None
 
 
@@ -182,22 +180,22 @@ def _require_answer(address: str) -> None:
     """Make sure that gRPC is spoken there: of anything else that listens, Ray would wait for an answer for ever."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), CONNECT_TIMEOUT_SECONDS) as asked:
-            asked.sendall(HTTP2_GREETING)
-            said = asked.recv(9)
+        with socket.create_connection((host, int(port)), CONNECT_TIMEOUT_SECONDS) as connection:
+            connection.sendall(HTTP2_GREETING)
+            said = connection.recv(9)
         if said[3:4] != HTTP2_SETTINGS:
             raise ValueError(f"what listens there is not Ray, it says {said!r}")
     except (OSError, ValueError) as error:
         raise TransientError(
             got=f"{ADDRESS}={address}: {error}",
-            expected="host:port of the head of a Ray cluster that answers",
+            expected="host:port of the head of a running Ray cluster",
             do=f"start it (`ray start --head`), correct the address, or unset {ADDRESS} to work on this machine",
         ) from None
 
 
 def _require_enough(has: dict[str, float], wanted: dict[str, int], owner: str) -> None:
     short = [
-        f"{has.get(name, 0):g} {name} where {count} are asked for"
+        f"{has.get(name, 0):g} {name} where {count} are needed"
         for name, count in wanted.items()
         if has.get(name, 0) < count
     ]
@@ -205,7 +203,7 @@ def _require_enough(has: dict[str, float], wanted: dict[str, int], owner: str) -
         raise ParamsError(
             got=f"{owner} has {', '.join(short)}",
             expected="a CPU for each of workers x compute.threads, and the GPUs of workers x speed.gpus_per_worker",
-            do="lower workers, or bring more nodes: `ray start --address=HOST:PORT` on each",
+            do="lower workers, or add nodes: `ray start --address=HOST:PORT` on each",
         )
 
 

@@ -39,7 +39,7 @@ def unpack(archive: Path, folder: Path) -> None:
             raise
         raise DataError(
             got=f"{archive.name}: {error}",
-            expected="a whole zip or tar archive without a password",
+            expected="a complete zip or tar archive without a password",
             do="download or pack it again, and compare its checksum with its source's",
         ) from None
 
@@ -83,5 +83,5 @@ def _require_inside(archive: Path, name: str, *, is_regular: bool) -> None:
     raise DataError(
         got=f"{archive.name} holds {name!r}, " + ("a path outside the archive" if is_regular else "a link or device"),
         expected="regular files with paths inside the archive",
-        do="do not trust this archive; get it from its source again, or pack the files anew",
+        do="do not trust this archive: get it from its source again, or pack the files into a new one",
     )

@@ -19,7 +19,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     """
     found = sorted(set(names), key=place_of)
     if len(found) < 2:
-        raise DataError(got=f"classes {found}", expected="at least two", do="correct ingest or its format")
+        raise DataError(got=f"classes {found}", expected="at least two classes", do="correct ingest or its format")
     return found
 
 
@@ -42,8 +42,7 @@ def require_rows(labels: Iterable[set[str]], classes: list[str]) -> None:
     if missing := [name for name in classes if name not in seen]:
         raise DataError(
             got=f"no training rows of class {missing}",
-            expected="at least one row of each class of the schema",
-            do="add rows, or write the schema anew: `trimline schema <role> --replace`",
+            do="add rows of that class, or write a new schema: `trimline schema <role> --replace`",
         )
 
 

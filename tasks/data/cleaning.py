@@ -331,14 +331,14 @@ class Quarantine:
         self.counts.update(rows.counts)
         self._first += rows.first[: SHOWN - len(self._first)]
 
-    def require_few(self, kept: int, max_bad_fraction: float) -> None:
-        """Refuse too many bad rows beside so many that are kept.
+    def require_few(self, good: int, max_bad_fraction: float) -> None:
+        """Refuse too many bad rows for this number of good ones.
 
         Raises:
             DataError: they are more than the fraction of all.
         """
         bad = self.counts.total()
-        total = kept + bad
+        total = good + bad
         if bad <= max_bad_fraction * total:
             return
         counts = ", ".join(f"{count} {reason}" for reason, count in self.counts.most_common())
@@ -346,5 +346,5 @@ class Quarantine:
         raise DataError(
             got=f"{bad} bad rows of {total} ({counts}), the first of them:\n  {first}",
             expected=f"at most {max_bad_fraction:.2%} bad rows (preprocess.<role>.max_bad_fraction)",
-            do="mend the data; where they are right and the promise is old: `trimline schema <role> --replace`",
+            do="correct the data; if they are right and the schema is out of date: `trimline schema <role> --replace`",
         )

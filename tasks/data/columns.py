@@ -56,7 +56,7 @@ class Column:
         return int(self._ends[-1]) if len(self._shards) else 0
 
     def take(self, rows: Array) -> Array:
-        """Return the given rows, (len(rows), ...), in the order asked for."""
+        """Return the given rows, (len(rows), ...), in the given order."""
         if len(self._shards) == 1:
             return np.asarray(self._quick[0][rows])
         shard_of = np.searchsorted(self._ends, rows, side="right")
@@ -151,7 +151,6 @@ class Dataset:
         if not shards:
             raise DataError(
                 got=f"no rows in split {split!r} of {self.folder}",
-                expected="at least one",
                 do=f"raise preprocess.{self.folder.name}.split.{split}",
             )
         return Column(self._opened(shards, name))
@@ -170,7 +169,7 @@ class Dataset:
             raise ParamsError(
                 got=f"{wanted_by} of {', '.join(missing)}",
                 expected=f"columns of the target: {', '.join(self.attributes) or 'it has none'}",
-                do="correct the name, or bring the column: preprocess.target.attributes",
+                do="correct the name, or add the column: preprocess.target.attributes",
             )
         return {name: self.column(split, name).all() for name in columns}
 
@@ -220,7 +219,7 @@ def _require_intact(path: Path, expected: str) -> None:
         raise DataError(
             got=f"{path}: {got}",
             expected=f"SHA-256 {expected}, as preprocess wrote it",
-            do=f"the file was damaged after it was made: delete {path.parents[1]} and run `dvc repro` again",
+            do=f"the file was damaged after it was written: delete {path.parents[1]} and run `dvc repro` again",
         )
 
 

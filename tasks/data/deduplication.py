@@ -1,4 +1,4 @@
-"""De-duplication: one row of each content is kept, among more rows than memory holds."""
+"""De-duplication: of rows with equal content the first stays, for more rows than memory holds."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tasks.data.splits import GIVEN_SPLITS, RANKED
 
 # A row and what copies are found by; the digest is in two halves, which are compared faster than bytes are.
 DIGESTED = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)
-# A copy, the row that is kept in its place, and whether that has another stratum.
+# A duplicate, the row that stays instead, and whether that has another stratum.
 COPY = np.dtype([("row", "<i8"), ("first", "<i8"), ("another", "?")])
 PREFERENCE = np.array([{"test": 0, "validation": 1}.get(name, 2) for name in GIVEN_SPLITS], np.uint8)
 BUCKET_ROWS = 1 << 17
@@ -180,11 +180,11 @@ def drop_duplicates(each: Each, staged: Staged, take: Callable[[LeftOut], None])
             found.add(number, np.searchsorted(firsts, pairs["row"], side="right") - 1, pairs)
             written.append(number)
     remove(digested.folder)
-    count_kept = 0
+    num_unique = 0
     for count, copied in each(partial(_keep, rows, found, written), groups):
         take(copied)
-        count_kept += count
-    return Deduplicated(staged.folder / UNIQUE, len(groups), count_kept, len(rows.strata))
+        num_unique += count
+    return Deduplicated(staged.folder / UNIQUE, len(groups), num_unique, len(rows.strata))
 
 
 def _strata(staged: Staged) -> dict[Any, int]:
@@ -227,7 +227,7 @@ def _keep(rows: _Rows, found: Buckets, written: list[int], group: Group) -> tupl
 
 
 def _unique_rows(rows: _Rows, number: int, pairs: Array) -> Array:
-    """Return the rows of a block that are kept, (rows,) of RANKED."""
+    """Return the unique rows of a block, (rows,) of RANKED."""
     block, start = Block(rows.staged.path(number)), rows.staged.start(number)
     given = np.asarray(block[GIVEN])
     records = np.zeros(len(given), RANKED)

@@ -109,7 +109,7 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
         """Divide a chunk into its good rows, cleaned, and its bad ones, each with its reason."""
 
     def content_digests(self, chunk: Chunk) -> Array:
-        """Return a digest of the content of each good row, (rows,) of void; of equal rows the first is kept."""
+        """Return a digest of the content of each good row, (rows,) of void; of equal rows the first stays."""
 
     def strata(self, columns: Columns) -> Array:
         """Return the stratum of each row, (rows,): a split takes its fraction of every stratum."""

@@ -47,7 +47,7 @@ def read(path: Path, sources: Array) -> dict[str, Array]:
     if len(by_source) < len(lines):
         raise _refused(path, f"{len(lines) - len(by_source)} lines for a source that has one", "one line a source")
     if missing := [source for source in sources.tolist() if source not in by_source]:
-        raise _refused(path, f"no line for {_few(missing)}", "a line for each row that is kept")
+        raise _refused(path, f"no line for {_few(missing)}", "a line for each row that is no duplicate")
     chosen = [by_source[source] for source in sources.tolist()]
     return {name: _typed([line[index] for line in chosen]) for index, name in enumerate(header[1:])}
 
@@ -74,7 +74,9 @@ def _few(items: list[str] | list[int]) -> str:
 
 
 def _refused(path: Path, got: str, expected: str) -> DataError:
-    return DataError(got=f"{path.name}: {got}", expected=expected, do="mend the file of preprocess.<role>.attributes")
+    return DataError(
+        got=f"{path.name}: {got}", expected=expected, do="correct the file of preprocess.<role>.attributes"
+    )
 
 
 ROWS_FILE = "{split}.rows"
@@ -90,7 +92,7 @@ def by_content(
         staged: all good rows.
         deduplicated: those of them that are no copies.
         split: see `stratified.assigned`.
-        described: columns beside the data, of all good rows, which are joined to those that are kept.
+        described: columns beside the data, of all good rows; those of unique rows are joined to the data.
     """
     _join(staged, deduplicated, described)
     return splits.assigned(partial(deduplicated.map, each), deduplicated.strata, split)
@@ -139,7 +141,7 @@ class Divided:
 
 
 def divided(deduplicated: Deduplicated, codes: Iterator[Array]) -> Divided:
-    """Write down the rows of each split, from the place in SPLITS of each row that is kept."""
+    """Record the rows of each split, from the index in SPLITS of each unique row."""
     folder, counts = deduplicated.folder.parent, np.zeros(len(SPLITS), np.int64)
     files = [(folder / ROWS_FILE.format(split=split)).open("wb") for split in SPLITS]
     for records, positions in zip(deduplicated.records(), codes, strict=True):

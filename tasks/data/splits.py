@@ -13,8 +13,8 @@ from tasks.core.params.data import Split
 from tasks.data.records import SPLITS, Array, Columns
 
 DIGEST_BYTES = 16
-GIVEN_SPLITS = ("", *SPLITS)  # what a source says of a row; its place here is how that is kept
-# A row that is kept, and what its split hangs on.
+GIVEN_SPLITS = ("", *SPLITS)  # what a source says of a row; its index here is how that is stored
+# A unique row, and what decides its split.
 RANKED = np.dtype([("rank", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)
 
 

@@ -15,8 +15,8 @@ SPACE, APOSTROPHES = "▁", "'\u2019"
 def train_tokenizer(sentences: Iterator[list[str]], vocabulary: int, *, lowercase: bool) -> Tokenizer:
     """Train byte-pair encoding; equal sentences give equal bytes.
 
-    A piece that begins a word begins with a mark for the space before it, so that pieces joined are the sentence again.
-    Signs are pieces by themselves; an apostrophe ends one, as in l'eau.
+    The first subword of a word begins with a mark for the space before it, so that joined subwords give the sentence.
+    Punctuation marks are subwords by themselves; an apostrophe ends one, as in l'eau.
     """
     tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNKNOWN], fuse_unk=True))
     if lowercase:
@@ -44,11 +44,11 @@ def encode(tokenizer: Tokenizer, sentences: list[str], max_tokens: int) -> Array
 
 
 def subwords_of(tokenizer: Tokenizer) -> list[str]:
-    """Return the piece of each token, in their order."""
+    """Return the subword of each token, in the order of the tokens."""
     return [str(tokenizer.id_to_token(number)) for number in range(tokenizer.get_vocab_size())]
 
 
-def decode(tokens: Iterable[int], pieces: list[str]) -> str:
-    """Return the sentence of some tokens; special ones are nothing in it."""
-    text = "".join(pieces[token] for token in tokens if token > END)
+def decode(tokens: Iterable[int], subwords: list[str]) -> str:
+    """Return the sentence that tokens encode; special tokens are left out."""
+    text = "".join(subwords[token] for token in tokens if token > END)
     return text.replace(SPACE, " ").strip()

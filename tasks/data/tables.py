@@ -124,7 +124,7 @@ class TableSchema(Schema):
 
 
 def category(text: str) -> str:
-    """Return a category as it is kept, the empty text for a missing one."""
+    """Return a category as it is stored: the empty text for a missing one."""
     return text.strip().replace(SEPARATOR, " ")
 
 
@@ -135,7 +135,7 @@ def categories_of(columns: list[Array], rows: int) -> Array:
 
 
 def values_of(columns: Columns, numeric: list[str], categorical: list[str]) -> tuple[Columns, dict[int, str]]:
-    """Return the columns that rows are kept as, and what is wrong with some of the rows, by row.
+    """Return the columns that rows are stored as, and the problems of invalid rows, by row.
 
     `numbers` is (rows, numeric) of float64, NaN where one is missing; `categories` (rows,) of str objects. Neither is
     there where there are none of them.
@@ -145,13 +145,13 @@ def values_of(columns: Columns, numeric: list[str], categorical: list[str]) -> t
         values, problems = numbers_of(columns[name])
         found.append(values)
         wrong = {row: f"{problem} in {name}" for row, problem in problems.items()} | wrong
-    kept: Columns = {}
+    stored: Columns = {}
     if numeric:
-        kept[NUMBERS] = np.stack(found, axis=1)
+        stored[NUMBERS] = np.stack(found, axis=1)
     if categorical:
         chosen = [columns[name] for name in categorical]
-        kept[CATEGORIES] = categories_of(chosen, len(chosen[0]))
-    return kept, wrong
+        stored[CATEGORIES] = categories_of(chosen, len(chosen[0]))
+    return stored, wrong
 
 
 def digests_of(columns: Columns, target: Array) -> Array:
@@ -300,14 +300,14 @@ class TableEncoder:
         parts = [np.where(absent, medians, numbers), missing_flags, np.array(indices, np.float64).reshape(-1, rows).T]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def kept(self, columns: Columns) -> Columns:
+    def stored(self, columns: Columns) -> Columns:
         """Return the columns that features are made of."""
         return {name: columns[name] for name in columns_of(self._numeric, self._categorical)}
 
 
 def columns_of(numeric: list[Any], categorical: list[Any]) -> list[str]:
-    """Return the names of the columns that rows are kept as; see `tables.values_of`."""
-    return [name for name, kept in ((NUMBERS, numeric), (CATEGORIES, categorical)) if kept]
+    """Return the names of the columns that rows are stored as; see `tables.values_of`."""
+    return [name for name, stored in ((NUMBERS, numeric), (CATEGORIES, categorical)) if stored]
 
 
 def categories_in(texts: Array | None, count: int) -> list[list[str]]:
@@ -336,12 +336,12 @@ def parsed(words: list[str], assets: Path) -> Columns:
         raise DataError(
             got=f"{' '.join(words)!r}, which is wrong in: {problem}",
             expected=" ".join(f"{name}=..." for name in wanted),
-            do="write each column once; a value that is missing as `name=`",
+            do="write each column once; write a missing value as `name=`",
         )
-    kept, wrong = values_of({name: objects([text]) for name, text in values.items()}, numeric, categorical)
+    stored, wrong = values_of({name: objects([text]) for name, text in values.items()}, numeric, categorical)
     if wrong:
         raise DataError(got=wrong[0], expected="numbers and categories", do="correct the row")
-    return kept
+    return stored
 
 
 def _described(values: Array, name: str) -> dict[str, Any]:
@@ -349,8 +349,8 @@ def _described(values: Array, name: str) -> dict[str, Any]:
     ordered = np.sort(known)  # quantiles of ordered numbers are found several times as fast
     if not len(known):
         raise DataError(
-            got=f"no number in the column {name} of the training rows", expected="some",
-            do="take it out of preprocess.<role>.numeric and columns",
+            got=f"no number in the column {name} of the training rows",
+            do="remove the column from preprocess.<role>.numeric and columns",
         )  # fmt: skip
     quantiles = np.unique(np.quantile(ordered, np.linspace(0, 1, QUANTILES)).astype(np.float32))
     return {

@@ -45,8 +45,8 @@ class FileChunk:
 def split_file(path: Path, start: int, first: int, rows: int, quoted: bool) -> Iterator[FileChunk]:
     """Yield the parts of a file from a line on, each of about so many rows. The file's content alone decides.
 
-    A part never ends between quotes. Where a quote stands that neither opens nor closes a cell, it is not told from
-    here what is between quotes, and all that follows is one part.
+    A part never ends between quotes. Where a quote stands that neither opens nor closes a cell, nothing here can say
+    what is between quotes, and all that follows is one part.
 
     Args:
         path: of the file, which is not compressed.
@@ -120,7 +120,6 @@ def files_of(folder: Path, params: Records, suffixes: tuple[str, ...]) -> list[P
         names = sorted(path.name for path in folder.rglob("*") if path.is_file())
         raise DataError(
             got=f"no {' or '.join(suffixes)} file among {names[:SHOWN]}",
-            expected="at least one",
             do="correct ingest.<role>, or preprocess.<role>.format",
         )
     return found
@@ -162,7 +161,9 @@ def given_by(path: Path) -> SplitName | None:
 
 def refused(where: str, got: str, expected: str) -> DataError:
     """Return the error of a file that cannot be read on."""
-    return DataError(got=f"{where}: {got}", expected=expected, do="mend the file, or preprocess.<role>, and run again")
+    return DataError(
+        got=f"{where}: {got}", expected=expected, do="correct the file, or preprocess.<role>, and run again"
+    )
 
 
 def require_columns(path: Path, params: Records, names: Sequence[str], width: int) -> None:
@@ -183,7 +184,7 @@ def missing_columns(path: Path, wanted: Iterable[object], found: Iterable[object
     return DataError(
         got=f"{path.name}: no column {', '.join(map(repr, wanted))}; it has {', '.join(names[:SHOWN])}{more}",
         expected="the columns that preprocess.<role>.columns names",
-        do="correct the names there, or bring the file that has them",
+        do="correct the names there, or bring a file that has these columns",
     )
 
 

@@ -41,7 +41,7 @@ def load(path: Path) -> Samples:
         DataError: there is no such file, it is no `.npz`, it lacks `x`, or its arrays hold Python objects.
     """
     if not path.is_file():
-        raise DataError(got=f"no file {path}", expected="samples in an .npz file", do="correct the path")
+        raise DataError(got=f"no file {path}", do="correct the path")
     try:
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
@@ -49,7 +49,7 @@ def load(path: Path) -> Samples:
         with opened as file:
             if "x" not in file:
                 raise DataError(
-                    got=f"{path} with {', '.join(file) or 'no arrays'}", expected="an array x, (rows, ...)",
+                    got=f"{path} with {', '.join(file) or 'no arrays'}", expected="an array x of shape (rows, ...)",
                     do="save it with numpy.savez(path, x=rows, y=labels)",
                 )  # fmt: skip
             x, y = file["x"], file.get("y")
@@ -83,11 +83,13 @@ def checked(x: Array, y: Array | None, where: str) -> Samples:
             do="save x.astype('float32'), one row per sample",
         )
     if not len(x) or not x[0].size:
-        raise DataError(got=f"{where}: no samples, x has shape {x.shape}", expected=f"{MIN_ROWS} rows", do="bring some")
+        raise DataError(
+            got=f"{where}: no samples, x has shape {x.shape}", expected=f"at least {MIN_ROWS} rows", do="add samples"
+        )
     if bad := int((~np.isfinite(x).reshape(len(x), -1).all(axis=1)).sum()):
         raise DataError(
-            got=f"{where}: NaN or infinite values in {bad} of {len(x)} rows", expected="finite numbers",
-            do="remove those rows, or mend what made them",
+            got=f"{where}: NaN or infinite values in {bad} of {len(x)} rows",
+            do="remove those rows, or correct the code that produced them",
         )  # fmt: skip
     different = len(np.unique(digests(x)))
     if different < MIN_ROWS:
@@ -95,7 +97,7 @@ def checked(x: Array, y: Array | None, where: str) -> Samples:
         raise DataError(
             got=f"{where}: {description}",
             expected=f"at least {MIN_ROWS} different rows, of the kind that the model will see",
-            do="bring more samples",
+            do="add samples",
         )  # fmt: skip
     return Samples(x, None if y is None else _labels(y, len(x), where))
 
@@ -154,8 +156,8 @@ def calibration_beside(samples: Samples, test: Samples, where: str) -> Samples:
     contents, first = np.unique(digests(samples.x), return_index=True)
     if shared := int(np.isin(digests(test.x), contents).sum()):
         raise DataError(
-            got=f"{where}: {shared} of {len(test.x)} test rows are samples too",
-            expected="none: a model calibrated on a row is not measured on it",
+            got=f"{where}: {shared} of {len(test.x)} test rows are calibration samples, too",
+            expected="none: a row that calibrates the model must not measure it",
             do="remove these rows from one of the two files",
         )
     return samples.take(first[:MAX_CALIBRATION_ROWS])

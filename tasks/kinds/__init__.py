@@ -78,7 +78,7 @@ def model_of(kind: str) -> "KindModel":
 
 
 def evaluation_of(kind: str) -> "KindEvaluation":
-    """Return how a file of a kind is asked and measured; loads no TensorFlow."""
+    """Return how an exported file of a kind is run and measured; loads no TensorFlow."""
     evaluation: KindEvaluation = import_module(f"tasks.kinds.{kind}.evaluation").EVALUATION
     return evaluation
 

@@ -35,14 +35,15 @@ def read(path: Path = PARAMS_FILE) -> Value:
     except FileNotFoundError:
         raise ParamsError(
             got=f"no {path} in {Path.cwd().name}/",
-            expected="the configuration of the model line",
             do="run from the repository's top folder; `cp presets/fashion_mnist.yaml params.yaml` makes a new one",
         ) from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ParamsError(
-            got=f"{getattr(error, 'problem', None) or error}{where} of {path}", expected="YAML", do=f"correct {path}"
+            got=f"{getattr(error, 'problem', None) or error}{where} of {path}",
+            expected="valid YAML",
+            do=f"correct {path}",
         ) from None
     return found
 
@@ -58,7 +59,7 @@ def check(raw: Any, path: Path = PARAMS_FILE) -> Params:
         return line
     raise ParamsError(
         got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in {path}:\n  " + "\n  ".join(problems),
-        expected="known keys, each of its type, and those that have no default",
+        expected="known keys with values of their types, and every key that has no default",
         do=f"correct {path}; docs/reference/params.md lists the keys, `trimline params` prints their values",
     )
 

@@ -122,7 +122,6 @@ def require_current(plan: PlanFile) -> None:
 def _outdated(stage: str, found: str) -> ParamsError:
     return ParamsError(
         got=f"{stage}: {found}",
-        expected="the plan of the installed code and packages",
         do="run `dvc repro` (or `trimline run`), which plans first; after an upgrade `trimline upgrade`",
     )
 

@@ -54,7 +54,7 @@ def probabilities(estimator: Any, train: Any, labels: Array, test: Any, classes:
         estimator: of scikit-learn, with `predict_proba`.
         train: what it is fitted on, a row each.
         labels: class indices, (rows,).
-        test: what it is asked, a row each.
+        test: the test inputs, a row each.
         classes: how many there are.
 
     Returns:
@@ -65,7 +65,7 @@ def probabilities(estimator: Any, train: Any, labels: Array, test: Any, classes:
     """
     if len(np.unique(labels)) == 1:
         raise ParamsError(
-            got=f"baseline.max_rows: {len(labels)} rows of one class", expected="rows of two classes at least",
+            got=f"baseline.max_rows: {len(labels)} rows of one class", expected="rows of at least two classes",
             do="raise baseline.max_rows, or change baseline.seed",
         )  # fmt: skip
     with warnings.catch_warnings():
@@ -132,9 +132,9 @@ def _factorised(counts: csr_matrix, popularity: Array) -> Iterator[Score]:
         most = min(max(FACTORS), min(counts.shape) - 1)
         components = TruncatedSVD(most, random_state=0).fit(counts.multiply(weight).tocsr()).components_
         for factors, window in product(FACTORS, WINDOWS):
-            kept = components[:factors]
-            yield lambda rows, kept=kept, window=window, weight=weight: (  # type: ignore[misc]
-                (_weighted(rows, len(popularity), *window).multiply(weight).tocsr() @ kept.T) @ kept / weight
+            strongest = components[:factors]
+            yield lambda rows, strongest=strongest, window=window, weight=weight: (  # type: ignore[misc]
+                (_weighted(rows, len(popularity), *window).multiply(weight).tocsr() @ strongest.T) @ strongest / weight
             )
 
 

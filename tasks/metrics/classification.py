@@ -21,7 +21,7 @@ AVERAGES = ("macro", "weighted")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the metrics need to be told.
+    """The settings of the metrics.
 
     Attributes:
         top_k: for `top_<k>_accuracy`; undefined where there are no more classes than that.

@@ -97,7 +97,7 @@ def sliced(right: Array, reference: Array, parts: dict[str, Array], confidence: 
 
 
 def parts_of(labels: Array, classes: list[str], columns: dict[str, Array], slices: list[Slice]) -> dict[str, Array]:
-    """Return which rows are in each class and in each slice that is asked for; see `selected`."""
+    """Return which rows are in each class and in each requested slice; see `selected`."""
     return {f"class = {name}": labels == index for index, name in enumerate(classes)} | slice_columns(columns, slices)
 
 
@@ -117,14 +117,14 @@ def _parts(one: Slice, column: Array) -> Iterator[tuple[str, Array]]:
             raise ParamsError(
                 got=f"evaluate.slices: a slice for each of the {len(values)} values of {one.column}",
                 expected=f"at most {MAX_VALUES} values, or bounds",
-                do="give at_least, below, or both",
+                do="set at_least, below, or both",
             )
         yield from ((f"{one.column} = {value}", column == value) for value in values)
         return
     if column.dtype.kind == "U":
         raise ParamsError(
-            got=f"evaluate.slices: bounds for {one.column}, which is text", expected="a column of numbers",
-            do="leave at_least and below null: each value is a slice then",
+            got=f"evaluate.slices: bounds for {one.column}, which is text",
+            do="set at_least and below to null: each value of the column is then a slice",
         )  # fmt: skip
     low = np.full(len(column), True) if one.at_least is None else column >= one.at_least
     high = np.full(len(column), True) if one.below is None else column < one.below

@@ -61,9 +61,9 @@ def score_gates(scores: Mapping[str, Any], at_least_: Mapping[str, float], at_mo
         DataError: there is no metric of a name.
     """
     _require_known(scores, [*at_least_, *at_most_])
-    kept = [at_least(f"at_least.{name}", **_value(scores[name]), bound=bound) for name, bound in at_least_.items()]
-    kept += [at_most(f"at_most.{name}", **_value(scores[name]), bound=bound) for name, bound in at_most_.items()]
-    return [gate for gates in kept for gate in gates]
+    groups = [at_least(f"at_least.{name}", **_value(scores[name]), bound=bound) for name, bound in at_least_.items()]
+    groups += [at_most(f"at_most.{name}", **_value(scores[name]), bound=bound) for name, bound in at_most_.items()]
+    return [gate for group in groups for gate in group]
 
 
 def drop_gates(scores: Mapping[str, Any], max_drop: Mapping[str, float]) -> list[Gate]:
@@ -73,11 +73,11 @@ def drop_gates(scores: Mapping[str, Any], max_drop: Mapping[str, float]) -> list
         DataError: there is no metric of a name.
     """
     _require_known(scores, max_drop)
-    kept = [
+    groups = [
         at_most(f"max_drop.{name}", scores[name]["drop"], bound, scores[name]["drop_interval"])
         for name, bound in max_drop.items()
     ]
-    return [gate for gates in kept for gate in gates]
+    return [gate for group in groups for gate in group]
 
 
 def slice_gate(slices: list[dict[str, Any]], max_slice_drop: float, min_slice_rows: int) -> list[Gate]:
@@ -205,7 +205,7 @@ def require_exactly(recipes: list[str], *, models: Path, evaluations: Path, prof
     if extra or missing:
         raise DataError(
             got=f"too many: {', '.join(extra) or 'none'}; missing: {', '.join(missing) or 'none'}",
-            expected="the files of the recipes of params.yaml, and no other",
+            expected="exactly the files of the recipes in params.yaml",
             do=f"rm -r {' '.join(extra)}" if extra else "run `dvc repro`",
         )
 

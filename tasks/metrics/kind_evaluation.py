@@ -14,7 +14,7 @@ from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
 from tasks.tflite import runtime
 
-LIKELIEST = 3  # classes that are told of an answer
+LIKELIEST = 3  # classes that a description of an output names
 
 
 class Scored(Protocol):
@@ -28,7 +28,7 @@ class Scored(Protocol):
 
 
 class KindEvaluation(Protocol):
-    """How an exported file of a kind is asked, what is measured of its outputs, and what simple methods reach.
+    """How an exported file of a kind is run, how its outputs are measured, and which baselines it is compared with.
 
     Attributes:
         primary: the first metric.

@@ -111,7 +111,7 @@ class Recommended:
 def overlap(own: Array, reference: Array) -> float:
     """Return the mean share of the items of one list, (rows, k), that are in the other, whatever their order."""
     shared = [
-        len(set(mine) & set(theirs)) / len(set(mine))
-        for mine, theirs in zip(own.tolist(), reference.tolist(), strict=True)
+        len(set(mine) & set(others)) / len(set(mine))
+        for mine, others in zip(own.tolist(), reference.tolist(), strict=True)
     ]
     return float(np.mean(shared))

@@ -39,7 +39,7 @@ class Batches:
             raise ParamsError(
                 got=f"batch_size: {fit.batch_size}",
                 expected=f"at most the {len(self._targets)} rows of the training split",
-                do="lower the batch size, or bring more rows",
+                do="lower the batch size, or add rows",
             )
 
     def epochs(self, first: int) -> tf.data.Dataset:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ class TrainingState:
     optimizer: list[Array] = field(default_factory=list)
 
 
+ARRAYS = ("weights", "best", "optimizer")  # the attributes of a state that are lists of arrays; JSON holds the others
+
+
 class Checkpoint:
     """A file whose name is the digest of everything that the run's result depends on."""
 
@@ -58,12 +61,8 @@ class Checkpoint:
         """Replace the last checkpoint, never leaving a half."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial.npz")
-        scalars = {key: value for key, value in asdict(state).items() if key in {"history", "best_loss", "waited"}}
-        arrays = {
-            f"{name}-{index}": array
-            for name in ("weights", "best", "optimizer")
-            for index, array in enumerate(getattr(state, name))
-        }
+        scalars = {key: value for key, value in vars(state).items() if key not in ARRAYS}
+        arrays = {f"{name}-{index}": array for name in ARRAYS for index, array in enumerate(getattr(state, name))}
         np.savez(partial, scalars=np.array(json.dumps(scalars)), **arrays)
         partial.replace(self.path)
 
@@ -74,7 +73,7 @@ class Checkpoint:
         with np.load(self.path) as file:
             groups: dict[str, Any] = {
                 name: [file[f"{name}-{index}"] for index in range(sum(key.startswith(f"{name}-") for key in file))]
-                for name in ("weights", "best", "optimizer")
+                for name in ARRAYS
             }
             return TrainingState(**json.loads(str(file["scalars"])), **groups)
 

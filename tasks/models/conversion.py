@@ -126,7 +126,7 @@ def _require_raw_input(content: bytes, metadata: ModelMetadata) -> None:
         raise StageError(
             got=f"an input of scale {scale:g} and zero point {zero_point:g}",
             expected=f"scale {expected[0]:g} and zero point {expected[1]:g}, so that the device feeds raw - 128",
-            do="this is a fault of the conversion; report it with the recipe",
+            do="this is a fault of Trimline: report it with the recipe",
         )
 
 
@@ -189,10 +189,10 @@ def require_plain(recipe: Recipe) -> None:
     Raises:
         ParamsError: the recipe asks for it.
     """
-    if asked := [step.step for step in recipe.finish if step.step != "slim"]:
-        raise ParamsError(got=f"finish: {', '.join(asked)}", expected="slim, or nothing", do="take the steps out")
+    if steps := [step.step for step in recipe.finish if step.step != "slim"]:
+        raise ParamsError(got=f"finish: {', '.join(steps)}", expected="slim, or no finish", do="remove the steps")
     if recipe.float_layers:
-        raise ParamsError(got="float_layers", expected="an empty list: only image files have them", do="empty it")
+        raise ParamsError(got="float_layers in a recipe that is not for images", do="leave the list empty")
 
 
 PRECISIONS = ("float32", "dynamic")
@@ -210,11 +210,12 @@ def exported(
     if recipe.precision not in PRECISIONS:
         raise ParamsError(
             got=f"precision: {recipe.precision}", expected=" or ".join(PRECISIONS),
-            do="take dynamic (int8 weights): raw numbers and the bounds of their bins lose too much in fewer bits",
+            do="choose dynamic (int8 weights): raw numbers and the bounds of their bins lose too much in fewer bits",
         )  # fmt: skip
     if metadata.data["table"] != data.metadata["table"]:
         raise DataError(
-            got="a model of other columns, categories or ranges than the target's", expected="those it was trained on",
+            got="a model of other columns, categories or ranges than the target's",
+            expected="the columns, categories and ranges that the model was trained on",
             do="give base and target the same data, with fine_tune: null",
         )  # fmt: skip
     return to_plain_tflite(model, outputs, recipe, data, (FEATURES,), params)

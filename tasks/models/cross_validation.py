@@ -80,8 +80,8 @@ def _require_rows(labels: Array, classes: list[str], folds: int) -> None:
     if few := [f"{count} of class {name!r}" for name, count in zip(classes, counts, strict=True) if count < folds]:
         raise ParamsError(
             got=f"rows: {', '.join(few)}",
-            expected=f"at least cross_validate.folds: {folds} of each class, one to measure in each fold",
-            do="lower cross_validate.folds, or bring more rows",
+            expected=f"at least cross_validate.folds: {folds} of each class, one test row for each fold",
+            do="lower cross_validate.folds, or add rows",
         )
 
 
@@ -96,8 +96,8 @@ def _groups(data: Dataset, group: str, folds: int) -> Array:
     if (count := len(np.unique(groups))) < folds:
         raise ParamsError(
             got=f"{count} groups in column {group!r}",
-            expected=f"at least cross_validate.folds: {folds}, one to measure in each fold",
-            do="lower cross_validate.folds, or bring rows of more groups",
+            expected=f"at least cross_validate.folds: {folds}, one test group for each fold",
+            do="lower cross_validate.folds, or add rows of more groups",
         )
     return groups
 
@@ -105,9 +105,8 @@ def _groups(data: Dataset, group: str, folds: int) -> Array:
 def _require_measured(parts: list[Parts], folds: int, group: str | None) -> None:
     if empty := [number for number, part in enumerate(parts) if not len(part["test"])]:
         raise ParamsError(
-            got=f"no rows to measure in fold {empty[0]} of {folds}: whole groups of {group!r} could not fill it",
-            expected="rows in each fold",
-            do="lower cross_validate.folds, or bring rows of more groups",
+            got=f"no test rows in fold {empty[0]} of {folds}: whole groups of {group!r} could not fill it",
+            do="lower cross_validate.folds, or add rows of more groups",
         )
 
 
@@ -120,7 +119,7 @@ def require_stopping(data: Dataset, parts: list[Parts]) -> None:
     if not all(len(part["validation"]) for part in parts):
         raise DataError(
             got=f"a validation split of {data.rows('validation')} rows in {data.folder}",
-            expected="so large a part of the rows that in each fold one at least stops the training",
+            expected="at least one validation row for early stopping in each fold",
             do=f"raise preprocess.{data.folder.name}.split.validation",
         )
 

@@ -3,7 +3,7 @@
 Ray's TensorflowTrainer does the same, and imports TensorFlow for it in a process that never computes: seconds of each
 start. What is defined inside a function travels to the processes itself, and they need not import this package either.
 
-Ray starts the processes, here or on the cluster of RAY_ADDRESS, and starts all of them anew when one is lost; what they
+Ray starts the processes, here or on the cluster of RAY_ADDRESS, and restarts all of them when one is lost; what they
 have done so far is in the run's checkpoint. Nothing of the result depends on where they ran.
 """
 
@@ -30,7 +30,7 @@ from tasks.models.training_loop import History, fit
 
 
 def tf_config() -> Any:
-    """Return a configuration for Ray Train under which each worker is told the addresses of all, and its own rank."""
+    """Return a configuration for Ray Train that gives each worker the addresses of all workers, and its rank."""
     from ray.train.backend import Backend, BackendConfig
 
     def address() -> str:
@@ -97,7 +97,7 @@ def fit_distributed(
     """Train `model` in place, over as many processes as `spread` says; see `tasks.models.training_loop.fit`.
 
     Raises:
-        ParamsError: there are fewer processors than asked for, or a node has other packages or other data.
+        ParamsError: there are too few processors, or a node has other packages or other data.
         StageError: the loss became NaN; or workers were lost more often than MAX_RESTARTS.
         TransientError: the cluster does not answer, or broke down.
     """
@@ -124,8 +124,8 @@ def fit_distributed(
     state = checkpoint.read()
     if state is None:
         raise StageError(
-            got=f"workers that ended well, and no {checkpoint.path}",
-            expected="their checkpoint: the project lies on a file system that all nodes share",
+            got=f"the workers succeeded, but there is no {checkpoint.path}",
+            expected="their checkpoint here: all nodes must share the project's folder",
             do="share the folder between the nodes, at the same path",
         )
     model.set_weights(state.best)
@@ -144,8 +144,7 @@ def _run(task: Task, kind: KindModel, workers: int, speed: Speed) -> None:
     except RayError as error:
         raise TransientError(
             got=f"{task.name}: the cluster broke down: {str(error).strip().splitlines()[0]}",
-            expected="a cluster that stays; the logs of the workers are in " + task.folder,
-            do="run the command again: it goes on from the last checkpoint",
+            do=f"check the logs in {task.folder} and run the command again: training resumes from the last checkpoint",
         ) from None
 
 
@@ -190,8 +189,7 @@ def _failed(task: Task, error: Exception) -> StageError:
     rows = [f"worker {rank}: {each}; its log: {task.folder}/{LOG.format(rank=rank)}" for rank, each in why.items()]
     return StageError(
         got="\n  ".join([f"{task.name}: {settings}", *rows]),
-        expected="workers that stay, or come back",
-        do="look at the logs, mend the cause, and run the command again: it goes on from the last checkpoint",
+        do="check the logs, remove the cause, and run the command again: training resumes from the last checkpoint",
     )
 
 

@@ -54,7 +54,7 @@ def work(settings: dict[str, Any], kind: bytes) -> None:
     rank, size = context.get_world_rank(), context.get_world_size()
     folder = Path(task.folder)
     os.chdir(task.root)
-    if (folder / REFUSED).is_file():  # by another worker, whose end made Ray start all of them anew
+    if (folder / REFUSED).is_file():  # by another worker, whose end made Ray restart all of them
         return
     with logged(folder / LOG.format(rank=rank)), leaving_with_others(folder / REFUSED):
         say(f"{task.name}: worker {rank} of {size} is process {os.getpid()} on {socket.gethostname()}")
@@ -70,8 +70,7 @@ def work(settings: dict[str, Any], kind: bytes) -> None:
 def _fault(error: Exception, log: Path) -> StageError:
     return StageError(
         got=f"{type(error).__name__}: {error}",
-        expected="no such failure: this is a fault of Trimline, or of the machine",
-        do=f"look at {log}, and report it with that text",
+        do=f"this is a fault of Trimline or of the machine: read {log}, and report it with that text",
     )
 
 

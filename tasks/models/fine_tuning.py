@@ -41,8 +41,8 @@ def use_pretrained_unchanged(base: Path, target: Dataset) -> tuple[Any, ModelMet
     if metadata.data.get("classes") != target.metadata.get("classes"):
         raise DataError(
             got=f"fine_tune: null, and a target of the classes {', '.join(target.classes)}",
-            expected=f"the base model's: {', '.join(metadata.classes)}",
-            do="bring a target of the same classes; a base model that is trained here can be fine-tuned to others",
+            expected=f"the base model's classes: {', '.join(metadata.classes)}",
+            do="use a target with the same classes; a base model that is trained here can be fine-tuned to others",
         )
     return network, metadata
 
@@ -52,8 +52,8 @@ def target_metadata(base: Path, target: Dataset) -> ModelMetadata:
 
     The features of the base model are of images that were normalised so.
     """
-    metadata, kept = saving.metadata_of(target), saving.load_metadata(base).data
-    return replace(metadata, data=metadata.data | {name: kept[name] for name in OF_MODELS if name in kept})
+    metadata, base_data = saving.metadata_of(target), saving.load_metadata(base).data
+    return replace(metadata, data=metadata.data | {name: base_data[name] for name in OF_MODELS if name in base_data})
 
 
 def clone_for_target(base: Path, metadata: ModelMetadata, params: FineTune) -> Any:
@@ -77,7 +77,7 @@ def tune(
     checkpoints: Mapping[str, Checkpoint],
     prefix: str = "",
 ) -> History:
-    """Train the head alone, then the last layers, where that is asked for, then all of them; return a row per epoch.
+    """Train the head alone, then the last layers where the settings say so, then all of them; return a row per epoch.
 
     Args:
         network: trained in place; see `untuned`.
@@ -119,7 +119,7 @@ def tune_layers(
     checkpoints: Mapping[str, Checkpoint],
     prefix: str = "",
 ) -> History:
-    """Train the last layers, where that is asked for, and then all of them, at rates that fall towards the first.
+    """Train the last layers where the settings say so, then all of them, at rates that fall towards the first.
 
     See `tune`.
     """
@@ -129,8 +129,8 @@ def tune_layers(
     require_names(network, params.frozen)
     rows: History = []
     for run, (trained, fitted) in runs.items():
-        kept = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
-        set_trainable(network, kept, freeze_batch_norm=params.freeze_batch_norm)
+        unfrozen = [layer for layer in trained if not layer.name.startswith(tuple(params.frozen))]
+        set_trainable(network, unfrozen, freeze_batch_norm=params.freeze_batch_norm)
         rows += distributed.fit_distributed(
             network, data, task, fitted, checkpoints[run], name=f"{prefix}{run}", spread=params,
             layerwise_lr_decay=params.bottom_rate,
@@ -171,7 +171,7 @@ def require_names(network: Any, frozen: list[str]) -> None:
     if unknown := [prefix for prefix in frozen if not any(name.startswith(prefix) for name in names)]:
         raise ParamsError(
             got=f"fine_tune.frozen: {', '.join(unknown)}",
-            expected=f"the beginnings of names of layers: {', '.join(names)}",
+            expected=f"prefixes of layer names: {', '.join(names)}",
             do="correct them",
         )
 
@@ -185,8 +185,8 @@ def require_same_encoding(base: ModelMetadata, target: ModelMetadata) -> None:
     if base.data.get("encoded_by") != target.data.get("encoded_by"):
         raise DataError(
             got="a target that was encoded by another tokenizer than the base model's data",
-            expected="the same: a token is a row of the model's embedding",
-            do="give base and target the same source and split, or both a packaged tokenizer",
+            expected="the same tokenizer: a token is a row of the model's embedding",
+            do="give base and target the same source and split, or the same packaged tokenizer",
         )
 
 
@@ -204,7 +204,7 @@ def with_head(pretrained: Any, num_classes: int, *, keep: bool) -> Any:
         raise DataError(
             got=f"a target of other classes than the base model, which ends in a {type(copy.layers[-1]).__name__}",
             expected="a Dense layer, which is replaced by one for the target's classes",
-            do="bring a model that ends in a Dense layer, with or without a softmax after it",
+            do="use a model that ends in a Dense layer, with or without a softmax after it",
         )
     return Model(copy.input, layers.Dense(num_classes, name="logits")(copy.layers[-2].output), name=copy.name)
 
@@ -244,7 +244,7 @@ def measure(
     base: Path,
     target: Dataset,
     params: FineTune,
-    asked: DataEfficiency,
+    settings: DataEfficiency,
     inputs: list[Path],
 ) -> list[dict[str, float]]:
     """Train both at each fraction and seed; points that a killed run has measured are not measured again.
@@ -257,7 +257,7 @@ def measure(
         base: folder of the base model.
         target: its test split is measured on.
         params: of the training; the seeds of all its runs are replaced.
-        asked: fractions and seeds.
+        settings: fractions and seeds.
         inputs: what the result depends on beside them.
 
     Returns:
@@ -272,7 +272,7 @@ def measure(
     points = (finished.read() or TrainingState()).history
     known = {(point["fraction"], point["seed"]) for point in points}
     with FreshProcesses(1, PRELOADED) as processes:
-        for fraction, seed in product(asked.fractions, asked.seeds):
+        for fraction, seed in product(settings.fractions, settings.seeds):
             if (fraction, seed) not in known:
                 part = reduced(target, nested(target, fraction, seed))
                 found = processes.submit(_point, kind, evaluation, base, part, params, seed, inputs).result()

@@ -37,7 +37,7 @@ def require_layer_names(network: Network, references: LayerReferences) -> None:
     """
     types = {layer.name: type(layer).__name__ for layer in network.layers}
     if problems := layer_problems(types, network.name, references):
-        raise ParamsError(got="\n".join(problems), expected="layers of the network", do="correct the names")
+        raise ParamsError(got="\n".join(problems), expected="names of layers in the network", do="correct the names")
 
 
 def layer_problems(types: Mapping[str, str], network: str, references: LayerReferences) -> list[str]:

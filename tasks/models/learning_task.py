@@ -33,7 +33,7 @@ class KindModel(Protocol):
     Attributes:
         inputs: the columns that the model is fed, in its order.
         target: the column that it learns.
-        watched: the metric that is told of an epoch; `loss` for the loss alone.
+        watched: the metric that is reported after each epoch; `loss` for the loss alone.
     """
 
     inputs: ClassVar[tuple[str, ...]]
@@ -103,7 +103,7 @@ def refuse_augmentation(augment: Augment | None, rows: str, instead: str = "") -
     """Refuse to move rows or to turn them round, as images are.
 
     Raises:
-        ParamsError: that is asked for.
+        ParamsError: the section asks for augmentation.
     """
     if augment is not None:
         raise ParamsError(

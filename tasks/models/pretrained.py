@@ -102,7 +102,7 @@ def require_colour(shape: tuple[int, ...], name: str) -> None:
     if channels != 3 or min(height, width) < MIN_SIDE:
         raise ParamsError(
             got=f"preprocess.<role>.image_shape: [{height}, {width}, {channels}] for {name}",
-            expected=f"[height, width, 3], both sides at least {MIN_SIDE}: its weights are of colour images",
+            expected=f"[height, width, 3], both sides at least {MIN_SIDE}: the weights are for colour images",
             do="set image_shape to that, or train.architecture to conv_net",
         )
 
@@ -120,7 +120,7 @@ def fill(model: Any, weights: Mapping[str, Array], path: Path) -> None:
             raise DataError(
                 got=f"{path}: {found} for {variable.name}",
                 expected=f"a weight of {tuple(variable.shape)}",
-                do=f"bring the weights of {model.name}, as the documentation of train.architecture says",
+                do=f"use the weights of {model.name}, as the documentation of train.architecture says",
             )
         variable.assign(value)
 
@@ -210,6 +210,6 @@ class _Tensors(pickle.Unpickler):
 def _refused(path: Path, reason: str) -> DataError:
     return DataError(
         got=f"{path}: {reason}",
-        expected="a dictionary of tensors as torch.save wrote it; nothing else of a pickle is run",
-        do="install the locked version of the package that ships it again: `make install`",
+        expected="a dictionary of tensors written by torch.save; no other code of a pickle is run",
+        do="reinstall the locked version of the package that ships it: `make install`",
     )

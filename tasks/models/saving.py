@@ -96,8 +96,8 @@ def load_metadata(folder: Path) -> ModelMetadata:
     if got != metadata.sha256:
         raise DataError(
             got=f"{folder / WEIGHTS} with SHA-256 {got}",
-            expected=metadata.sha256,
-            do=f"the file was damaged after it was made: delete {folder} and run `dvc repro` again",
+            expected=f"SHA-256 {metadata.sha256}",
+            do=f"the file was damaged after it was written: delete {folder} and run `dvc repro` again",
         )
     return metadata
 

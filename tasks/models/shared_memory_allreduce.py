@@ -23,7 +23,7 @@ from tasks.data.records import Array
 from tasks.models.strategy import ReplicaContext
 
 SECONDS_TO_CONNECT = 60
-SECONDS_STOPPED = 10  # after which the other counts as lost; one that is slow is waited for
+SECONDS_STOPPED = 10  # after which a stopped process counts as lost; a slow one does not
 NUM_BUFFERS = 2  # a step's memory is written again two steps later: the other has read it when it has written the next
 
 
@@ -69,7 +69,7 @@ class SharedMemoryAllreduce:
     def of(cls, replica: ReplicaContext, variables: list[Any]) -> Self | None:
         """Return the other process of `replica`, for the gradients of these variables; None where the ring is to sum.
 
-        Both processes call this, and are told alike.
+        Both processes call this, and get the same answer.
         """
         compiled = replica.speed is not None and (replica.speed.xla or replica.speed.gpus_per_worker > 0)
         if sys.platform != "linux" or replica.size != 2 or compiled:

@@ -92,7 +92,7 @@ def _run(converter: Any, precision: str) -> bytes:
     except (ConverterError, ValueError, RuntimeError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise DataError(
-            got=f"{precision}: {lines[0][:200]}", expected="operators that TFLite has in this precision",
+            got=f"{precision}: {lines[0][:200]}", expected="operators that TFLite supports in this precision",
             do="replace the layer that is named, or choose another precision",
         ) from None  # fmt: skip
     return content

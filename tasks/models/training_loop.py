@@ -257,7 +257,6 @@ class _Recorder(tf_keras.callbacks.Callback):  # type: ignore[misc]
         if not all(abs(value) < float("inf") for value in row.values()):
             raise StageError(
                 got=f"{self._name}: a loss of {row['loss']} in epoch {epoch + 1}",
-                expected="a finite loss",
                 do="lower the learning rate",
             )
         self._record(row)
@@ -292,7 +291,7 @@ def compile_(
 ) -> None:
     """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
 
-    The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983), after a linear warm-up if one is asked for.
+    The schedule is that of Loshchilov and Hutter (2017, arXiv:1608.03983), after a linear warm-up if there is one.
     """
     warm_up = min(speed.warm_up_steps, steps - 1) if speed else 0
     rising = {"initial_learning_rate": 0.0, "warmup_target": params.learning_rate, "warmup_steps": warm_up}

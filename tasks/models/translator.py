@@ -67,7 +67,7 @@ def _embedding(tokens: int, width: int, **options: Any) -> Any:
 
 
 def embedded(layer: Layer, previous: Any, sizes: Sizes) -> Any:
-    """Return what stands for the tokens before those that are asked for, (batch, tokens, width)."""
+    """Return the embeddings of the tokens before those to predict, (batch, tokens, width)."""
     values = layer("target", partial(_embedding, sizes.target_vocabulary, sizes.width))(previous)
     return layers.Dropout(sizes.dropout, name="dropout_1")(values)
 

@@ -269,7 +269,7 @@ class Measured:
     latency_us: dict[str, float]
 
     def broken(self, max_zip_bytes: int, max_drop: float) -> list[str]:
-        """Name the bounds that are not kept, with got and bound."""
+        """Return the bounds that are broken, each with the measured value and the bound."""
         size = [f"zip bytes {self.zip_bytes:,} > {max_zip_bytes:,}"] if self.zip_bytes > max_zip_bytes else []
         return size + ([f"drop {self.drop:.4f} > {max_drop:g}"] if self.drop > max_drop else [])
 
@@ -287,5 +287,5 @@ def squeezed_table(
             f"{one.zip_bytes:,}", f"{one.zip_bytes / measured[0].zip_bytes:.1%}",
             f"{one.latency_us['median']:.1f}", f"{one.latency_us['p95']:.1f}",
         ))  # fmt: skip
-    told = f"Measured on {rows} rows; --max-size {max_zip_bytes:,} bounds the zip bytes, --max-drop the drop itself."
-    return f"{markdown_table(table)}\n\n{told}"
+    note = f"Measured on {rows} rows; --max-size {max_zip_bytes:,} bounds the zip bytes, --max-drop the drop itself."
+    return f"{markdown_table(table)}\n\n{note}"

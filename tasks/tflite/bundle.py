@@ -28,7 +28,7 @@ def open_bundle(bundle: Path) -> dict[str, Any]:
     """
     path = bundle / MANIFEST
     if not path.is_file():
-        raise DataError(got=f"no {path}", expected="a released bundle", do="run `make run`, or correct the path")
+        raise DataError(got=f"no {path}", do="run `make run`, or correct the path")
     manifest: dict[str, Any] = read_json(path)
     for name, expected in manifest["files"].items():
         got = sha256(bundle / name) if (bundle / name).is_file() else "no file"
@@ -36,7 +36,7 @@ def open_bundle(bundle: Path) -> dict[str, Any]:
             raise DataError(
                 got=f"{bundle / name}: {got}",
                 expected=f"SHA-256 {expected}",
-                do="take the whole bundle from its source",
+                do="copy the whole bundle from its source again",
             )
     return manifest
 

@@ -51,7 +51,7 @@ class File:
 
     def __init__(self, content: bytes) -> None:
         if content[4:8] != FILE_IDENTIFIER:
-            raise DataError(got="bytes that are no TFLite model", expected="a .tflite file", do="export it again")
+            raise DataError(got="bytes that are no TFLite model", do="export it again")
         self.model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
 
     def content(self) -> bytes:

@@ -38,7 +38,7 @@ class ExportedFile:
         except (ValueError, RuntimeError) as error:
             raise DataError(
                 got=f"{source if isinstance(source, Path) else 'bytes'}: {error}",
-                expected="a TFLite model",
+                expected="a valid TFLite model",
                 do="delete the file and run `dvc repro` again",
             ) from None
         self.input: dict[str, Any] = self.interpreter.get_input_details()[0]
@@ -117,7 +117,7 @@ class UserFile(ExportedFile):
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         if not path.is_file():
-            raise DataError(got=f"no file {path}", expected="a .tflite file", do="correct the path")
+            raise DataError(got=f"no file {path}", do="correct the path")
         super().__init__(path, threads)
         inputs, outputs = self.interpreter.get_input_details(), self.interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -135,7 +135,7 @@ class UserFile(ExportedFile):
         self._path = path
 
     def _refused(self, got: str, expected: str) -> DataError:
-        return DataError(got=f"the model has {got}", expected=expected, do="give a model with such inputs and outputs")
+        return DataError(got=f"the model has {got}", expected=expected, do="use a model with such inputs and outputs")
 
     @property
     def row_shape(self) -> tuple[int, ...]:

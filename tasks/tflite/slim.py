@@ -60,7 +60,9 @@ def require_equal_outputs(
     """
     if difference := first_difference(before, after, rows, seed, given):
         raise StageError(
-            got=difference, expected="the same outputs", do="this is a fault of the step; report it with the recipe"
+            got=difference,
+            expected="the same outputs as before slimming",
+            do="this is a fault of Trimline: report it with the recipe",
         )
 
 
@@ -81,7 +83,7 @@ def require_equal_translations(before: bytes, after: bytes, sources: Array) -> N
             if one.tobytes() != other.tobytes():
                 raise StageError(
                     got=f"logits {one[:8]}, then {other[:8]}", expected="the same outputs",
-                    do="this is a fault of the step; report it with the recipe",
+                    do="this is a fault of Trimline: report it with the recipe",
                 )  # fmt: skip
 
 
@@ -142,15 +144,17 @@ UNREAD_METADATA = {b"min_runtime_version", b"CONVERSION_METADATA"}
 
 def strip_metadata(model: Any) -> None:
     """Change the objects of a model in place; what is left depends on nothing that is taken out."""
-    told_apart = len(model.subgraphs) == 1 and max(len(model.subgraphs[0].inputs), len(model.subgraphs[0].outputs)) == 1
+    unambiguous = (
+        len(model.subgraphs) == 1 and max(len(model.subgraphs[0].inputs), len(model.subgraphs[0].outputs)) == 1
+    )
     model.description = model.metadataBuffer = None
     model.metadata = [entry for entry in model.metadata or [] if entry.name not in UNREAD_METADATA] or None
-    model.signatureDefs = None if told_apart else model.signatureDefs
+    model.signatureDefs = None if unambiguous else model.signatureDefs
     for number, graph in enumerate(model.subgraphs):
         graph.name = graph.name if len(model.subgraphs) > 1 else None
         ends = {*graph.inputs, *graph.outputs}
         for index, tensor in enumerate(graph.tensors):
-            _strip_tensor(tensor, index in ends, index in ends and not told_apart and not model.signatureDefs)
+            _strip_tensor(tensor, index in ends, index in ends and not unambiguous and not model.signatureDefs)
         for operator in graph.operators:
             _strip_operator(operator)
         signatures = [signature for signature in model.signatureDefs or [] if signature.subgraphIndex == number]
@@ -182,14 +186,14 @@ def _length(values: Any) -> int:
 
 
 def _drop_unused_tensors(graph: Any, ends: list[Any]) -> None:
-    """Number anew the tensors that an operator, the graph or a signature (its `ends`) names; -1 stands for none."""
+    """Renumber the tensors that an operator, the graph or a signature (its `ends`) uses; -1 stands for none."""
     holders = [(graph, "inputs"), (graph, "outputs")]
     holders += [(each, name) for each in graph.operators for name in ("inputs", "outputs", "intermediates")]
     holders = [(holder, name) for holder, name in holders if getattr(holder, name) is not None]
     used = {int(index) for holder, name in holders for index in getattr(holder, name)}
-    kept = sorted((used | {end.tensorIndex for end in ends}) - {-1})
-    numbers = {-1: -1} | {old: new for new, old in enumerate(kept)}
-    graph.tensors = [graph.tensors[index] for index in kept]
+    used_only = sorted((used | {end.tensorIndex for end in ends}) - {-1})
+    numbers = {-1: -1} | {old: new for new, old in enumerate(used_only)}
+    graph.tensors = [graph.tensors[index] for index in used_only]
     for holder, name in holders:
         setattr(holder, name, np.array([numbers[int(index)] for index in getattr(holder, name)], np.int32))
     for end in ends:
@@ -198,23 +202,23 @@ def _drop_unused_tensors(graph: Any, ends: list[Any]) -> None:
 
 def _drop_unused_codes(model: Any) -> None:
     operators = [operator for graph in model.subgraphs for operator in graph.operators]
-    kept = sorted({operator.opcodeIndex for operator in operators})
-    model.operatorCodes = [model.operatorCodes[index] for index in kept]
+    used_only = sorted({operator.opcodeIndex for operator in operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in used_only]
     for operator in operators:
-        operator.opcodeIndex = kept.index(operator.opcodeIndex)
+        operator.opcodeIndex = used_only.index(operator.opcodeIndex)
 
 
 def _deduplicate_buffers(model: Any) -> None:
     """Keep the buffers that are used, once each, in the order of their use; 0 is the empty one, by convention."""
-    kept, numbers = [schema.BufferT()], {b"": 0}
+    used_only, numbers = [schema.BufferT()], {b"": 0}
     for user in [*(tensor for graph in model.subgraphs for tensor in graph.tensors), *(model.metadata or [])]:
         data = model.buffers[user.buffer].data
         content = b"" if data is None else np.asarray(data, np.uint8).tobytes()
         if content not in numbers:
-            numbers[content] = len(kept)
-            kept.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
+            numbers[content] = len(used_only)
+            used_only.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
         user.buffer = numbers[content]
-    model.buffers = kept
+    model.buffers = used_only
 
 
 ORDERS = (0, 1, -1)
@@ -236,9 +240,7 @@ def slim(content: bytes) -> bytes:
         strip_metadata(model)
         candidates = [repack(_ordered(model, order), late) for order, late in product(ORDERS, (False, True))]
     except (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(
-            got=f"a TFLite model that cannot be read: {error}", expected="a whole .tflite file", do="export it again"
-        ) from None
+        raise DataError(got=f"a TFLite model that cannot be read: {error}", do="export it again") from None
     # Which is best depends on where deflate happens to end its blocks.
     return min(candidates, key=lambda candidate: (deflated_bytes(candidate), len(candidate)))
 

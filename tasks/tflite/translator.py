@@ -1,8 +1,8 @@
 """Translation on a device, token by token, greedy or by beam search.
 
 `encode` takes `source_tokens`, (1, max_tokens) of int32. What it gives, by name, is what `decode_step` takes beside
-`previous_token`, (1, 1) of int32; that gives `logits`, (1, vocabulary), and what it has under a name of `encode` anew,
-such as `state`, is what the next step takes.
+`previous_token`, (1, 1) of int32; it gives `logits`, (1, vocabulary). Where it also gives a name of `encode`, such
+as `state`, the next step takes the new value.
 """
 
 from collections.abc import Iterator
@@ -66,8 +66,8 @@ class Translator:
         if sources.shape[1] != self.max_tokens:
             raise DataError(
                 got=f"{sources.shape[1]} tokens",
-                expected=f"{self.max_tokens}",
-                do="encode them by the file's own assets",
+                expected=f"{self.max_tokens} tokens",
+                do="encode the sentences with the assets of the same bundle",
             )
         found = np.full((len(sources), self.max_tokens), PADDING, np.int32)
         for row, source in zip(found, sources, strict=True):

@@ -105,7 +105,7 @@ def test_what_cannot_be_compressed_is_refused_with_the_reason() -> None:
         (DataError, (model, recipe(), Samples(X[TRAIN], Y[TRAIN] + 1)), "label 10"),
         (DataError, (model, recipe(), Samples(X[:5], Y[:5])), "5 different rows"),
         (DataError, (model, recipe(), Samples(X.reshape(-1, 64), Y)), r"rows of shape \(64,\)"),
-        (ParamsError, (flat, shifted, Samples(X.reshape(-1, 64), Y)), "only images are shifted"),
+        (ParamsError, (flat, shifted, Samples(X.reshape(-1, 64), Y)), "only images can be augmented"),
         (ParamsError, (model, recipe() | {"precision": "int9"}, samples), "precision: Input should be"),
         (ParamsError, (model, recipe() | {"float_layers": ["answer"]}, samples), "float_layers"),
         (ParamsError, (model, recipe(PRUNE | {"fit": FIT | {"batch_size": 5000}}), samples), "batch_size: 5000"),

@@ -99,4 +99,8 @@ def test_models_of_other_classes_are_not_compared(copy: Path) -> None:
     (copy / "champion/assets/labels.txt").write_text("\n".join("abcdefghij") + "\n")
     sign(copy / "champion")
     done = line.run(copy, "tasks.commands.compare champion release")
-    assert done.returncode == 65 and "champion: a, b" in done.stdout and "the same in the same order" in done.stdout
+    assert (
+        done.returncode == 65
+        and "champion: a, b" in done.stdout
+        and "the same classes in the same order" in done.stdout
+    )

@@ -98,5 +98,5 @@ def test_a_damaged_model_is_refused(tuned: tuple[Path, Any, Any, columns.Dataset
     content = bytearray((tmp_path / "model/model.h5").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "model/model.h5").write_bytes(content)
-    with pytest.raises(DataError, match="the file was damaged after it was made"):
+    with pytest.raises(DataError, match="the file was damaged after it was written"):
         saving.load(tmp_path / "model")

@@ -131,7 +131,7 @@ def test_a_class_with_fewer_rows_than_folds_is_refused_by_name_and_number(target
     with pytest.raises(ParamsError) as error:
         split_into_folds(target, few + 1, 0, None)
     assert error.value.got == "rows: " + ", ".join(f"{few} of class '{name}'" for name in np.flatnonzero(counts == few))
-    assert f"cross_validate.folds: {few + 1}" in error.value.expected
+    assert f"cross_validate.folds: {few + 1}" in str(error.value.expected)
 
 
 def test_fewer_groups_than_folds_are_refused(target: columns.Dataset) -> None:

@@ -67,7 +67,7 @@ def test_an_int8_file_is_much_smaller_than_the_float_file(tiny_line: Path) -> No
 
 def test_what_is_no_tflite_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tflite").write_bytes(b"not a flatbuffer at all" * 10)
-    with pytest.raises(DataError, match="a TFLite model"):
+    with pytest.raises(DataError, match="a valid TFLite model"):
         ExportedFile(tmp_path / "a.tflite", threads=1)
 
 

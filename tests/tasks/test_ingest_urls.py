@@ -101,7 +101,7 @@ def test_keys_that_cannot_be_files_here_are_refused(
 ) -> None:
     for key in keys:
         s3.client(s3_environment).put_object(Bucket=bucket, Key=f"bad/{key}", Body=b"x")
-    with pytest.raises(DataError, match="names that can be files"):
+    with pytest.raises(DataError, match="names that are valid in one folder"):
         ingest(url_source(f"s3://{bucket}/bad"), raw=tmp_path / "raw")
     assert not any(tmp_path.iterdir())
 
@@ -109,7 +109,7 @@ def test_keys_that_cannot_be_files_here_are_refused(
 @pytest.mark.parametrize("name", ["../outside", "x/../../outside", "/outside"])
 def test_names_that_lead_outside_are_refused(name: str) -> None:
     """Most servers never give one."""
-    with pytest.raises(DataError, match="names that can be files"):
+    with pytest.raises(DataError, match="names that are valid in one folder"):
         sources_url.require_usable("s3://bucket/x", {name: (1,)})
 
 

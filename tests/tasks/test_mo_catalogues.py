@@ -69,4 +69,4 @@ def test_a_damaged_catalogue_is_refused_by_its_name(damage: Any, path: Path) -> 
     path.write_bytes(damage(catalogue({"Open": "Ouvrir", "Close": "Fermer"})))
     with pytest.raises(DataError, match=r"app\.mo") as caught:
         read(path)
-    assert "whole catalogue" in caught.value.expected
+    assert "whole catalogue" in str(caught.value.expected)

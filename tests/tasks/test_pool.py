@@ -78,11 +78,11 @@ def test_the_first_error_in_the_order_of_the_pieces_arrives_as_it_is(count: int,
 @pytest.mark.usefixtures("two")
 def test_a_worker_that_is_killed_is_said_and_waited_for_by_nobody(tmp_path: Path) -> None:
     with (
-        pytest.raises(StageError, match="a worker that was killed") as told,
+        pytest.raises(StageError, match="a worker was killed") as caught,
         processes.process_pool(0, tmp_path) as each,
     ):
         list(each(partial(killed_at, 5), list(range(20))))
-    assert processes.WORKERS in told.value.do
+    assert processes.WORKERS in caught.value.do
     assert not multiprocessing.active_children()
 
 

@@ -38,7 +38,7 @@ def test_a_raw_file_that_was_touched_behind_ingests_back_is_refused(change: str,
             (raw / "target.csv").write_bytes(b"\xff" + (raw / "target.csv").read_bytes())
     done = line.run(folder, "preprocess@target", TRIMLINE_WORKERS=workers)
     assert done.returncode == 65
-    assert "1 files of data/raw/target that are not as ingest left them" in done.stdout
+    assert "1 files of data/raw/target have changed since ingest" in done.stdout
     assert list((folder / "data/ready").glob("*")) == []
 
 

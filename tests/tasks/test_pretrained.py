@@ -94,7 +94,7 @@ def test_equal_starts_are_equal_and_have_a_head_without_a_seed() -> None:
 
 def test_grey_or_tiny_images_are_refused() -> None:
     for shape in ((96, 96, 1), (16, 96, 3)):
-        with pytest.raises(ParamsError, match="weights are of colour images"):
+        with pytest.raises(ParamsError, match="weights are for colour images"):
             taken(WEIGHTS, *shape)
 
 

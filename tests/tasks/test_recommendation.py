@@ -251,7 +251,7 @@ def test_the_bundle_answers_as_evaluate_measured(tiny: Path) -> None:
     for row in (0, 7, len(outputs) - 1):
         history = " ".join(f"{film}:{mark}" for film, mark in zip(past[row].split(), marks[row].split(), strict=True))
         assert bundle.answer([f"history={history}", f"item={items[row]}"]).tolist() == outputs[row].tolist()
-    told = bundle.told(outputs[0])
+    told = bundle.describe(outputs[0])
     assert told.count("(") >= 10 and "rating" in told  # titles, with their years
 
 

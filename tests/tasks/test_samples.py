@@ -104,7 +104,7 @@ def test_labels_stay_with_their_rows() -> None:
 def test_a_sample_that_is_a_test_row_too_is_refused_whatever_its_type() -> None:
     raw = np.round(X * 16).astype(np.uint8)
     given, test = Samples(raw[:100].astype(np.float32), None), Samples(raw[99:200], None)
-    with pytest.raises(DataError, match="1 of 101 test rows are samples too"):
+    with pytest.raises(DataError, match="1 of 101 test rows are calibration samples, too"):
         user_samples.calibration_beside(given, test, "test.npz")
     assert len(user_samples.calibration_beside(given, Samples(raw[100:200], None), "test.npz").x) == 100
     negative_zero = given.x.copy()

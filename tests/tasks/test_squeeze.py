@@ -131,7 +131,7 @@ def test_samples_that_do_not_suit_the_model_or_the_test_rows_are_refused_and_not
     high = own.samples(tmp_path / "high.npz", x=X, y=Y + 1)
     for samples, test, told in (
         (flat, None, r"rows of shape \(64,\)"), (uint8, None, "samples of uint8"), (high, None, "label 10"),
-        (options.samples, options.samples, "797 of 797 test rows are samples too"),
+        (options.samples, options.samples, "797 of 797 test rows are calibration samples, too"),
         (options.samples, tmp_path / "none.npz", "no file"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=told):

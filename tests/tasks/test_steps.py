@@ -167,7 +167,7 @@ def test_a_name_that_no_layer_has_is_refused_with_those_that_there_are(lab: Lab)
     for call, changes in ((lab.prune, {}), (lab.cluster, {}), (lab.quantize_aware, {"weight_step": 1.0})):
         with pytest.raises(ParamsError, match=r"\['conv_9'\]") as caught:
             call(lab.model, layers={"conv_9": 3 if call == lab.cluster else 0.5}, **changes)
-        assert all(name in caught.value.expected for name in LAYERS)
+        assert all(name in str(caught.value.expected) for name in LAYERS)
 
 
 @pytest.mark.parametrize("pattern", ["2_of_4", "block_1x4", "block_4x4"])
@@ -280,7 +280,7 @@ def test_a_model_without_batch_norm_has_nothing_to_measure(lab: Lab) -> None:
 
     images = layers.Input((16, 16, 1))
     step = ReEstimateBatchNorm(step="re_estimate_batch_norm", rows=10, seed=0)
-    with pytest.raises(ParamsError, match="take the step out"):
+    with pytest.raises(ParamsError, match="remove the step"):
         re_estimate_batch_norm(Model(images, layers.Dense(10)(layers.Flatten()(images))), step, lab.training())
 
 

@@ -3,11 +3,14 @@
 import csv
 import shutil
 import signal
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks.data import columns
+from tasks.models.checkpoint import Checkpoint, TrainingState
 from tests.tasks import line
 
 OUTPUTS = {
@@ -94,7 +97,7 @@ def test_a_loss_that_is_not_finite_ends_the_stage_with_advice(undisturbed: Path,
     line.write_params(folder, params)
     done = line.run_warm(folder, "train")
     assert done.returncode == 1, done.stdout
-    assert "a finite loss" in done.stdout and "lower the learning rate" in done.stdout
+    assert "a loss of" in done.stdout and "lower the learning rate" in done.stdout
     assert not (folder / "models/base").exists()
 
 
@@ -111,3 +114,17 @@ def test_a_batch_that_is_larger_than_the_training_split_is_a_fault_of_the_parame
         f"batch_size: {params['train']['fit']['batch_size']}" in done.stdout
         and "rows of the training split" in done.stdout
     )
+
+
+def test_a_checkpoint_gives_back_every_part_of_a_state(tmp_path: Path) -> None:
+    state = TrainingState(
+        history=[{"epoch": 0, "val_loss": 0.5}, {"epoch": 1, "val_loss": 0.75}], best_loss=0.5,
+        epochs_without_improvement=1, weights=[np.ones((2, 3))], best=[np.zeros((2, 3))], optimizer=[np.arange(4)],
+    )  # fmt: skip
+    checkpoint = Checkpoint.at(tmp_path / f"train-{'0' * 32}.npz")
+    checkpoint.write(state)
+    read = checkpoint.read()
+    assert read is not None
+    for field in fields(TrainingState):
+        got, written = getattr(read, field.name), getattr(state, field.name)
+        assert np.array_equal(got, written), field.name

@@ -141,7 +141,7 @@ def _require_same(file: File, reference: File) -> None:
         raise StageError(
             got=f"an int8 file with the kernels {_listed(got)}",
             expected=f"those of the float file, {_listed(expected)}",
-            do="leave correct_bias out of this recipe's finish: the converter merged layers of this network",
+            do="remove correct_bias from this recipe's finish: the converter merged layers of this network",
         )
 
 

@@ -94,7 +94,7 @@ class Kernel:
     def _scales(self, shape: Array, noise_per_bit: float) -> list[Array]:
         """Return multiples of `shape`, (outputs,), round the width of uniform quantization at high rates.
 
-        There width^2 = 6 rate / ln 2 / gain. Inputs that hardly ever move (dead channels) make no noise and have no
+        There width^2 = 6 rate / ln 2 / gain. Inputs that almost never change (dead channels) make no noise and have no
         say.
         """
         gains = np.concatenate([block.gains().ravel() for block in self._blocks])

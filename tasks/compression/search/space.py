@@ -13,7 +13,7 @@ from tasks.data.records import Array
 from tasks.tflite.file import File, feed, outputs
 from tasks.tflite.sizes import zip_bytes
 
-# Noise that is accepted per bit, from hardly any to too much.
+# Noise that is accepted per bit, from almost none to too much.
 LADDER = (1e-8, 1e-7, 1e-6, 1e-5)
 
 

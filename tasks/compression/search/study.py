@@ -1,11 +1,11 @@
 """A search in generations: Optuna chooses trials, poor ones end early, the best is confirmed on other rows.
 
 The smallest of many trials that look good on some rows looks better there than it is. So those that look good where
-the choice is made are tested on rows that it has not seen, all at once: with intervals wide enough that, with the asked
-confidence, none of them is wrong (Bonferroni). Of those that keep the bound the smallest is the choice.
+the choice is made are tested on rows that it has not seen, all at once: with intervals wide enough that, with the
+requested confidence, none of them is wrong (Bonferroni). Of those that keep the bound the smallest is the choice.
 
 Equal seeds give equal trials: all of a generation are chosen before any is measured, with a sampler seeded by the
-trial's number, and outcomes are told in the order of numbers, whichever came first.
+trial's number, and outcomes are reported to Optuna in the order of the numbers, whichever came first.
 """
 
 import time

@@ -39,7 +39,7 @@ class Task:
         confidence: of the drop's interval.
         reference: which rows the float32 file gets right; None where this trial is that file.
         split: whose rows are measured; a search looks at the validation rows alone.
-        stride: the accuracy and its drop are told of every so many-th of them.
+        stride: the accuracy and its drop are computed on every stride-th row.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Outcome:
     right: list[bool]
     failed: str | None = None
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Return what the report shows."""
         return {name: value for name, value in asdict(self).items() if name != "right"}
 

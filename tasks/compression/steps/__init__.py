@@ -22,7 +22,7 @@ class Training:
         task: what the model learns.
         parent: the float model that the recipe started from; distillation listens to it.
         name: of the recipe.
-        checkpoint: returns where a run of this name keeps its standing, None where it keeps none.
+        checkpoint: returns the checkpoint of a run by its name, None for a run without one.
     """
 
     data: Dataset

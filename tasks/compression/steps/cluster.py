@@ -64,7 +64,7 @@ def cluster(model: Any, params: Cluster, training: Training) -> tuple[Any, Histo
 
 
 def way_of(kernel: Array, clusters: int, *, per_channel: bool, sparse: bool) -> Way:
-    """Return how a kernel can be clustered: k-means++ needs a weight for each cluster it is asked for."""
+    """Return how a kernel can be clustered: k-means++ needs a weight for each requested cluster."""
     if per_channel and kernel.ndim == 4 and all(map(_fits(clusters, sparse=sparse), np.moveaxis(kernel, -1, 0))):
         return "per_channel"
     return "whole" if _fits(clusters, sparse=sparse)(kernel) else "as_it_is"

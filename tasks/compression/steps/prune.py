@@ -52,7 +52,7 @@ def prune(model: Any, params: Prune, training: Training) -> tuple[Any, History]:
 
 
 def schedule_of(params: Prune, sparsity: float, steps: int) -> Any:
-    """Return a layer's sparsity over `steps` optimizer steps; masks are made anew at a hundredth of them."""
+    """Return a layer's sparsity over `steps` optimizer steps; masks are recomputed every hundredth of them."""
     frequency = max(1, steps // 100)
     if params.schedule == "constant":
         return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin_step=0, frequency=frequency)

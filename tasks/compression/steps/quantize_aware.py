@@ -52,8 +52,8 @@ def aware_copy_of(model: Any, where: str) -> Any:
     if all(isinstance(layer, layers.InputLayer) or layer in refused for layer in model.layers):
         raise StageError(
             got=f"{where}: no layer that quantization-aware training can take: {sorted(unmarked)}",
-            expected="convolutions, dense layers and the like",
-            do="take quantize_aware out of the recipe: int8 quantizes after training",
+            expected="at least one layer such as a convolution or a dense layer",
+            do="remove quantize_aware from the recipe: int8 quantizes after training",
         )
     annotated = models.clone_model(
         copy_of(model), clone_function=lambda layer: layer if layer.name in unmarked else _annotated(layer)
@@ -63,7 +63,7 @@ def aware_copy_of(model: Any, where: str) -> Any:
 
 
 def _annotated(layer: Any) -> Any:
-    # TFMOT stops at an activation that it does not list, marked or not, unless it is told to do nothing with it.
+    # TFMOT stops at an activation that it does not list, marked or not, unless it is configured to leave it alone.
     # (Were its output quantized in training, the converter would refuse a Reshape after it: two scales for one tensor.)
     nothing = None if is_supported(layer) else default_8bit_quantize_configs.NoOpQuantizeConfig()
     return tfmot.quantization.keras.quantize_annotate_layer(layer, nothing)
@@ -125,7 +125,7 @@ def rewritten(model: Any) -> Any:
             raise StageError(
                 got=f"{layer.name}, {kind}: quantization-aware training cannot look into it",
                 expected="a model of plain Keras layers",
-                do="write it with Keras layers, or take quantize_aware out of the recipe",
+                do="build the model from Keras layers, or remove quantize_aware from the recipe",
             )
     copy = copy_of(model)
     return _Rewriting(copy).model() if any(map(_needs_rewriting, copy.layers)) else copy

@@ -33,8 +33,7 @@ def re_estimate_batch_norm(model: Any, params: ReEstimateBatchNorm, training: Tr
     if not norms:
         raise ParamsError(
             got=f"{training.name}: re_estimate_batch_norm for a model without batch normalisation",
-            expected="a model with BatchNormalization layers",
-            do="take the step out of the recipe",
+            do="remove the step from the recipe",
         )
     available = len(training.data.column("train", training.task.kind.inputs[0]))
     count = min(params.rows, available)

@@ -64,7 +64,7 @@ def crowded_fours(kernel: Array) -> int:
 
 
 def require_sparsity(model: Any, expected: dict[str, float], where: str, block: Block = (1, 1)) -> None:
-    """Refuse a model in which any layer is less sparse than was asked for.
+    """Refuse a model in which any layer is below its target sparsity.
 
     Args:
         model: whose layers are looked at.
@@ -84,8 +84,8 @@ def require_sparsity(model: Any, expected: dict[str, float], where: str, block: 
     if short:
         raise StageError(
             got=f"{where}: weights that are zero: {', '.join(short)}",
-            expected="the sparsity that was asked for, in every layer",
-            do="give the recipe more epochs, so that its schedule ends",
+            expected="the target sparsity in every layer",
+            do="give the step more epochs, so that its sparsity schedule ends",
         )
 
 
@@ -100,7 +100,7 @@ def require_two_of_four(model: Any, names: list[str], where: str) -> None:
         raise StageError(
             got=f"{where}: groups of four with more than two weights: {crowded}",
             expected="at most two of each four consecutive inputs",
-            do="this is a fault of the step; report it with the recipe",
+            do="this is a fault of Trimline: report it with the recipe",
         )
 
 
@@ -115,7 +115,7 @@ def require_clusters(model: Any, expected: dict[str, int], where: str, *, per_ch
         raise StageError(
             got=f"{where}: different values of a kernel: {more}",
             expected=f"at most { ({name: expected[name] for name in more}) }",
-            do="this is a fault of the step; report it with the recipe",
+            do="this is a fault of Trimline: report it with the recipe",
         )
 
 

@@ -131,6 +131,6 @@ def load(path: Path) -> Device:
     except (OSError, YAMLError, ValidationError) as error:
         raise ParamsError(
             got=f"{path}: {error}",
-            expected="description, operators and types of a device",
-            do=f"correct release.device, or write {path.name} as those beside it",
+            expected="a device profile: description, operators, types",
+            do=f"correct release.device, or write {path.name} like the other profiles in its folder",
         ) from None

@@ -28,7 +28,7 @@ class Fit(Section):
     patience: Positive = Field(
         1,
         description="epochs without a lower validation loss before training stops early. By default it never does; the "
-        "weights with the lowest validation loss are kept in any case",
+        "weights with the lowest validation loss are restored in any case",
         json_schema_extra={"default_in_words": "as many as `epochs`"},
     )
     augment: Augment | None = Field(

@@ -74,10 +74,10 @@ def chunks(part: Images, params: Preprocess) -> Iterator[Chunk]:
         for path, dimensions in ((part.path, 3), (_labels_of(part.path), 1))
     )
     start = part.start
-    for some, theirs in zip(images, labels, strict=True):
+    for some, names in zip(images, labels, strict=True):
         sources = Places(part.path.name, np.arange(start, start + len(some)))
         start += len(some)
-        yield Chunk({"image": some[..., np.newaxis], "label": theirs.astype(np.str_)}, sources, given)
+        yield Chunk({"image": some[..., np.newaxis], "label": names.astype(np.str_)}, sources, given)
 
 
 def _labels_of(path: Path) -> Path:
@@ -126,5 +126,7 @@ def _whole(path: Path) -> Iterator[None]:
     except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
         problem = f"which cannot be read: {error}"
     raise DataError(
-        got=f"{path.name}, {problem}", expected="a whole IDX file of unsigned bytes", do="get it from its source again"
+        got=f"{path.name}, {problem}",
+        expected="a complete IDX file of unsigned bytes",
+        do="get it from its source again",
     )

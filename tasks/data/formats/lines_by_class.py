@@ -44,7 +44,6 @@ def parts(folder: Path, params: LineParams) -> list[Path]:
     if not files:
         raise DataError(
             got=f"no file {params.lines.files!r} among {sorted(path.name for path in folder.rglob('*'))[:12]}",
-            expected="a file for each class",
             do="correct preprocess.<role>.lines.files, or ingest.<role>",
         )
     return files

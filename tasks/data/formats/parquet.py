@@ -81,7 +81,7 @@ def _chunks(part: RowGroup, file: Any, params: Records) -> Iterator[Chunk]:
 
 
 def _values(path: Path, name: str, values: Any, as_numbers: bool) -> Array:
-    """Return values as texts; numbers as they are where that is asked for and they read the same as their texts."""
+    """Return values as texts; numbers unchanged where they are wanted and equal their texts."""
     if pyarrow.types.is_nested(values.type):
         raise refused(path.name, f"column {name!r} of {values.type}", "texts, numbers, dates or truth values")
     if as_numbers and (pyarrow.types.is_float64(values.type) or pyarrow.types.is_integer(values.type)):

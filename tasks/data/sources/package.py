@@ -35,7 +35,6 @@ def packaged_file(package: str, path: str) -> Path:
     if not file.is_file():
         raise ParamsError(
             got=f"no file {path!r} in package {package!r}",
-            expected="a file that the installed version ships",
             do="correct ingest.<role>.path",
         )
     return file

@@ -17,6 +17,6 @@ def locate(source: PathSource, _scratch: Path) -> Path:
         raise DataError(
             got=f"{'an empty folder' if path.exists() else 'nothing'} at {source.tracked!r}",
             expected="the file, folder or archive that ingest.<role>.tracked names",
-            do="put it there (`dvc pull` where DVC keeps it), or correct the path",
+            do="put it there (`dvc pull` if DVC tracks it), or correct the path",
         )
     return path

@@ -35,7 +35,7 @@ def remote_errors_translated(url: str, missing: TrimlineError | None = None) -> 
     """Tell the failures of calls to a file system as got, expected and to do.
 
     Args:
-        url: what was asked for.
+        url: the requested URL.
         missing: what to raise where there is nothing, if that is no fault of the URL.
 
     Raises:
@@ -60,18 +60,16 @@ def _as_trimline_error(url: str, error: Exception) -> TrimlineError:
     if names & NOT_LET_IN or status in {401, 403}:
         return ParamsError(
             got=got,
-            expected="credentials in the environment that may list and read it",
+            expected="credentials in the environment with permission to list and read it",
             do="set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (other protocols: their own variables)",
         )
     if names & PASSING or getattr(error, "errno", None) in PASSING_NUMBERS or _is_busy(status):
         return TransientError(
             got=got,
-            expected="a server that answers",
-            do="run the command again; if it stays so, look at AWS_ENDPOINT_URL, the host in the URL, and the network",
+            do="run the command again; if it fails again, check AWS_ENDPOINT_URL, the host in the URL, and the network",
         )
     return DataError(
         got=got,
-        expected="a file or a folder that can be read",
         do="correct ingest.<role>.url: the bucket or host, and the path in it",
     )
 
@@ -81,7 +79,7 @@ def _is_busy(status: int | None) -> bool:
 
 
 FILES_PER_CALL = 64
-FILES_AT_ONCE = 8  # of those, where the file system can: the memory is theirs times the parts of a file
+FILES_AT_ONCE = 8  # of those, where the file system can: the memory is that of so many files' parts
 # Three tries of botocore's own, with growing waits; at most 8 files x 2 parts x 4 MiB in memory.
 S3_OPTIONS: dict[str, Any] = {
     "config_kwargs": {
@@ -134,7 +132,6 @@ def opened(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise ParamsError(
             got=f"{url!r}, and no package for {protocol}:// ({error})",
-            expected="a protocol whose package is installed",
             do="add the package to pyproject.toml, then `make lock` and `make test`",
         ) from None
     except ValueError as error:
@@ -172,20 +169,20 @@ def require_usable(url: str, found: Listing) -> None:
         DataError: see above.
     """
     if not found:
-        raise DataError(got=f"no file at {url!r}", expected="at least one", do="correct ingest.<role>.url")
+        raise DataError(got=f"no file at {url!r}", do="correct ingest.<role>.url")
     for name in found:
         path = PurePosixPath(name)
         is_plain = path.as_posix() == name and not path.is_absolute() and ".." not in path.parts and "\\" not in name
         if not is_plain or any(parent.as_posix() in found for parent in path.parents):
             raise DataError(
                 got=f"{name!r} at {url!r}",
-                expected="names that can be files in one folder: no empty part, no '..', no file that is a folder, too",
-                do="rename it there",
+                expected="names that are valid in one folder: no empty part, no '..', no file that is also a folder",
+                do="rename the file at the source",
             )
 
 
 def fetch(url: str, system: Any, paths: dict[str, tuple[str, Path]], expected: Listing) -> None:
-    """Fetch some files at a time, each in pieces, to the path beside it.
+    """Fetch some files at a time, each in ranges of bytes, to the path beside it.
 
     Raises:
         TransientError: a file has gone, or has another size than the listing had said.
@@ -209,6 +206,5 @@ def changed(url: str, what: str) -> TransientError:
     """The failure of a source that somebody writes to while it is read."""
     return TransientError(
         got=f"{what} of {url!r} changed while it was read",
-        expected="files that nobody writes to",
         do="run the command again when the upload is done",
     )

@@ -122,7 +122,7 @@ class ImageData(KindData[ImageSchema, Preprocess]):
             raise DataError(
                 got=f"a value of {max(highs):g}",
                 expected=f"at most value_max: {params.value_max}, the raw value that means white",
-                do="raise preprocess.<role>.value_max, or mend the data",
+                do="raise preprocess.<role>.value_max, or correct the data",
             )
         ordered = classes.in_order(names)
         return ImageSchema(

@@ -37,7 +37,7 @@ def user_histories(
         validation: fraction of a user's ratings, before the test's.
         test: fraction of a user's ratings, the last.
         min_ratings: a user with fewer trains alone.
-        length: how many ratings before a row are told, the last ones.
+        length: how many of a user's last ratings before a row are its history.
 
     Returns:
         The split of each row, (rows,) of str, and columns: `past`, the ids, and `past_ratings`, joined by spaces, the
@@ -92,8 +92,8 @@ def write_items(assets: Path, known: list[str], rating: dict[str, float], length
         titles = _titles(beside, items)
         beside.unlink(missing_ok=True)
     classes.write(assets, known)
-    kept = {item: titles[item] for item in known if item in titles}
-    write_json(assets / ITEMS, {"history": length, "rating": rating, "titles": kept})
+    known_titles = {item: titles[item] for item in known if item in titles}
+    write_json(assets / ITEMS, {"history": length, "rating": rating, "titles": known_titles})
 
 
 class ItemVocabulary:
@@ -143,11 +143,13 @@ def parsed(words: list[str], assets: Path) -> Columns:
     pairs = [word.partition("=") for word in words]
     values = {name.strip(): value.split() for name, _, value in pairs}
     if len(values) < len(pairs) or not set(values) <= set(KEYS) or "history" not in values:
-        raise DataError(got=" ".join(words), expected=HOW, do="write it so; `history=` is a new user")
+        raise DataError(
+            got=" ".join(words), expected=HOW, do="write the row like this; `history=` stands for a new user"
+        )
     index = ItemVocabulary(assets)
     history, item = values["history"], values.get("item", [])
     if len(item) > 1:
-        raise DataError(got=f"item={' '.join(item)}", expected="one item", do="ask once for each")
+        raise DataError(got=f"item={' '.join(item)}", expected="one item", do="predict one item at a time")
     past = [entry.partition(":") for entry in history]
     ratings = [_rating(text, index.rating) for _, _, text in past]
     if unknown := index.unknown([name for name, _, _ in past] + item):
@@ -170,7 +172,9 @@ def _rating(text: str, rating: dict[str, Any]) -> str:
         value = float("nan")
     if not rating["min"] <= value <= rating["max"]:
         raise DataError(
-            got=f"the rating {text!r}", expected=f"{rating['min']:g} to {rating['max']:g}", do=f"write {HOW}"
+            got=f"the rating {text!r}",
+            expected=f"a rating from {rating['min']:g} to {rating['max']:g}",
+            do=f"write the row as {HOW}",
         )
     return text
 
@@ -267,7 +271,7 @@ class RatingData(KindData[RatingSchema, Preprocess]):
 
     def good_rows(self, chunk: Chunk, schema: RatingSchema, params: Preprocess) -> tuple[Chunk, list[BadRow]]:
         """Divide a chunk into its good rows and its bad ones."""
-        kept, sources, bad = list[tuple[str, str, float, float]](), list[str](), list[BadRow]()
+        good, sources, bad = list[tuple[str, str, float, float]](), list[str](), list[BadRow]()
         roles = [chunk.columns[role].tolist() for role in params.columns] if len(chunk) else []
         for source, *cells in zip(chunk.sources.tolist(), *roles, strict=True) if roles else ():
             values = dict(zip(params.columns, cells, strict=True))
@@ -277,16 +281,16 @@ class RatingData(KindData[RatingSchema, Preprocess]):
                     believed = f"expected {schema.rating.min:g} to {schema.rating.max:g}"
                     raise ValueError(f"out of range: {rating:g} in rating, {believed}")
                 time = _number(values["time"], "time")
-                kept.append((_id(values["user"], "user"), _id(values["item"], "item"), rating, time))
+                good.append((_id(values["user"], "user"), _id(values["item"], "item"), rating, time))
             except ValueError as error:
                 bad.append(BadRow(source, str(error)))
                 continue
             sources.append(source)
         columns: Columns = {
-            USER: objects([row[0] for row in kept]),
-            ITEM: objects([row[1] for row in kept]),
-            RATING: np.array([row[2] for row in kept], np.float32),
-            TIME: np.array([row[3] for row in kept], np.float64),
+            USER: objects([row[0] for row in good]),
+            ITEM: objects([row[1] for row in good]),
+            RATING: np.array([row[2] for row in good], np.float32),
+            TIME: np.array([row[3] for row in good], np.float64),
         }
         return Chunk(columns, np.array(sources, np.str_), chunk.given), chunk.unreadable + bad
 

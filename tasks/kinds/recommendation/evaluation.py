@@ -92,7 +92,7 @@ class RecommendationEvaluation(KindEvaluation):
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`, users drawn again; `undefined`: nothing;
             `agreement_with_float32`: the mean share of the ten items that both models name; `slices`: short and long
-            histories and what is asked for, the worst first; `unknown_items`: rows whose item is unknown; `users`;
+            histories and the requested slices, the worst first; `unknown_items`: rows whose item is unknown; `users`;
             `coverage`: the share of all items that are recommended to anybody.
         """
         from tasks.metrics.bootstrap import compared

@@ -33,11 +33,12 @@ class RecommendationExport(KindExport):
         if recipe.precision not in PRECISIONS:
             raise ParamsError(
                 got=f"precision: {recipe.precision}", expected=" or ".join(PRECISIONS),
-                do="take dynamic (int8 weights): ratings and the weights of a history lose too much in fewer bits",
+                do="choose dynamic (int8 weights): ratings and the weights of a history lose too much in fewer bits",
             )  # fmt: skip
         if metadata.classes != data.metadata["classes"] or metadata.data["inputs"] != data.metadata["inputs"]:
             raise DataError(
-                got="a model of other items or histories than the target's", expected="those it was trained on",
+                got="a model of other items or histories than the target's",
+                expected="the items and histories that the model was trained on",
                 do="give base and target the same data, with fine_tune: null",
             )  # fmt: skip
         return conversion.to_plain_tflite(_hiding(model), None, recipe, data, MODEL.inputs, params)

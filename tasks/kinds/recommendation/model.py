@@ -56,12 +56,12 @@ class RecommendationModel(KindModel):
         """Return the cross-entropy of the next item, an unknown one being one of them, and the rating's squared error.
 
         Both count alike. The two halves of `two_towers` have no weights in common, and Adam's steps do not depend on
-        the size of a loss, so that a factor between them would only move the epoch that is kept.
+        the size of a loss, so that a factor between them would only move the best epoch.
         """
         return lambda truth, answers: _surprise(truth, answers) + tf.square(truth[:, 1] - answers[:, -1])
 
     def metrics(self) -> list[Metric]:
-        """Return what is told of an epoch; unlike the file, they leave rated items among the ten."""
+        """Return the metrics of an epoch; unlike the file, they leave rated items among the ten."""
         return [
             tf_keras.metrics.MeanMetricWrapper(_among_ten, name=WATCHED),
             tf_keras.metrics.MeanMetricWrapper(lambda truth, answers: tf.abs(truth[:, 1] - answers[:, -1]), name="mae"),

@@ -53,7 +53,7 @@ class Encoder:
     def encode(self, columns: Columns) -> Columns:
         """Return `features`, (rows, features) of float32, what they were made of, and `value`, (rows,), if known."""
         rest = {TARGET: columns[TARGET]} if TARGET in columns else {}
-        return {FEATURES: self._encoder.features(columns), **self._encoder.kept(columns), **rest}
+        return {FEATURES: self._encoder.features(columns), **self._encoder.stored(columns), **rest}
 
 
 class RegressionData(KindData[RegressionSchema, Tables]):
@@ -74,8 +74,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         if target.min == target.max:
             raise DataError(
                 got=f"no two different numbers in the target {params.target}",
-                expected="targets that vary: there is nothing to learn",
-                do="correct preprocess.<role>.target, or bring other data",
+                do="correct preprocess.<role>.target, or use other data: there is nothing to learn",
             )
         return RegressionSchema(kind=kind, numeric=found, categorical=params.categorical, target=target)
 
@@ -91,8 +90,8 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         sources, fine = chunk.sources[keep], np.ones(len(values), bool)
         fine[list(wrong)] = False
         bad += [BadRow(str(sources[row]), wrong[row]) for row in sorted(wrong)]
-        kept = {**{name: each[fine] for name, each in columns.items()}, TARGET: values[fine].astype(np.float32)}
-        return Chunk(kept, sources[fine], chunk.given), chunk.unreadable + bad
+        good = {**{name: each[fine] for name, each in columns.items()}, TARGET: values[fine].astype(np.float32)}
+        return Chunk(good, sources[fine], chunk.given), chunk.unreadable + bad
 
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of each row with its target, (rows,) of void: the same row measured twice is no copy."""
@@ -113,7 +112,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         std = float(np.float32((squares / max(train.rows, 1)) ** 0.5))
         if not std:
             raise DataError(
-                got=f"{train.rows} training rows with one target", expected="targets that vary", do="bring more rows"
+                got=f"{train.rows} training rows with the same target", do="add rows with other targets"
             )  # fmt: skip
         scale = {"mean": float(np.float32(mean)), "std": std}
         return {**tables.fitted(train, params, assets), "target_scale": scale}

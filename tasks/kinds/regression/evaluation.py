@@ -149,7 +149,7 @@ class RegressionEvaluation(KindEvaluation):
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null;
             `agreement_with_float32`: 1 less the RMSE between the two models in standard deviations of float32's
-            predictions; `slices`: quarters of the target and what is asked for, the worst first.
+            predictions; `slices`: quarters of the target and the requested slices, the worst first.
         """
         from tasks.metrics.bootstrap import compared
         from tasks.metrics.classifier import slice_columns

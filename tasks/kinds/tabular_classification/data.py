@@ -34,7 +34,7 @@ class Encoder:
 
     def encode(self, columns: Columns) -> Columns:
         """Return `features`, (rows, features) of float32, what they were made of, and `label` as int32, if known."""
-        found = {FEATURES: self._encoder.features(columns), **self._encoder.kept(columns)}
+        found = {FEATURES: self._encoder.features(columns), **self._encoder.stored(columns)}
         if TARGET in columns:
             found[TARGET] = classes.numbered(columns[TARGET], self._classes)
         return found
@@ -79,8 +79,8 @@ class TableData(KindData[ClassTableSchema, Tables]):
         sources = chunk.sources[keep]
         for row in np.flatnonzero(~known).tolist():
             bad.append(BadRow(str(sources[row]), f"unknown class: {names[row]!r}"))
-        kept = {**{name: each[known] for name, each in columns.items()}, TARGET: names[known]}
-        return Chunk(kept, sources[known], chunk.given), chunk.unreadable + bad
+        good = {**{name: each[known] for name, each in columns.items()}, TARGET: names[known]}
+        return Chunk(good, sources[known], chunk.given), chunk.unreadable + bad
 
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of each row with its class, (rows,) of void: equal values of two classes are no copies."""

@@ -32,7 +32,7 @@ class TextSchema(Schema):
 
 
 def cleaned(text: str, params: Text) -> str:
-    """Return a text without control characters, tags and entities of HTML (where asked for), and double spaces.
+    """Return a text without control characters, tags and entities of HTML (where requested), and double spaces.
 
     Tags that are written as entities go, too: a text that is clean already then stays as it is.
     """
@@ -92,8 +92,8 @@ def taken(params: PackagedTokenizer) -> Tokenizer:
     if tokenizer.token_to_id(PADDING) != 0:
         raise DataError(
             got=f"{path}: {PADDING} is token {tokenizer.token_to_id(PADDING)}",
-            expected="0, which the models take for padding",
-            do="take another tokenizer, or let one be trained",
+            expected="0, which the models use for padding",
+            do="use another tokenizer, or let `preprocess` train one",
         )
     return tokenizer
 
@@ -189,7 +189,9 @@ class TextData(KindData[TextSchema, Preprocess]):
         """
         text = cleaned(words[0], Text.model_validate(read_json(assets / FACTS)["text"]))
         if len(words) != 1 or not text:
-            raise DataError(got=f"{len(words)} texts, the first {text!r}", expected="a text", do="put it in quotes")
+            raise DataError(
+                got=f"{len(words)} texts, the first {text!r}", expected="one text", do="put the text in quotes"
+            )
         column = np.empty(1, object)
         column[0] = text
         return {"text": column}

@@ -109,7 +109,7 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         }
         if empty := [side for side in SIDES if not known[side].strip()]:
             raise DataError(
-                got=f"no character in {least} {empty[0]} sentences", expected="sentences in both languages",
+                got=f"no character in {least} {empty[0]} sentences",
                 do="correct preprocess.<role>.columns, or lower sentences.min_character_rows",
             )  # fmt: skip
         return SentenceSchema(kind=kind, characters=known)
@@ -151,8 +151,8 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
             cut = sum(len(one) >= params.max_tokens for one in counted)
             vocabulary[side], longer[side] = tokenizer.get_vocab_size(), cut / max(train.rows, 1)
         write_json(assets / FACTS, {"sentences": params.sentences.model_dump(), "max_tokens": params.max_tokens})
-        told = ", ".join(f"{side} {share:.1%}" for side, share in longer.items())
-        say(f"preprocess: {vocabulary} tokens; sentences that are cut off at {params.max_tokens} tokens: {told}")
+        shares = ", ".join(f"{side} {share:.1%}" for side, share in longer.items())
+        say(f"preprocess: {vocabulary} tokens; sentences that are cut off at {params.max_tokens} tokens: {shares}")
         return {
             "inputs": {"source_tokens": {"shape": [params.max_tokens], "dtype": "int32"}},
             "vocabulary": vocabulary,
@@ -180,7 +180,7 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         if len(words) != 1 or (problem := length_problem(text, params)):
             raise DataError(
                 got=f"{len(words)} sentences" if len(words) != 1 else f"a sentence that is {problem}: {text[:40]!r}",
-                expected="a sentence as the model was trained on", do="put it in quotes, and divide a long text",
+                expected="one sentence, as in the training data", do="put it in quotes, and split a long text",
             )  # fmt: skip
         column = np.empty(1, object)
         column[0] = text

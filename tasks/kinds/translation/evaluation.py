@@ -146,16 +146,16 @@ def sentences(outputs: Array, metadata: dict[str, Any]) -> list[str]:
     return [subword_tokenizer.decode(row, metadata["pieces"]) for row in outputs.astype(int).tolist()]
 
 
-def _nearest(known: Array, asked: Array) -> Array:
-    """Return the index of the known sentence whose words are most like those of each asked one, (asked,) of int."""
+def _nearest(known: Array, queries: Array) -> Array:
+    """Return for each query the index of the known sentence with the most similar words, (queries,) of int."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(token_pattern=WORD, sublinear_tf=True)
     index = words.fit_transform(known.tolist()).T.tocsc()
-    wanted = words.transform(asked.tolist())
+    wanted = words.transform(queries.tolist())
     best = [
         np.asarray((wanted[start : start + BATCH] @ index).todense()).argmax(axis=1)
-        for start in range(0, len(asked), BATCH)
+        for start in range(0, len(queries), BATCH)
     ]
     return np.concatenate(best)
 
@@ -200,13 +200,13 @@ class TranslationEvaluation(KindEvaluation):
             truth: target sentences, (rows,) of str.
             own: tokens of the model's translations, (rows, max_tokens).
             reference: those of the float32 model.
-            metadata: of the data set; `pieces` are those of the tokens.
+            metadata: of the data set; `pieces` are the subwords of the tokens.
             columns: what the slices ask for, (rows,) each, by name.
             params: of the stage.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: nothing; `agreement_with_float32`: the share
-            of equal translations; `slices`: quarters of the targets' lengths and what is asked for, the worst first;
+            of equal translations; `slices`: quarters of the targets' lengths and the requested slices, the worst first;
             `signatures`: sacrebleu's.
         """
         from tasks.metrics.bootstrap import compared
@@ -245,13 +245,13 @@ class TranslationEvaluation(KindEvaluation):
 
         rows = chosen_rows(target, params)
         sources, truths = (target.column("train", side).take(rows) for side in ("source", "target"))
-        asked = target.column("test", "source").all()
+        test_sources = target.column("test", "source").all()
         counts = Counter(target.column("train", "target").all().tolist())
         most = max(sorted(counts), key=lambda text: counts[text])
         return {
-            "copy": asked[:, np.newaxis],
-            "most_frequent_translation": np.full((len(asked), 1), most, object),
-            "nearest_sentence": truths[_nearest(sources, asked)][:, np.newaxis],
+            "copy": test_sources[:, np.newaxis],
+            "most_frequent_translation": np.full((len(test_sources), 1), most, object),
+            "nearest_sentence": truths[_nearest(sources, test_sources)][:, np.newaxis],
         }
 
 

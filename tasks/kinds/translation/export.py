@@ -26,7 +26,7 @@ PROOF_ROWS = 10
 
 
 class TranslationExport(KindExport):
-    """The file is asked token by token; see `tasks.tflite.translator`."""
+    """The file is run token by token; see `tasks.tflite.translator`."""
 
     def to_tflite(
         self, model: KerasModel, metadata: ModelMetadata, recipe: Recipe, data: Dataset, params: Export
@@ -40,7 +40,7 @@ class TranslationExport(KindExport):
         if recipe.precision not in PRECISIONS:
             raise ParamsError(
                 got=f"precision: {recipe.precision} for translation",
-                expected=f"{', '.join(PRECISIONS)}: states that go from step to step would be rounded at each of them",
+                expected=f"{', '.join(PRECISIONS)}: the decoder would round its state at each step",
                 do="choose one of these",
             )
         rows = plain_calibration(data, ("source_tokens",), params)["source_tokens"]

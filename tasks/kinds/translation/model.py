@@ -71,8 +71,7 @@ class TranslationModel(KindModel):
             ParamsError: always; only fine-tuning and cross-validation ask.
         """
         raise ParamsError(
-            got="fine_tune or cross_validate for translation", expected="null: a translation has to be searched for",
-            do="write `fine_tune: null` and `cross_validate: null`",
+            got="fine_tune or cross_validate for translation", do="write `fine_tune: null` and `cross_validate: null`",
         )  # fmt: skip
 
 

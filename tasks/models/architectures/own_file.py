@@ -79,7 +79,7 @@ def fitting(own: "UserModel", metadata: ModelMetadata) -> Any:
     path, model = own.path, own.model
     if model is None:
         raise DataError(
-            got=f"{path}: a SavedModel", expected="a file of tf_keras, .h5 or .keras: the layers are worked on",
+            got=f"{path}: a SavedModel", expected="an .h5 or .keras file of tf_keras, whose layers can be compressed",
             do="save it with `model.save('model.h5')`; `trimline squeeze` takes SavedModels",
         )  # fmt: skip
     (given,), (answer,) = model.inputs, model.outputs
@@ -87,13 +87,13 @@ def fitting(own: "UserModel", metadata: ModelMetadata) -> Any:
         raise DataError(
             got=f"{path}: an input of {_shown(given.shape)}, {given.dtype.name}",
             expected=f"{_shown([None, *metadata.image_shape])}, float32: (batch, height, width, channels)",
-            do="set preprocess.<role>.image_shape to the model's, or bring a model for such images",
+            do="set preprocess.<role>.image_shape to the model's, or choose a model for such images",
         )
     if tuple(answer.shape[1:]) != (len(metadata.classes),):
         raise DataError(
             got=f"{path}: an output of {_shown(answer.shape)}",
             expected=f"{_shown([None, len(metadata.classes)])}: a number for each class, {', '.join(metadata.classes)}",
-            do="bring data of the classes that the model was trained on, in its order: their names are sorted",
+            do="use data of the classes that the model was trained on, in its order: their names are sorted",
         )
     return logits_of(model)
 
@@ -113,8 +113,8 @@ def accuracy(network: Any, data: Dataset, metadata: ModelMetadata) -> float:
     if logits.min() >= 0 and logits.max() <= 1:
         raise DataError(
             got=f"outputs of {logits.min():.3g} to {logits.max():.3g}, as probabilities have",
-            expected="logits, or a last layer that is a softmax, which is taken off",
-            do="let the model end in Dense(classes), or in a softmax after it",
+            expected="logits, or a softmax as the last layer, which is removed",
+            do="end the model in Dense(classes), or in a softmax after it",
         )
     return float((logits.argmax(axis=1) == data.column("train", "label").take(rows)).mean())
 

@@ -17,7 +17,7 @@ from tasks.data.records import Array
 from tasks.data.tables import FEATURES, UNSEEN_INDEX
 from tasks.models.saving import ModelMetadata
 
-PIECES = "pieces"
+SCALED_BINS = "pieces"
 
 
 DEFAULTS: Settings = {
@@ -89,14 +89,14 @@ def _encoding_types(preprocess: Tables) -> dict[str, str]:
     parts = (["numbers"] if preprocess.numeric else []) + preprocess.categorical
     types = {f"cut_{name}": "Cropping1D" for name in parts} if len(parts) > 1 else {}
     if preprocess.numeric:
-        types |= {PIECES: "Rescaling", "clipped": "ReLU", "encoded": "Flatten"}
+        types |= {SCALED_BINS: "Rescaling", "clipped": "ReLU", "encoded": "Flatten"}
     for name in preprocess.categorical:
         types |= {f"index_{name}": "Flatten", f"embedding_{name}": "Embedding", f"vector_{name}": "Flatten"}
     return types
 
 
-def pieces(table: dict[str, Any], bins: int) -> tuple[Array, Array]:
-    """Return scale and offset of each number in each of its bins, (numbers and indicators, bins) of float32.
+def bin_scales(table: dict[str, Any], bins: int) -> tuple[Array, Array]:
+    """Return the scale and offset of each number in each of its bins, (numbers and indicators, bins) of float32.
 
     A column of few different numbers has fewer bins, the others give nothing. An indicator has one bin, from 0 to 1.
     """
@@ -123,9 +123,9 @@ def embedding_of(category: dict[str, Any]) -> str:
 def _numbers(column: Any, table: dict[str, Any], bins: int, width: int) -> Any:
     from tasks.models.quiet_tensorflow import layers
 
-    scale, offset = pieces(table, bins)
+    scale, offset = bin_scales(table, bins)
     cut = _cut(column, 0, len(scale), width, "numbers")
-    moved = layers.Rescaling(scale.tolist(), offset.tolist(), name=PIECES)(cut)
+    moved = layers.Rescaling(scale.tolist(), offset.tolist(), name=SCALED_BINS)(cut)
     return layers.Flatten(name="encoded")(layers.ReLU(max_value=1.0, name="clipped")(moved))
 
 

@@ -93,7 +93,7 @@ def build(params: Train, metadata: ModelMetadata) -> Any:
     That is the logit of an unknown item, those of the known ones in their order, and the predicted rating of `item`.
 
     Raises:
-        ParamsError: more recent items are asked for than a history has.
+        ParamsError: `recent` is larger than a history.
     """
     from tasks.models.quiet_tensorflow import Model, layers
 

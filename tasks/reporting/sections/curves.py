@@ -12,7 +12,7 @@ from tasks.reporting.findings import Curved, Curves, Findings
 from tasks.reporting.html import Box, Boxes, Paragraph, Section, charts
 from tasks.reporting.words import FLOAT32
 
-MAX_CLASSES = 30  # of a chart: more cannot be told apart
+MAX_CLASSES = 30  # of a chart: more cannot be distinguished
 SHOWN_AT_FIRST = 3
 DIAGONAL = {"color": QUIET, "width": 1, "dash": "dot"}
 # Ends of the axes that are tried, so that good curves are not drawn into a corner.
