@@ -136,7 +136,14 @@ def problems_of(line: Params) -> list[str]:
     """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *_metric_problems(line)]
+    return [*layers, *_metric_problems(line), *_device_problems(line)]
+
+
+def _device_problems(line: Params) -> Iterator[str]:
+    """Say that there is no such device profile."""
+    known = sorted(path.stem for path in shipped("presets/devices").glob("*.yaml"))
+    if line.release.device not in known:
+        yield f"release.device: {line.release.device} is no file of presets/devices; there are {', '.join(known)}"
 
 
 def _layer_types(line: Params) -> architectures.LayerTypes | None:

@@ -213,6 +213,7 @@ def why(folder: Path, stage: str) -> str:
     [
         ("compress.int8.float_layers=[\"conv_9\"]", "compress.int8.float_layers: conv_9 is no layer of conv_net"),
         ("release.at_least={\"acuracy\": 0.9}", "release.at_least.acuracy: no metric of image_classification; did"),
+        ("release.device=\"fridge\"", "release.device: fridge is no file of presets/devices; there are "),
         ("compare.max_drop={\"rmse\": 1.0}", "compare.max_drop.rmse: no metric of image_classification"),
         ("fine_tune.frozen=[\"block_\"]", "fine_tune.frozen: no layer of conv_net has a name that begins with block_"),
     ],
