@@ -188,7 +188,7 @@ def test_why_says_of_a_stage_without_a_reason_of_its_own_which_it_follows(
 ) -> None:
     """On a small graph: here every stage of the data that a clone lacks has a reason of its own."""
     plans = {f"plan/{name}.json": name.encode() for name in ("first", "second")}
-    monkeypatch.setattr(flow_why.dvc, "graph", lambda _: (["plan", "first", "second"], GRAPH))
+    monkeypatch.setattr("flows.dvc.graph", lambda _: (["plan", "first", "second"], GRAPH))
     lock = "stages:\n" + "".join(
         f"  {name}:\n    cmd: x\n    deps:\n    - path: plan/{name}.json\n      md5: {flow_why.md5_of(name.encode())}\n"
         for name in ("first", "second")
