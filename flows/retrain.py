@@ -15,6 +15,7 @@ from flows.ui import log
 from flows.workspace import clean_clone, fetched, git, line_root, publish_where
 
 POINTERS = ("dvc.lock", "*.dvc")  # the tracked files that say which artifacts belong to a commit
+PLANS = "plan/*.json"  # an output that git keeps and not DVC's cache; git's `*` takes folders below, too
 AUTHOR = {"user.name": "Trimline", "user.email": "trimline@localhost"}
 MODEL = "trimline"
 BUNDLE = Path("release")
@@ -99,5 +100,7 @@ def publish(clone: Path, branch: str) -> str:
 
 
 def present(clone: Path) -> list[str]:
-    """Those of `POINTERS` that match a file; git refuses the others."""
-    return [pattern for pattern in POINTERS if any(path.is_file() for path in clone.rglob(pattern))]  # .dvc is a folder
+    """Those of `POINTERS` and `PLANS` that match a file; git refuses the others."""
+    return [
+        pattern for pattern in (*POINTERS, PLANS) if any(path.is_file() for path in clone.rglob(pattern))
+    ]  # .dvc is a folder

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from flows import cli, dvc, subprocesses, why
-from flows.errors import STATUSES, CommandFailed, FlowError, Refused
+from flows.errors import STATUSES, FlowError, Refused
 
 GRAPH, LOCK, PARAMS = "dvc.yaml", "environment.lock", "params.yaml"
 REPLACED = (PARAMS, GRAPH, LOCK)
@@ -260,19 +260,8 @@ def plan_reasons(root: Path, staged: Path, stage: str) -> Iterator[str]:
     elif path not in recorded:
         yield "it has run without a plan, by a version before 0.2"
     elif recorded[path] != why.md5_of(now):
-        last = recorded_plan(root, path, recorded[path])
+        last = why.recorded_plan(root, path, recorded[path])
         yield from why.differences(json.loads(last), json.loads(now)) if last else ["its plan is another one"]
-
-
-def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:
-    """Return the plan file of a sum: the one in the folder, or one that git has; None where neither is it."""
-    present = why.content(root / path)
-    if why.md5_of(present) == md5:
-        return present
-    try:
-        return why.recorded_plan(root, path, md5)
-    except CommandFailed:  # there is no commit yet
-        return None
 
 
 def shown(reasons: list[str]) -> str:

@@ -51,8 +51,30 @@ def reasons(root: Path, stage: str) -> list[str]:
     recorded = recorded_dependencies(root, stage)
     if recorded is None:
         return [f"{stage} has not run yet"]
-    found = [*plan_reasons(root, stage, recorded), *data_reasons(root, stage, plan_path(stage))]
-    return [f"{stage} is out of date:", *(f"  {reason}" for reason in found)] if found else [f"{stage} is up to date"]
+    now = planned(root)
+    found = [*plan_reasons(root, stage, recorded, now), *data_reasons(root, stage, plan_path(stage))]
+    if found:
+        return [f"{stage} is out of date:", *(f"  {reason}" for reason in found)]
+    if first := outdated_before(root, stage, now):
+        return [f"{stage} follows:", *(f"  {name} runs before it: `trimline why {name}`" for name in first)]
+    return [f"{stage} is up to date"]
+
+
+def outdated_before(root: Path, stage: str, now: dict[str, bytes]) -> list[str]:
+    """Return the stages that `stage` depends on, directly or not, and whose plan is another one than at their run."""
+    order, dependencies = dvc.graph(root)
+    needed, waiting = set[str](), [stage]
+    while waiting:
+        more = set(dependencies[waiting.pop()]) - needed
+        needed |= more
+        waiting += more
+    return [name for name in order if name in needed - {"plan"} and is_outdated(root, name, now)]
+
+
+def is_outdated(root: Path, stage: str, now: dict[str, bytes]) -> bool:
+    """Whether a stage has not run yet, or not with the plan file of now."""
+    recorded, plan = dvc.recorded(root, stage), now.get(plan_path(stage))
+    return recorded is None or (plan is not None and recorded.get(plan_path(stage)) != md5_of(plan))
 
 
 def plan_path(stage: str) -> str:
@@ -72,12 +94,15 @@ def recorded_dependencies(root: Path, stage: str) -> dict[str, str] | None:
     return dvc.recorded(root, stage)
 
 
-def plan_reasons(root: Path, stage: str, recorded: dict[str, str]) -> Iterator[str]:
+def plan_reasons(root: Path, stage: str, recorded: dict[str, str], planned_now: dict[str, bytes]) -> Iterator[str]:
     """Say how the plan of now differs from that of the last run."""
     path = plan_path(stage)
+    if "plan" in recorded:  # a stage that depends on all plans, as the manifest of a release names them
+        yield from all_plans_reasons(root, planned_now)
+        return
     if path not in recorded:
         return
-    now = planned(root, path)
+    now = planned_now[path]
     if md5_of(now) == recorded[path]:
         return
     before = recorded_plan(root, path, recorded[path])
@@ -87,19 +112,39 @@ def plan_reasons(root: Path, stage: str, recorded: dict[str, str]) -> Iterator[s
     yield from differences(json.loads(before), json.loads(now))
 
 
-def planned(root: Path, path: str) -> bytes:
-    """Return the plan file as `plan` would write it now."""
+def all_plans_reasons(root: Path, planned_now: dict[str, bytes]) -> Iterator[str]:
+    """Say which plan files would be others now than those that lie here; those that lie here are data as others are."""
+    for path, now in planned_now.items():
+        if content(root / path) != now:
+            yield f"{path} will be another one: `trimline why {stage_of(path)}`"
+
+
+def stage_of(path: str) -> str:
+    """Return the stage of a plan file: `plan/export/int8.json` is that of `export@int8`."""
+    return path.removeprefix("plan/").removesuffix(".json").replace("/", "@")
+
+
+def planned(root: Path) -> dict[str, bytes]:
+    """Return the plan files as `plan` would write them now, by their paths from the root."""
     with tempfile.TemporaryDirectory() as folder:
         command = subprocesses.trimline("stage", "plan", "--schemas", "schemas", "--plan", f"{folder}/plan")
         subprocesses.output("plan", command, root)
-        return (Path(folder) / path).read_bytes()
+        files = sorted(Path(folder, "plan").rglob("*.json"))
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:
     """Return the plan file of an MD5 sum: the one in the working folder, or one of the last commits'."""
-    commits = subprocesses.output("git log", ["git", "log", f"-{COMMITS}", "--format=%H", "--", path], root).split()
-    candidates = chain([content(root / path)], (show(root, commit, path) for commit in commits))
+    candidates = chain([content(root / path)], (show(root, commit, path) for commit in commits_of(root, path)))
     return next((one for one in candidates if md5_of(one) == md5), None)
+
+
+def commits_of(root: Path, path: str) -> list[str]:
+    """Return the last commits of a file, none before the first commit of the repository."""
+    try:
+        return subprocesses.output("git log", ["git", "log", f"-{COMMITS}", "--format=%H", "--", path], root).split()
+    except CommandFailed:
+        return []
 
 
 def content(path: Path) -> bytes:

@@ -12,7 +12,7 @@ from tasks.core.errors import ParamsError
 from tasks.core.files import read_json, replacing, shipped
 from tasks.core.params import gates
 from tasks.core.progress import say
-from tasks.line.params import Params, kind_settings
+from tasks.line.params import Params, architecture_settings, kind_settings
 from tasks.line.plan_file import PlanFile
 from tasks.models import architectures
 from tasks.models.layer_names import LayerReferences, layer_problems
@@ -70,7 +70,7 @@ def _plan_of(line: Params, stage: str, key: str | None) -> PlanFile:
         architecture=line.train.architecture if {"train", "line"} & set(names) else "",
         settings=settings,
         code=code_digest.digests(modules),
-        packages=_packages(modules, settings),
+        packages=_packages(line, modules, settings),
     )
 
 
@@ -103,30 +103,46 @@ def _choices(line: Params, stage: str, key: str | None) -> Choices:
     }
 
 
-def _packages(modules: set[str], settings: dict[str, Any]) -> dict[str, str]:
+def _packages(line: Params, modules: set[str], settings: dict[str, Any]) -> dict[str, str]:
     """Return the versions of the packages that can change the stage's result, sorted by name."""
     imported = code_digest.third_party(modules) & environment.COMPUTING_PACKAGES.keys()
-    names = {environment.COMPUTING_PACKAGES[name] for name in imported} | set(_data_packages(settings))
+    names = environment.with_required(environment.COMPUTING_PACKAGES[name] for name in imported)
+    names |= {*data_packages(settings), *_weights_package(line, modules)}
     return {name: environment.installed_version(name) or "missing" for name in sorted(names)}
 
 
-def _data_packages(value: Any) -> Iterator[str]:
-    """Yield the packages that settings take a file from."""
+def _weights_package(line: Params, modules: set[str]) -> Iterator[str]:
+    """Yield the package that the architecture takes its weights from, where no setting names it."""
+    if f"tasks.models.architectures.{line.train.architecture}" in modules:
+        module = architecture_settings(line.train.architecture)
+        if isinstance(package := vars(module).get("PACKAGE"), str):
+            yield environment.distribution_of(package)
+
+
+def data_packages(value: Any) -> Iterator[str]:
+    """Yield the packages that settings take a file from; `columns` has names of the user's own."""
     if isinstance(value, dict):
         if isinstance(name := value.get("package"), str):
-            yield environment.COMPUTING_PACKAGES.get(name, name.replace("_", "-"))
-        for each in value.values():
-            yield from _data_packages(each)
+            yield environment.distribution_of(name)
+        for key, each in value.items():
+            yield from data_packages(each if key != "columns" else None)
     elif isinstance(value, list):
         for each in value:
-            yield from _data_packages(each)
+            yield from data_packages(each)
 
 
 def problems_of(line: Params) -> list[str]:
     """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *_metric_problems(line)]
+    return [*layers, *_metric_problems(line), *_device_problems(line)]
+
+
+def _device_problems(line: Params) -> Iterator[str]:
+    """Say that there is no such device profile."""
+    known = sorted(path.stem for path in shipped("presets/devices").glob("*.yaml"))
+    if line.release.device not in known:
+        yield f"release.device: {line.release.device} is no file of presets/devices; there are {', '.join(known)}"
 
 
 def _layer_types(line: Params) -> architectures.LayerTypes | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import why as flow_why
 from tests.graph_rules import ROOT, resolved_stages
 
 ENVIRONMENT = os.environ | {
@@ -172,11 +173,47 @@ def test_the_plan_needs_no_tensorflow_and_little_time(clone: Path) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
 
 
+def test_why_names_the_setting_and_what_follows_it_before_anything_runs(clone: Path) -> None:
+    dvc(clone, "repro", "plan")
+    change = [sys.executable, "-m", "flows.cli", "set", "params.yaml", "export.calibration_rows=201"]
+    subprocess.run(change, cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
+    before = {path: path.read_bytes() for path in (clone / "plan").rglob("*.json")}
+    assert "  setting export.calibration_rows: 200 -> 201\n" in why(clone, "export@int8")
+    assert "  plan/export/int8.json will be another one: `trimline why export@int8`\n" in why(clone, "release")
+    assert {path: path.read_bytes() for path in (clone / "plan").rglob("*.json")} == before
+
+
+def test_why_says_of_a_stage_without_a_reason_of_its_own_which_it_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a small graph: here every stage of the data that a clone lacks has a reason of its own."""
+    plans = {f"plan/{name}.json": name.encode() for name in ("first", "second")}
+    monkeypatch.setattr("flows.dvc.graph", lambda _: (["plan", "first", "second"], GRAPH))
+    lock = "stages:\n" + "".join(
+        f"  {name}:\n    cmd: x\n    deps:\n    - path: plan/{name}.json\n      md5: {flow_why.md5_of(name.encode())}\n"
+        for name in ("first", "second")
+    )
+    (tmp_path / "dvc.lock").write_text(lock)
+    assert flow_why.outdated_before(tmp_path, "second", plans) == []
+    assert flow_why.outdated_before(tmp_path, "second", plans | {"plan/first.json": b"other"}) == ["first"]
+
+
+GRAPH = {"plan": list[str](), "first": ["plan"], "second": ["first", "plan"]}
+
+
+def why(folder: Path, stage: str) -> str:
+    words = [sys.executable, "-m", "flows.cli", "why", stage]
+    done = subprocess.run(words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ("compress.int8.float_layers=[\"conv_9\"]", "compress.int8.float_layers: conv_9 is no layer of conv_net"),
         ("release.at_least={\"acuracy\": 0.9}", "release.at_least.acuracy: no metric of image_classification; did"),
+        ("release.device=\"fridge\"", "release.device: fridge is no file of presets/devices; there are "),
         ("compare.max_drop={\"rmse\": 1.0}", "compare.max_drop.rmse: no metric of image_classification"),
         ("fine_tune.frozen=[\"block_\"]", "fine_tune.frozen: no layer of conv_net has a name that begins with block_"),
     ],

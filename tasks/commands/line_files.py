@@ -9,10 +9,11 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.tokens import CommentToken
 
@@ -25,8 +26,10 @@ from tasks.core.files import shipped
 from tasks.core.params import Settings
 from tasks.line import params_file
 from tasks.line.params import from_0_1, shortened
+from tasks.plan import data_packages
 
 GRAPH = "dvc.yaml"
+DEVICES = "presets/devices"
 COPIED = ("prefect.yaml", "prefect.toml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
 # What `plan` depends on in a checkout, and in a line without source.
 WITH_SOURCE = "      - tasks\n      - presets/devices\n      - requirements.lock\n"
@@ -44,10 +47,16 @@ def write(folder: Path) -> None:
     """
     files = {"params.yaml": params_text(params_file.PARAMS_FILE), GRAPH: graph()}
     files |= {name: shipped(name).read_text(encoding="utf-8") for name in COPIED}
-    files[str(environment.ENVIRONMENT_LOCK)] = environment_lock(files[GRAPH])
+    files[str(environment.ENVIRONMENT_LOCK)] = environment_lock(
+        files[GRAPH], data_packages(_settings(files["params.yaml"]))
+    )
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def _settings(text: str) -> Settings:
+    return params_file.resolved(YAML(typ="safe").load(text))
 
 
 def graph() -> str:
@@ -58,9 +67,15 @@ def graph() -> str:
     return text.replace(WITH_SOURCE, WITHOUT_SOURCE)
 
 
-def environment_lock(graph_text: str) -> str:
-    """Return what a result depends on: the packages, as `pip install -r` reads them, and digests of code and graph."""
-    names = (environment.PROJECT, *sorted({*environment.COMPUTING_PACKAGES.values(), *environment.DATA_PACKAGES}))
+def environment_lock(graph_text: str, data_packages: Iterable[str] = ()) -> str:
+    """Return what a result depends on: the packages, as `pip install -r` reads them, and digests of code and graph.
+
+    Args:
+        graph_text: content of dvc.yaml.
+        data_packages: packages that the line takes files from.
+    """
+    packages = {*environment.COMPUTING_PACKAGES.values(), *environment.DATA_PACKAGES, *data_packages}
+    names = (environment.PROJECT, *sorted(packages))
     versions = {name: environment.installed_version(name) for name in names}
     versions[environment.PROJECT] = environment.running_version()
     pinned = [f"{name}=={version}" for name, version in versions.items() if version]
@@ -76,10 +91,12 @@ def environment_lock(graph_text: str) -> str:
 
 
 def code_sha256() -> str:
-    """Return a digest of all files of the package: two builds of one version may differ."""
+    """Return a digest of all that `plan` reads of the package: two builds of one version may differ."""
     digest = hashlib.sha256()
-    files = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob(f"{DATA_FOLDER}/*.*")]
-    for name, path in sorted((path.relative_to(PACKAGE).as_posix(), path) for path in files if path.is_file()):
+    paths = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob(f"{DATA_FOLDER}/*.*")]
+    files = {path.relative_to(PACKAGE).as_posix(): path for path in paths}
+    files |= {f"{DEVICES}/{path.name}": path for path in shipped(DEVICES).iterdir()}
+    for name, path in sorted(files.items()):
         digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 

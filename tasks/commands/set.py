@@ -139,6 +139,8 @@ def _plain(document: Any) -> Any:
 @contextmanager
 def _edited(path: Path) -> Iterator[Any]:
     """Yield the file's values to be changed, then check the whole result and write it."""
+    if not isinstance(raw := params_file.read(path), dict):  # says what is wrong with a file that is no YAML
+        params_file.check(raw, path)
     yaml = editor()
     document = yaml.load(path)
     yield document

@@ -170,7 +170,9 @@ def source_of(module: str) -> Source:
     known = _known().get(module)
     if known and known[0] == _stamp(path):
         return Source(**known[1])
-    return read(path.read_text(encoding="utf-8"))
+    return read(
+        path.read_text(encoding="utf-8"), READ_BY_PLAN if MODULES_OF_SETTINGS.fullmatch(module) else frozenset()
+    )
 
 
 def remember(modules: Iterable[str]) -> None:
@@ -196,8 +198,8 @@ def _known() -> dict[str, list]:  # type: ignore[type-arg]
     return found if isinstance(found, dict) else {}
 
 
-def read(text: str) -> Source:
-    """Parse a module's text."""
+def read(text: str, left_out: frozenset[str] | None = None) -> Source:
+    """Parse a module's text; top-level values of the names `left_out`, by default `READ_BY_PLAN`, are no code."""
     tree = _without_type_checking(ast.parse(text))
     definitions = {node.name: node for node in tree.body if isinstance(node, _DEFINITIONS)}
     chosen = {name: _patterns(node) for name, node in definitions.items()}
@@ -207,7 +209,7 @@ def read(text: str) -> Source:
         third_party=sorted(_third_party(tree)),
         chosen={name: patterns for name, patterns in {"": _patterns(rest), **chosen}.items() if patterns},
         uses={name: sorted(_names(node) & definitions.keys() - {name}) for name, node in definitions.items()},
-        digest=normal_digest(tree),  # last: it changes the tree
+        digest=normal_digest(tree, READ_BY_PLAN if left_out is None else left_out),  # last: it changes the tree
     )
 
 
@@ -215,13 +217,18 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 # What `plan` alone reads: its effect is in the settings of the plan files. An explanation of a setting has none.
+# Elsewhere these names are values like others.
 READ_BY_PLAN = frozenset({"DEFAULTS", "METRICS"})
+MODULES_OF_SETTINGS = re.compile(r"tasks\.(line\.params|(kinds|models\.architectures)\.[a-z0-9_]+)")
 EXPLANATIONS = frozenset({"description"})
 
 
 class _SettingsRemover(ast.NodeTransformer):
+    def __init__(self, left_out: frozenset[str]) -> None:
+        self.left_out = left_out
+
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        node.body = [each for each in node.body if not READ_BY_PLAN & {name.id for name in _targets(each)}]
+        node.body = [each for each in node.body if not self.left_out & {name.id for name in _targets(each)}]
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -246,13 +253,13 @@ def _without_type_checking(tree: ast.Module) -> ast.Module:
     return cleaned
 
 
-def normal_digest(tree: ast.Module) -> str:
+def normal_digest(tree: ast.Module, left_out: frozenset[str] = READ_BY_PLAN) -> str:
     """Return the digest of a module's normal form: the types of all nodes and their fields, empty ones left out.
 
-    The tree is changed: what `plan` alone reads is taken out.
+    The tree is changed: what `plan` alone reads, the names `left_out`, is taken out.
     """
     parts: list[str] = []
-    _normal(_SettingsRemover().visit(tree), parts)
+    _normal(_SettingsRemover(left_out).visit(tree), parts)
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 

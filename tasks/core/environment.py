@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -94,7 +94,7 @@ def require_locked_versions(lock: Path | None = None) -> None:
         raise ParamsError(
             got=", ".join(f"{name} {installed[name] or 'missing'}" for name in wrong),
             expected=f"the versions of {lock}: " + ", ".join(f"{name} {expected[name]}" for name in wrong),
-            do=INSTALL_LINE if lock.name == ENVIRONMENT_LOCK.name else INSTALL_CHECKOUT,
+            do=install_advice(lock),
         )
 
 
@@ -125,6 +125,39 @@ def running_version() -> str | None:
     if project.is_file():
         return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
     return installed_version(PROJECT)
+
+
+def install_advice(lock: Path) -> str:
+    """Say how the versions that a lock pins are installed."""
+    return INSTALL_LINE if lock.name == ENVIRONMENT_LOCK.name else INSTALL_CHECKOUT
+
+
+def distribution_of(package: str) -> str:
+    """Return the name that pip installs a package by, of the name that it is imported by."""
+    name = package.partition(".")[0]
+    usual = COMPUTING_PACKAGES.get(name, name.replace("_", "-"))
+    if installed_version(usual):
+        return usual
+    return min(metadata.packages_distributions().get(name, [usual]))  # 0.4 s: it reads about all that is installed
+
+
+def with_required(names: Iterable[str]) -> set[str]:
+    """Return computing packages with those that they require: `tf-keras` writes the weights by `h5py`."""
+    found, waiting = set[str](), set(names)
+    while waiting:
+        found.add(name := waiting.pop())
+        waiting |= _required(name) - found
+    return found
+
+
+@cache
+def _required(name: str) -> frozenset[str]:
+    if installed_version(name) is None:
+        return frozenset()
+    texts = (text for text in metadata.requires(name) or [] if "extra ==" not in text)
+    required = map(Requirement, texts)
+    needed = {one.name.lower().replace("_", "-") for one in required if one.marker is None or one.marker.evaluate()}
+    return frozenset(needed & set(COMPUTING_PACKAGES.values()))
 
 
 @cache

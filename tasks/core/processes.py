@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -185,10 +186,30 @@ class FreshProcesses(ProcessPoolExecutor):
         """
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(preloaded)
+        with _own_code():
+            forkserver.ensure_running()
         super().__init__(count, mp_context=context, initializer=_end_with_the_stage, max_tasks_per_child=1)
 
     def __exit__(self, *_: object) -> None:
         self.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _own_code() -> Iterator[None]:
+    """Let a new interpreter import the code that runs here, and nothing from the working folder.
+
+    The server that processes are forked from preloads modules before it is told our `sys.path`. It would take them from
+    the folder of the line, where a package `tasks` may be a company's own, or from another checkout that is installed.
+    """
+    path = {} if ray_cluster.INSTALLED else {"PYTHONPATH": str(ray_cluster.CODE_ROOT)}
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    os.environ.update(path, PYTHONSAFEPATH="1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
 
 
 def _end_with_the_stage() -> None:

@@ -113,16 +113,27 @@ def require_current(plan: PlanFile) -> None:
     if changed:
         more = f" and {len(changed) - MANY} more" if len(changed) > MANY else ""
         raise _outdated(plan.stage, f"other code than was planned: {', '.join(changed[:MANY])}{more}")
-    installed = {name: environment.installed_version(name) for name in plan.packages}
+    installed = {name: environment.installed_version(name) or "missing" for name in plan.packages}
     if wrong := {name: version for name, version in installed.items() if version != plan.packages[name]}:
-        found = (f"{name} {version or 'missing'}, planned {plan.packages[name]}" for name, version in wrong.items())
-        raise _outdated(plan.stage, ", ".join(found))
+        found = (f"{name} {version}, planned {plan.packages[name]}" for name, version in wrong.items())
+        raise _outdated(plan.stage, ", ".join(found), _remedy(wrong))
 
 
-def _outdated(stage: str, found: str) -> ParamsError:
+PLAN_AGAIN = "run `dvc repro` (or `trimline run`), which plans first; after an upgrade `trimline upgrade`"
+
+
+def _remedy(wrong: dict[str, str]) -> str:
+    """Say what to do about installed versions: DVC plans again only where the lock has changed, too."""
+    lock = environment.lock_file()
+    locked = environment.locked_versions(lock)
+    is_other = any(locked.get(name, version) != version for name, version in wrong.items())
+    return environment.install_advice(lock) if is_other else PLAN_AGAIN
+
+
+def _outdated(stage: str, found: str, do: str = PLAN_AGAIN) -> ParamsError:
     return ParamsError(
         got=f"{stage}: {found}",
-        do="run `dvc repro` (or `trimline run`), which plans first; after an upgrade `trimline upgrade`",
+        do=do,
     )
 
 

@@ -91,3 +91,18 @@ def test_only_pointers_that_are_there_are_committed(tmp_path: Path) -> None:
     assert present(tmp_path) == ["dvc.lock"]
     (tmp_path / "images.dvc").touch()
     assert present(tmp_path) == ["dvc.lock", "*.dvc"]
+
+
+def test_the_plan_that_the_stages_ran_with_is_published_with_the_lock_that_names_it(root: Path, source: Path) -> None:
+    plan = "mkdir -p plan/export && cp data/raw/input.txt plan/train.json && cp data/raw/input.txt plan/export/a.json"
+    with (root / "dvc.yaml").open("a") as file:
+        file.write(
+            f"  plan:\n    cmd: {plan}\n    deps: [data/raw/input.txt]\n"
+            "    outs: [{plan: {cache: false, persist: true}}]\n"
+        )
+    toy.run(root, "dvc", "repro", "--quiet")
+    toy.commit(root, "Add a plan")
+    source.write_text("raw and newer\n")
+    retrain(branch="retrain/newer")
+    changed = toy.run(root, "git", "diff", "--name-only", "main", "retrain/newer").stdout.split()
+    assert changed == ["data/raw/input.txt.dvc", "dvc.lock", "plan/export/a.json", "plan/train.json"]

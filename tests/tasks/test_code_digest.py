@@ -120,6 +120,24 @@ def test_what_only_plan_reads_changes_no_digest_since_its_effect_is_in_the_setti
         assert read(code.replace(old, new)).digest != read(code).digest
 
 
+def test_a_value_of_such_a_name_that_a_stage_reads_is_part_of_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_digest, "PACKAGE", tmp_path / "tasks")
+    monkeypatch.setattr(code_digest, "ROOT", tmp_path)
+    monkeypatch.setattr(code_digest, "_known", dict)
+    for folder, counts in (("reporting", True), ("kinds", False), ("models/architectures", False)):
+        module, found = tmp_path / "tasks" / folder / "one.py", set()
+        module.parent.mkdir(parents=True)
+        for words in ("accuracy", "correct answers"):
+            module.write_text(f'METRICS = {{"accuracy": "{words}"}}\n')
+            _forget()
+            found.add(code_digest.digest_of(f"tasks.{folder.replace('/', '.')}.one"))
+        assert (len(found) == 2) == counts, folder
+    monkeypatch.undo()
+    _forget()
+
+
 def test_the_normal_form_is_the_same_on_all_versions_of_python() -> None:
     assert normal_digest(ast.parse(CODE)) == "95be9ce5102aa573"
     assert normal_digest(ast.parse(SYNTAX)) == "620c3fd698100174"
@@ -202,7 +220,7 @@ def test_what_was_read_before_is_taken_from_the_cache_until_the_file_changes(
     code_digest.remember(["tasks.one"])
     assert code_digest.CACHE.is_file()
     _forget()
-    monkeypatch.setattr(code_digest, "read", lambda text: pytest.fail("it was read again"))
+    monkeypatch.setattr(code_digest, "read", lambda *_: pytest.fail("it was read again"))
     assert digests(["tasks.one"]) == first
     monkeypatch.undo()
     monkeypatch.setattr(code_digest, "PACKAGE", package)
@@ -219,4 +237,5 @@ def test_what_was_read_before_is_taken_from_the_cache_until_the_file_changes(
 
 def _forget() -> None:
     for cached in (code_digest.source_of, code_digest._known, code_digest._path_of, code_digest._every_module):
-        cached.cache_clear()
+        if hasattr(cached, "cache_clear"):
+            cached.cache_clear()

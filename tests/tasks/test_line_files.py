@@ -1,5 +1,6 @@
 """The parameters of version 0.1 become those of this version: shorter, of the same meaning, with their comments."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tasks.commands import line_files
 from tasks.core import environment, ray_cluster
 from tasks.core.errors import ParamsError
+from tasks.core.files import shipped
 from tasks.line import params_file
 from tests.tasks.test_defaults import COMPLETE, before, every_file
 
@@ -46,6 +48,21 @@ def test_the_lock_of_an_environment_is_read_as_the_checkouts_is(tmp_path: Path) 
     lock.write_text(lock.read_text().replace("trimline==", "trimline==9"))
     with pytest.raises(ParamsError, match="trimline upgrade"):
         environment.require_upgraded(lock)
+
+
+def test_the_lock_of_an_environment_has_the_packages_that_the_line_takes_files_from() -> None:
+    lock = line_files.environment_lock("stages: {}\n", ["pytest"])
+    assert f"\npytest=={environment.installed_version('pytest')}\n" in lock
+
+
+def test_another_device_profile_is_another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = line_files.code_sha256()
+    devices = Path(shutil.copytree(shipped(line_files.DEVICES), tmp_path / "devices"))
+    monkeypatch.setattr(line_files, "shipped", lambda _: devices)
+    assert line_files.code_sha256() == before
+    first = sorted(devices.iterdir())[0]
+    first.write_text(first.read_text() + "# another\n")
+    assert line_files.code_sha256() != before
 
 
 def test_workers_of_ray_import_the_code_that_runs_and_not_that_of_the_folder(

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,6 +106,25 @@ def test_as_many_processes_as_are_told_and_one_for_little_work(monkeypatch: pyte
         monkeypatch.setenv(processes.WORKERS, wrong)
         with pytest.raises(ParamsError, match=processes.WORKERS):
             processes.workers(1000)
+
+
+@pytest.mark.parametrize("flags", [[], ["-P"]])
+def test_a_fresh_process_has_the_code_of_the_one_that_asked_for_it(tmp_path: Path, flags: list[str]) -> None:
+    code = tmp_path / "checkout"
+    shutil.copytree(ROOT / "tasks", code / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    company = tmp_path / "company"  # where DVC starts the stage, with a package of that name of its own
+    (company / "tasks").mkdir(parents=True)
+    (company / "tasks/__init__.py").write_text("raise SystemExit('the code of the folder was imported')\n")
+    (tmp_path / "asking.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(code)!r})\n"
+        "from tasks.core.processes import FreshProcesses\n"
+        "if __name__ == '__main__':\n"
+        "    with FreshProcesses(1, ['tasks.core.params']) as processes:\n"
+        "        print(processes.submit(eval, \"__import__('tasks').__file__\").result())\n"
+    )
+    command = [sys.executable, *flags, str(tmp_path / "asking.py")]
+    done = subprocess.run(command, cwd=company, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == str(code / "tasks/__init__.py"), done.stderr
 
 
 def test_a_fresh_process_ends_with_the_one_that_asked_for_it(tmp_path: Path) -> None:

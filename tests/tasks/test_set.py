@@ -50,6 +50,19 @@ def test_a_key_that_only_has_a_default_is_added_with_the_mappings_around_it(path
     assert params.fine_tune.last_layers.fit.epochs == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no "), ("a: [1", "expected"), ("", "should be a mapping"), ("a: 1\na: 2", "duplicate")],
+)
+def test_a_file_that_is_none_is_named_and_left_alone(tmp_path: Path, content: str | None, said: str) -> None:
+    path = tmp_path / "params.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ParamsError, match=said):
+        set_values(path, ["train.fit.epochs=3"])
+    assert (path.read_text() if path.exists() else None) == content
+
+
 def test_a_bound_is_added_to_the_default_bounds(path: Path) -> None:
     set_values(path, ["compare.max_drop.f1_macro=0.02"])
     assert line.params_of(path.parent).compare.max_drop == {"accuracy": 0.015, "f1_macro": 0.02}
