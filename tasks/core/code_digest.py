@@ -9,10 +9,10 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from tasks.core.files import replacing
@@ -200,15 +200,19 @@ def _known() -> dict[str, list]:  # type: ignore[type-arg]
 
 def read(text: str, left_out: frozenset[str] | None = None) -> Source:
     """Parse a module's text; top-level values of the names `left_out`, by default `READ_BY_PLAN`, are no code."""
-    tree = _without_type_checking(ast.parse(text))
-    definitions = {node.name: node for node in tree.body if isinstance(node, _DEFINITIONS)}
-    chosen = {name: _patterns(node) for name, node in definitions.items()}
+    tree = ast.parse(text)
+    if "TYPE_CHECKING" in text:
+        tree = _without_type_checking(tree)
+    # Each node is visited once here: most of the time that `plan` takes in a fresh clone goes into these walks.
+    parts = {node.name: list(ast.walk(node)) for node in tree.body if isinstance(node, _DEFINITIONS)}
     rest = ast.Module([node for node in tree.body if not isinstance(node, _DEFINITIONS)], [])
+    parts = {"": list(ast.walk(rest)), **parts}
+    nodes = list(chain.from_iterable(parts.values()))
     return Source(
-        imports=_imports(tree),
-        third_party=sorted(_third_party(tree)),
-        chosen={name: patterns for name, patterns in {"": _patterns(rest), **chosen}.items() if patterns},
-        uses={name: sorted(_names(node) & definitions.keys() - {name}) for name, node in definitions.items()},
+        imports=_imports(nodes),
+        third_party=sorted(_third_party(nodes)),
+        chosen={name: patterns for name, own in parts.items() if (patterns := _patterns(own))},
+        uses={name: sorted(_names(own) & parts.keys() - {name}) for name, own in parts.items() if name},
         digest=normal_digest(tree, READ_BY_PLAN if left_out is None else left_out),  # last: it changes the tree
     )
 
@@ -309,10 +313,13 @@ def _is_f_string(values: list[object]) -> bool:
     return any(isinstance(value, ast.FormattedValue) for value in values)
 
 
-def _imports(tree: ast.Module) -> list[tuple[str, str, list[str]]]:
-    attributes = _attributes(tree)
+Nodes = Sequence[ast.AST]
+
+
+def _imports(nodes: Nodes) -> list[tuple[str, str, list[str]]]:
+    attributes = _attributes(nodes)
     found: set[tuple[str, str, tuple[str, ...]]] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {(alias.name, "", ()) for alias in node.names if alias.name.split(".")[0] == "tasks"}
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tasks":
@@ -320,40 +327,40 @@ def _imports(tree: ast.Module) -> list[tuple[str, str, list[str]]]:
                 used = attributes.get(alias.asname or alias.name, set())
                 found.add((node.module, alias.name, tuple(sorted(used))))
     # Modules that another process imports; those of `import_module` count where that is called.
-    texts = {text for node in ast.walk(tree) if (text := _module_text(node))}
-    found |= {(text, "", ()) for text in texts - {_module_text(name) for name in _imported_names(tree)}}
+    texts = {text for node in nodes if (text := _module_text(node))}
+    found |= {(text, "", ()) for text in texts - {_module_text(name) for name in _imported_names(nodes)}}
     return [(module, name, list(used)) for module, name, used in sorted(found)]
 
 
-def _attributes(tree: ast.Module) -> dict[str, set[str]]:
+def _attributes(nodes: Nodes) -> dict[str, set[str]]:
     """Return which attributes are taken of each name."""
     found: dict[str, set[str]] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found.setdefault(node.value.id, set()).add(node.attr)
     return found
 
 
-def _third_party(tree: ast.Module) -> set[str]:
-    modules = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    modules += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+def _third_party(nodes: Nodes) -> set[str]:
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
     return {module.split(".")[0] for module in modules} - {"tasks"}
 
 
-def _names(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+def _names(nodes: Nodes) -> set[str]:
+    return {each.id for each in nodes if isinstance(each, ast.Name)}
 
 
-def _patterns(node: ast.AST) -> list[str]:
+def _patterns(nodes: Nodes) -> list[str]:
     """Return patterns of the names in calls of `import_module`."""
-    names = _imported_names(node)
+    names = _imported_names(nodes)
     made = {"".join(map(_part, name.values)) for name in names if isinstance(name, ast.JoinedStr)}
     return sorted(made | {re.escape(text) for name in names if (text := _module_text(name))})
 
 
-def _imported_names(node: ast.AST) -> list[ast.expr]:
+def _imported_names(nodes: Nodes) -> list[ast.expr]:
     """Return the first arguments of all calls of `import_module`."""
-    calls = (each for each in ast.walk(node) if isinstance(each, ast.Call) and each.args)
+    calls = (each for each in nodes if isinstance(each, ast.Call) and each.args)
     return [call.args[0] for call in calls if getattr(call.func, "id", "") == "import_module"]
 
 

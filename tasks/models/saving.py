@@ -3,11 +3,13 @@
 import warnings
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, sha256, write_json
-from tasks.data.columns import Dataset
+
+if TYPE_CHECKING:  # brings numpy, for which whoever reads settings need not wait
+    from tasks.data.columns import Dataset
 
 WEIGHTS, METADATA = "model.h5", "model.json"
 
@@ -69,7 +71,7 @@ def image_metadata(classes: list[str], shape: tuple[int, ...], mean: float, std:
     return ModelMetadata("image_classification", {"classes": classes, "inputs": inputs, "normalisation": normalisation})
 
 
-def metadata_of(data: Dataset) -> ModelMetadata:
+def metadata_of(data: "Dataset") -> ModelMetadata:
     """Take a new model's metadata from the data set it is trained on."""
     return ModelMetadata(
         data.metadata["kind"], {name: value for name, value in data.metadata.items() if name not in OF_ROWS}

@@ -5,12 +5,14 @@ names of its layers (`layer_types`). Importing it starts no TensorFlow: that is 
 """
 
 from importlib import import_module
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from tasks.core.params.data import Preprocess
 from tasks.core.params.training import Base, Taken, Trained
-from tasks.data.columns import Dataset
 from tasks.models.saving import ModelMetadata
+
+if TYPE_CHECKING:  # brings numpy, for which whoever reads settings need not wait
+    from tasks.data.columns import Dataset
 
 Network: TypeAlias = Any  # a `tf_keras.Model`: TensorFlow has no types
 # The Keras class of each layer by the layer's name, the input first and the head last.
@@ -42,7 +44,7 @@ class TrainedArchitecture(Architecture[TrainedSettings], Protocol[TrainedSetting
 class TakenArchitecture(Architecture[TakenSettings], Protocol[TakenSettings]):
     """A network whose weights come from a file or a package."""
 
-    def take(self, params: TakenSettings, base: Dataset, metadata: ModelMetadata) -> tuple[Network, ModelMetadata]:
+    def take(self, params: TakenSettings, base: "Dataset", metadata: ModelMetadata) -> tuple[Network, ModelMetadata]:
         """Return the network with its weights, and the metadata with its own normalisation.
 
         Raises:
@@ -61,7 +63,7 @@ def build(params: Trained, metadata: ModelMetadata) -> Network:
     return cast(TrainedArchitecture[Trained], architecture_of(params.architecture)).build(params, metadata)
 
 
-def take(params: Taken, base: Dataset, metadata: ModelMetadata) -> tuple[Network, ModelMetadata]:
+def take(params: Taken, base: "Dataset", metadata: ModelMetadata) -> tuple[Network, ModelMetadata]:
     """Return the network of a section `train` with the weights of its file or package; see `TakenArchitecture`."""
     return cast(TakenArchitecture[Taken], architecture_of(params.architecture)).take(params, base, metadata)
 
