@@ -19,7 +19,6 @@ from typing import Any
 from tasks.commands import STATUSES
 from tasks.core import environment
 from tasks.core.errors import ParamsError, StageError, TrimlineError
-from tasks.core.files import sha256
 from tasks.core.progress import say
 from tasks.line import params_file, plan_file
 
@@ -89,7 +88,7 @@ def _run(stage: Callable[..., None], options: dict[str, Any]) -> None:
             do="run the stage with `dvc repro`, or pass --plan as dvc.yaml does",
         )  # fmt: skip
     plan_file.require_current(plan)
-    os.environ[environment.PLAN_DIGEST] = sha256(Path(options[PLAN]))  # for checkpoints, and inherited by workers
+    os.environ[environment.PLAN_DIGEST] = plan.conditions_sha256()  # for checkpoints, and inherited by workers
     values = dict(zip(plan_file.sections_of(stage), plan.values(_names(stage)), strict=True))
     if "compute" in values:
         environment.set_threads(values["compute"].threads, values["compute"].onednn)

@@ -23,7 +23,7 @@ LOCK_FILES = (ENVIRONMENT_LOCK, Path("requirements.lock"))  # the second is a ch
 PROJECT = "trimline"
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]  # the checkout, or site-packages
 STATE_FOLDER = Path(".trimline")
-PLAN_DIGEST = "TRIMLINE_PLAN_SHA256"  # of the plan file of the stage that runs, for what it starts
+PLAN_DIGEST = "TRIMLINE_PLAN_SHA256"  # of the code, packages and threads of the stage that runs
 # The packages that can change the bytes of an artifact, by the name that they are imported by; the rest of the lock
 # (servers, linters) cannot.
 COMPUTING_PACKAGES = {

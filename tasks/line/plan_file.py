@@ -4,7 +4,9 @@
 refuses to run with other code or other packages than those that were planned.
 """
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,6 +50,15 @@ class PlanFile:
     def path(self) -> str:
         """The file's place in the folder of plans: `compress/int8.json`."""
         return f"{self.stage.replace('@', '/')}.json"
+
+    def conditions_sha256(self) -> str:
+        """Return the digest of what a run depends on beside its own settings: code, packages, threads.
+
+        Checkpoints of a killed run are found by it. A setting that changes no result, such as a number of processes,
+        may then be changed before the run goes on: whoever keeps a checkpoint adds the settings that count.
+        """
+        conditions = [self.code, self.packages, self.settings.get("compute")]
+        return hashlib.sha256(json.dumps(conditions, sort_keys=True).encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write it into a folder of plans."""

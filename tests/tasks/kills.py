@@ -84,7 +84,7 @@ def watched(folder: Path, run: Run, moment: float, random: np.random.Generator) 
     """Run the stage to its end, kill one of its processes at the moment, and note what is left."""
     mark, started = uuid.uuid4().hex, time.monotonic()
     with (folder / "said").open("a") as file:
-        stage = line.start(folder, line.command("train"), stdout=file, **{MARK: mark})
+        stage = line.begin(folder, "train", stdout=file, **{MARK: mark})
         seen: set[tuple[int, str]] = set()
         while stage.poll() is None:
             seconds = time.monotonic() - started

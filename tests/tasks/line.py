@@ -208,6 +208,15 @@ def start(
     )
 
 
+def begin(
+    folder: Path, name: str, stdout: IO[str] | int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
+    """Start a stage of a line that can be planned; it is not waited for."""
+    refused = planned(folder)
+    assert refused is None, refused.stdout
+    return start(folder, command(name), stdout, **environment)
+
+
 def run(folder: Path, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a stage by its name, or any module with arguments, to its end; what it says is in `stdout`."""
     if " " in name:

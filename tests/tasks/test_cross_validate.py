@@ -212,7 +212,7 @@ def test_the_report_is_what_scikit_learn_makes_of_the_predictions(undisturbed: P
 
 def killed_at(folder: Path, moment: str) -> None:
     """Start the stage, and kill it when it says this."""
-    stage = line.start(folder, line.command("cross_validate"))
+    stage = line.begin(folder, "cross_validate")
     assert stage.stdout
     while moment not in (said := stage.stdout.readline()):
         assert said, f"it ended before it said {moment!r}"

@@ -30,7 +30,7 @@ from tests.tasks.running import (
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = spread_line(tmp_path_factory.mktemp("gang") / "line")
-    stage = line.start(folder, line.command("train"))
+    stage = line.begin(folder, "train")
     said, _ = stage.communicate(timeout=400)
     assert stage.returncode == 0, said
     assert f"epoch {EPOCHS} of {EPOCHS}" in said
@@ -51,7 +51,7 @@ def test_two_workers_learn_and_leave_nothing_behind(undisturbed: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_a_lost_worker_costs_a_restart_and_no_byte(number: int, undisturbed: Path, tmp_path: Path) -> None:
     folder = spread_line(tmp_path / "line")
-    stage = line.start(folder, line.command("train"))
+    stage = line.begin(folder, "train")
     said = lines_of(stage)
     wait_for_an_epoch(said)
     os.kill(pids_of_worker(folder, rank=1)[-1], number)
@@ -70,14 +70,14 @@ def test_an_ended_stage_leaves_no_process_and_goes_on_to_the_same_bytes(
     if signal.getsignal(number) == signal.SIG_IGN:
         pytest.skip("what a shell starts in the background ignores this signal")
     folder = spread_line(tmp_path / "line")
-    stage = line.start(folder, line.command("train"))
+    stage = line.begin(folder, "train")
     wait_for_an_epoch(lines_of(stage))
     assert processes_of(folder)
     stage.send_signal(number)
     assert stage.wait(timeout=60) != 0
     # Where Ray's GCS ends first, its agents look for it for a minute; a stage that can, ends them itself.
     require_none_left(folder, LONGEST_LINGER_S if number == signal.SIGKILL else 20)
-    again = line.start(folder, line.command("train"))
+    again = line.begin(folder, "train")
     said, _ = again.communicate(timeout=400)
     assert again.returncode == 0 and "epoch 1 of" not in said, said
     assert line.tree(folder / "models/base") == line.tree(undisturbed / "models/base")
@@ -90,7 +90,7 @@ def test_a_worker_that_is_lost_while_it_starts_costs_no_byte(
 ) -> None:
     folder = spread_line(tmp_path / "line")
     with (tmp_path / "said").open("w") as file:
-        stage = line.start(folder, line.command("train"), stdout=file)
+        stage = line.begin(folder, "train", stdout=file)
         started = wait_until(lambda: [pid for pid in descendants(stage.pid) if name_of(pid) == name], 60, name)
         time.sleep(seconds)  # a worker is the first, then the second, and loads TensorFlow for some seconds
         end(started[:1])
@@ -103,7 +103,7 @@ def test_a_worker_that_is_lost_while_it_starts_costs_no_byte(
 def test_a_worker_that_is_lost_again_and_again_ends_the_stage_which_names_it_and_its_log(tmp_path: Path) -> None:
     folder = spread_line(tmp_path / "line")
     with (tmp_path / "said").open("w") as file:
-        stage = line.start(folder, line.command("train"), stdout=file)
+        stage = line.begin(folder, "train", stdout=file)
         for lost in range(4):
             end([worker_after(folder, 1, lost)])
         assert stage.wait(timeout=120) == 1
@@ -116,7 +116,7 @@ def test_a_worker_that_is_lost_again_and_again_ends_the_stage_which_names_it_and
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_all_workers_at_once(tmp_path: Path) -> None:
     folder = spread_line(tmp_path / "line", learning_rate=1e38)  # no sum of such weights is a number
-    stage = line.start(folder, line.command("train"))
+    stage = line.begin(folder, "train")
     said, _ = stage.communicate(timeout=120)
     assert stage.returncode == 1 and "lower the learning rate" in said, said
     assert said.count("is process") == 1
@@ -132,7 +132,7 @@ def test_fine_tuning_has_one_cluster_for_its_three_runs(tmp_path: Path) -> None:
     line.run_all(folder, [*line.FILES[:4], "train"])
     clusters: set[int] = set()
     with (tmp_path / "said").open("w") as file:
-        stage = line.start(folder, line.command("fine_tune"), stdout=file)
+        stage = line.begin(folder, "fine_tune", stdout=file)
         while stage.poll() is None:
             clusters |= {pid for pid in processes_of(folder) if name_of(pid) == "raylet"}
             time.sleep(0.5)
@@ -190,7 +190,7 @@ def test_more_workers_than_processors_are_refused(tmp_path: Path) -> None:
 def test_an_address_where_nothing_answers_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = spread_line(tmp_path / "line")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    stage = line.start(folder, line.command("train"))
+    stage = line.begin(folder, "train")
     said, _ = stage.communicate(timeout=60)
     assert stage.returncode == 75, said
     assert "RAY_ADDRESS=127.0.0.1:1" in said and "ray start --head" in said
@@ -199,7 +199,7 @@ def test_an_address_where_nothing_answers_is_said_at_once(tmp_path: Path, monkey
 def test_an_address_where_something_else_listens_is_no_hang(tmp_path: Path) -> None:
     folder = spread_line(tmp_path / "line")
     with socket.create_server(("127.0.0.1", 0)) as other:
-        stage = line.start(folder, line.command("train"), RAY_ADDRESS=f"127.0.0.1:{other.getsockname()[1]}")
+        stage = line.begin(folder, "train", RAY_ADDRESS=f"127.0.0.1:{other.getsockname()[1]}")
         said, _ = stage.communicate(timeout=60)
     assert stage.returncode == 75 and "timed out" in said and "correct the address" in said, said
 

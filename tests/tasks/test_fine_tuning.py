@@ -63,7 +63,7 @@ def test_a_curve_that_was_killed_goes_on_to_the_same_bytes(tuned: Path, tmp_path
     shutil.copytree(tuned, tmp_path / "line")
     for path in OUTPUTS:
         shutil.rmtree(tmp_path / "line" / path)
-    stage = line.start(tmp_path / "line", line.command("fine_tune"))
+    stage = line.begin(tmp_path / "line", "fine_tune")
     assert stage.stdout
     while (moment := "rows, seed 2, head: epoch 1") not in (said := stage.stdout.readline()):
         assert said, f"fine_tune ended before it said {moment!r}"

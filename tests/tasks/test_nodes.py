@@ -37,7 +37,7 @@ def test_a_lost_node_costs_one_restart_and_no_byte(tmp_path: Path) -> None:
     folder = default_line(tmp_path / "line")
     with cluster(tmp_path) as nodes:
         second = nodes.join()
-        stage = line.start(folder, line.command("train"), subprocess.PIPE, **nodes.environment)
+        stage = line.begin(folder, "train", subprocess.PIPE, **nodes.environment)
         said = lines_of(stage)
         wait_for_an_epoch(said, EPOCHS)
         time.sleep(0.5)  # into the next epoch

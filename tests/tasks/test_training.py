@@ -55,7 +55,7 @@ def checkpoints(folder: Path) -> list[str]:
 )
 def test_a_killed_run_goes_on_to_the_same_bytes(name: str, moment: str, undisturbed: Path, tmp_path: Path) -> None:
     folder = copy_before(undisturbed, name, tmp_path / "line")
-    stage = line.start(folder, line.command(name))
+    stage = line.begin(folder, name)
     assert stage.stdout
     while moment not in (said := stage.stdout.readline()):
         assert said, f"{name} ended before it said {moment!r}"
