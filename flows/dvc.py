@@ -18,6 +18,7 @@ from pathlib import Path
 from flows import subprocesses
 from flows.errors import Busy, CommandFailed, StageFailed
 
+PLAN = "plan"  # the stage that all others get their settings from
 NODE = re.compile(r'^"([^"]+)";$')
 EDGE = re.compile(r'^"([^"]+)" -> "([^"]+)";$')
 EXIT_STATUS = re.compile(r"exited with (-?\d+)")

@@ -84,7 +84,9 @@ def run_stages(root: Path, wanted: Sequence[str] | None = None, *, pull: bool, s
 
 
 def choose(everything: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
-    """The stages that are `wanted` by their own name or their group's, in the order of the graph.
+    """The stages that are `wanted` by their own name or their group's, in the order of the graph; `plan` always.
+
+    Without it the others would run with the settings of the last plan, whatever `params.yaml` says now.
 
     Raises:
         Refused: A name is neither.
@@ -99,7 +101,7 @@ def choose(everything: Sequence[str], wanted: Sequence[str] | None) -> list[str]
             f"expected: some of {', '.join(allowed)}\n"
             "to do:    correct the names, or leave them out to run everything"
         )
-    return [stage for stage in everything if stage in wanted or stage.partition("@")[0] in wanted]
+    return [stage for stage in everything if {stage, stage.partition("@")[0]} & {*wanted, dvc.PLAN}]
 
 
 def apply_overrides(clone: Path, overrides: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.core.environment import LOCK_FILES
 from tests.graph_rules import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
@@ -104,7 +103,7 @@ def test_names_that_are_referred_to_are_there() -> None:
 
 
 def test_the_version_of_ray_is_that_of_the_lock() -> None:
-    lock = (ROOT / LOCK_FILES[0]).read_text()
+    lock = (ROOT / "requirements.lock").read_text()
     assert f"\nray=={CLUSTERS[0]['spec']['rayVersion']} " in lock
 
 

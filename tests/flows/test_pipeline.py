@@ -96,6 +96,10 @@ def test_an_unknown_stage_is_refused_with_those_that_are_allowed() -> None:
         choose(STAGES, [])
 
 
+def test_the_plan_is_always_among_the_chosen_stages_since_the_others_get_their_settings_from_it() -> None:
+    assert choose(["plan", "train", "export@a", "export@b"], ["export"]) == ["plan", "export@a", "export@b"]
+
+
 def test_stages_that_would_share_an_artifact_are_refused() -> None:
     assert artifact_key("compress@qat_int8") == "compress-qat-int8"
     with pytest.raises(Refused, match="compress-a-b"):

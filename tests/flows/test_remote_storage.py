@@ -72,7 +72,7 @@ def test_ingest_runs_when_the_bucket_has_new_data_and_only_then(
     toy.run(folder, "dvc", "init", "--quiet")
     client: Any = s3.client(s3_environment)
 
-    assert ingested(folder) == ["ingest@base", "ingest@target"]
+    assert ingested(folder) == ["ingest@base", "ingest@target", "plan"]
     client.put_object(Bucket=bucket, Key="raw/a.csv", Body=b"3\n")  # another content of the same size
     assert ingested(folder) == ["ingest@base"]
     client.put_object(Bucket=bucket, Key="raw/deep/new.csv", Body=b"4\n")

@@ -184,7 +184,7 @@ def test_more_workers_than_processors_are_refused(tmp_path: Path) -> None:
     folder = spread_line(tmp_path / "line", workers=64, batch_size=64)
     done = line.run_warm(folder, "train")
     assert done.returncode == 78, done.stdout
-    assert "CPU where 64 are asked for" in done.stdout and "lower workers" in done.stdout
+    assert "CPU where 64 are needed" in done.stdout and "lower workers" in done.stdout
 
 
 def test_an_address_where_nothing_answers_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
