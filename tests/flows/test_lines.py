@@ -15,6 +15,7 @@ from tests.flows import wheels
 from tests.graph_rules import resolved_stages
 from tests.tasks import line
 
+pytestmark = pytest.mark.slow  # two wheels are built and installed; test_package.py has the short proof
 EVIL = "raise SystemExit('the code of the folder was imported')\n"
 NEWER = "0.2.1"
 RECIPES = ("float32", "int8")
