@@ -188,10 +188,7 @@ def plan(root: Path, staged: Path) -> None:
 
 def changed_plan(root: Path, staged: Path) -> dict[str, bytes]:
     """Return the plan files that will differ, by path; those that will go have no content."""
-    now, before = (
-        {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted((folder / "plan").rglob("*.json"))}
-        for folder in (staged, root)
-    )
+    now, before = why.plan_files(staged), why.plan_files(root)
     return {name: now.get(name, b"") for name in sorted(now.keys() | before) if now.get(name) != before.get(name)}
 
 

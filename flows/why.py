@@ -129,8 +129,12 @@ def planned(root: Path) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         command = subprocesses.trimline("stage", "plan", "--schemas", "schemas", "--plan", f"{folder}/plan")
         subprocesses.output("plan", command, root)
-        files = sorted(Path(folder, "plan").rglob("*.json"))
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+        return plan_files(Path(folder))
+
+
+def plan_files(root: Path) -> dict[str, bytes]:
+    """Return the plan files that lie in a folder, by their paths from it."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted((root / "plan").rglob("*.json"))}
 
 
 def recorded_plan(root: Path, path: str, md5: str) -> bytes | None:
