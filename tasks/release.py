@@ -89,7 +89,7 @@ def _reasons(gates: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _write_golden(path: Path, target: columns.Dataset, predictions: Path, wanted: int) -> None:
-    rows = golden_vectors.evenly(target.rows("test"), wanted)
+    rows = columns.evenly(target.rows("test"), wanted)
     inputs = {name: target.column("test", name).take(rows) for name in target.inputs}
     with np.load(predictions) as seen:
         golden_vectors.write_golden(path, inputs, seen[golden_vectors.OUTPUTS][rows])

@@ -19,6 +19,7 @@ from tasks.kinds import data_of, evaluation_of
 from tasks.line import params_file
 from tasks.line.params import Params
 from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
+from tasks.metrics.kind_evaluation import Predictions
 from tasks.reporting.results import markdown_table
 from tasks.reporting.sections.champion import champion_page
 from tasks.reporting.words import shortened
@@ -53,9 +54,8 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     evaluation = evaluation_of(line.kind)
     outputs = {role: evaluation.infer(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
     slices = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
-    measured = evaluation.measure(
-        truth, outputs["candidate"], outputs["champion"], target.metadata, slices, line.evaluate
-    )
+    predictions = Predictions(truth, outputs["candidate"], outputs["champion"], target.metadata, slices, line.evaluate)
+    measured = evaluation.measure(predictions)
     new, old = (
         np.median(taken)
         for taken in in_turn(
