@@ -93,6 +93,7 @@ def test_only_pointers_that_are_there_are_committed(tmp_path: Path) -> None:
     assert present(tmp_path) == ["dvc.lock", "*.dvc"]
 
 
+@pytest.mark.slow
 def test_the_plan_that_the_stages_ran_with_is_published_with_the_lock_that_names_it(root: Path, source: Path) -> None:
     plan = "mkdir -p plan/export && cp data/raw/input.txt plan/train.json && cp data/raw/input.txt plan/export/a.json"
     with (root / "dvc.yaml").open("a") as file:

@@ -72,6 +72,7 @@ def test_cancelling_the_flow_ends_all_children_within_2_s(
         assert "Traceback" not in command.output.read_text()
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_flow_leaves_no_process_and_the_next_run_ends_with_the_same_bytes(
     root: Path, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def second(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return second
 
 
+@pytest.mark.slow
 def test_a_run_asked_for_here_works_there_and_its_result_comes_back(
     root: Path, second: Path, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

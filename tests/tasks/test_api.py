@@ -45,7 +45,7 @@ def accuracy(outputs: Any) -> float:
     return float((outputs.argmax(axis=1) == Y[TEST]).mean())
 
 
-@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize("softmax", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_model_is_pruned_and_quantized_and_the_given_one_stays_as_it_was(softmax: bool, tmp_path: Path) -> None:
     model = own.classifier(softmax=softmax)
     config, weights, before = model.to_json(), model.get_weights(), model.predict(X[TEST], verbose=0)

@@ -50,7 +50,9 @@ def checkpoints(folder: Path) -> list[str]:
     [
         ("train", "train: epoch 1 of 30"),
         ("fine_tune", "all_layers: epoch 1 of 20"),
-        ("compress@pruned_qat_int8", "pruned_qat_int8-quantize_aware: epoch 1 of 12"),
+        pytest.param(
+            "compress@pruned_qat_int8", "pruned_qat_int8-quantize_aware: epoch 1 of 12", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_killed_run_goes_on_to_the_same_bytes(name: str, moment: str, undisturbed: Path, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_a_beam_of_width_one_is_greedy_and_a_wider_one_finds_what_is_likelier(da
     assert gained > 0
 
 
-@pytest.mark.parametrize("precision", ["float16", "dynamic"])
+@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.slow), "dynamic"])
 def test_smaller_files_translate_nearly_alike_and_slim_changes_nothing(
     precision: str, network: tuple[Any, Any], data: Dataset, float32: bytes
 ) -> None:
@@ -247,7 +247,10 @@ def test_each_signature_is_a_file_of_its_own(float32: bytes) -> None:
         with_first(float32, "no_such")
 
 
-@pytest.mark.parametrize(("step", "changes"), [("prune", {"sparsity": 0.5}), ("cluster", {"clusters": 8})])
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [("prune", {"sparsity": 0.5}), pytest.param("cluster", {"clusters": 8}, marks=pytest.mark.slow)],
+)
 def test_a_compressed_translator_keeps_what_it_is_asked_for(
     step: str, changes: dict[str, Any], network: tuple[Any, Any], data: Dataset
 ) -> None:
