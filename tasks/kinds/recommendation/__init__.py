@@ -18,8 +18,8 @@ DEFAULTS: Settings = {
     "compress": SLIM_DYNAMIC,
     "search": None,
     # As fractions: NDCG follows from how many items there are, RMSE from the scale of the ratings.
-    "release": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}, "max_slice_drop": 0.02},
-    "compare": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}, "max_slice_drop": 0.03},
+    "release": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}},
+    "compare": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}},
 }
 
 

@@ -200,7 +200,7 @@ class TranslationEvaluation(KindEvaluation):
             of equal translations; `slices`: quarters of the targets' lengths and the requested slices, the worst first;
             `signatures`: sacrebleu's.
         """
-        from tasks.metrics.bootstrap import compared
+        from tasks.metrics.bootstrap import compared, wilson
         from tasks.metrics.slices import slice_columns
 
         targets, params = [str(text) for text in predictions.truth], predictions.params
@@ -208,13 +208,13 @@ class TranslationEvaluation(KindEvaluation):
             sentences(outputs, predictions.metadata) for outputs in (predictions.own, predictions.reference)
         )
         measured, before = Translation(targets, translations), Translation(targets, expected)
+        equal = sum(one == other for one, other in zip(translations, expected, strict=True))
         parts = lengths(targets) | slice_columns(predictions.columns, params.slices)
         return {
             "scores": compared(measured, before, params),
             "undefined": {},
-            "agreement_with_float32": float(
-                np.mean([one == other for one, other in zip(translations, expected, strict=True)])
-            ),
+            "agreement_with_float32": equal / len(targets),
+            "agreement_interval": wilson(equal, len(targets), params.confidence),
             "slices": sliced(measured, before, parts, params),
             "signatures": measured.signatures(),
         }
