@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from tasks.core.params import Positive, Settings
 from tasks.core.params.data import Items, Place, Ratings, Records, TimeSplit
-from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.recipes import PLAIN_PRECISIONS, SLIM_DYNAMIC
 
 ROLES = ("user", "item", "rating", "time")
 METRICS = ("ndcg_at_10", "hit_rate_at_10", "rmse", "mae")
+PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
     "baseline": {"max_rows": 1_000_000},
     "train": {"architecture": "two_towers"},

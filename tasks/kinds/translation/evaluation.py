@@ -16,6 +16,7 @@ from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data import subword_tokenizer
 from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array, Columns
+from tasks.kinds.translation import DECODES
 from tasks.kinds.translation.data import TOKENIZERS
 from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 from tasks.tflite.translator import SOURCE, Translator
@@ -168,7 +169,7 @@ class TranslationEvaluation(KindEvaluation):
 
     primary = "bleu"
     lower_is_better = False
-    decodes = True
+    decodes = DECODES
 
     def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:
         """Return the tokens of greedy translations, (rows, max_tokens) of int32, with padding behind."""
