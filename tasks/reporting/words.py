@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.core.numbers import written
+
 UNDEFINED = "undefined"
 FLOAT32 = "float32"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
 AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
-UP_TO_100 = frozenset({"bleu", "chrf"})  # no shares, and more is better
+ERRORS = frozenset({"rmse", "mse", "mae", "log_loss"})  # less is better
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
 
@@ -90,7 +92,7 @@ def score(name: str, value: float | None) -> str:
 
 def plain(value: float) -> str:
     """Write a number that is no share: large ones without a fraction."""
-    return number(value, 0 if abs(value) >= 1000 else 4)
+    return written(value + 0.0, 0 if abs(value) >= 1000 else 4)
 
 
 def difference(name: str, value: float | None) -> str:
@@ -138,20 +140,24 @@ def reference_of_part(name: str, part: Mapping[str, Any]) -> str:
 def before_in_part(name: str, part: Mapping[str, Any]) -> float | None:
     """Return what the reference has in a slice; of a metric that is no share the drop is relative to it.
 
-    It is None where all was lost: a model with nothing left says nothing of what there was.
+    It is None where all was lost, or where the loss is undefined: that says nothing of what there was.
     """
+    if part["drop"] is None:
+        return None
     own, drop = float(part[name]), float(part["drop"])
     if metric(name).is_share:
         return own + drop
-    if name not in UP_TO_100:
+    if name in ERRORS:
         return own / (1 + drop)
     return own / (1 - drop) if drop < 1 else None
 
 
 def lost_in_part(name: str, part: Mapping[str, Any]) -> str:
     """Write what a slice lost against the reference: in points, or as a share of the reference's."""
-    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"])
-    return f"{number(100 * part['drop'], 2)} [{bounds}]"
+    if part["drop"] is None:
+        return UNDEFINED
+    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"] or ())
+    return with_interval(number(100 * part["drop"], 2), f"[{bounds}]" if bounds else "")
 
 
 def lost(name: str, found: Mapping[str, Any]) -> str:
