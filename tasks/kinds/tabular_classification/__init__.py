@@ -9,6 +9,7 @@ __all__ = ["DEFAULTS", "METRICS", "Preprocess"]
 
 METRICS = CLASSIFIER_METRICS
 DEFAULTS: Settings = {
+    "baseline": {"max_rows": 200_000},
     "train": {"architecture": "tables"},
     "fine_tune": None,
     "cross_validate": None,
