@@ -112,11 +112,15 @@ def _packages(line: Params, modules: set[str], settings: dict[str, Any]) -> dict
 
 
 def _weights_package(line: Params, modules: set[str]) -> Iterator[str]:
-    """Yield the package that the architecture takes its weights from, where no setting names it."""
+    """Yield the packages that weights are taken from where no setting names them: the architecture's, a baseline's."""
     if f"tasks.models.architectures.{line.train.architecture}" in modules:
         module = architecture_settings(line.train.architecture)
         if isinstance(package := vars(module).get("PACKAGE"), str):
             yield environment.distribution_of(package)
+    if "tasks.data.image_features" in modules:
+        from tasks.data.image_features import PACKAGE
+
+        yield environment.distribution_of(PACKAGE)
 
 
 def data_packages(value: Any) -> Iterator[str]:

@@ -218,7 +218,7 @@ def test_the_line_learns_and_no_item_of_a_history_is_recommended(tiny: Path) -> 
         scores = read_json(tiny / f"reports/evaluate/{recipe}/metrics.json")["scores"]
         assert set(scores) == {"ndcg_at_10", "hit_rate_at_10", "rmse", "mae"}
     baselines = read_json(tiny / "reports/baseline.json")["baselines"]
-    assert set(baselines) == {"popularity", "matrix_factorisation", "item_neighbours"}
+    assert set(baselines) == {"popularity", "matrix_factorisation", "item_neighbours", "ease"}
     assert scores["rmse"]["value"] < baselines["popularity"]["rmse"]
 
 

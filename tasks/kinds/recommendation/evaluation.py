@@ -124,8 +124,8 @@ class RecommendationEvaluation(KindEvaluation):
         return Scores(Recommended(truth, outputs).values())
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
-        """Return ten items and a rating of the test rows; see `tasks.metrics.baselines.baselines`."""
-        from tasks.metrics.baselines import baselines
+        """Return ten items and a rating of the test rows; see `tasks.metrics.recommenders.baselines`."""
+        from tasks.metrics.recommenders import baselines
 
         return baselines(target, params)
 

@@ -9,6 +9,7 @@ from tasks.core.params.recipes import PLAIN_PRECISIONS, SLIM_DYNAMIC
 METRICS = ("mse", "rmse", "mae", "r2")
 PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
+    "baseline": {"max_rows": 200_000},
     "train": {"architecture": "tables"},
     "fine_tune": None,
     "cross_validate": None,

@@ -186,22 +186,14 @@ class RegressionEvaluation(KindEvaluation):
         return Scores(values, {name: undefined for name, value in values.items() if value is None})
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
-        """Return predictions of the test rows, (rows, 1) in the target's unit, by method.
+        """Return predictions of the test rows, (rows, 1) in the target's unit, by method."""
+        from tasks.metrics.baselines import boosted
 
-        Categories are their indices to the trees, as they are to the network's input.
-        """
-        from sklearn.ensemble import HistGradientBoostingRegressor
-
-        from tasks.metrics.baselines import chosen_rows
-
-        rows, values = chosen_rows(target, params), target.column("train", "value")
         test = target.column("test", FEATURES).all()
-        trees = HistGradientBoostingRegressor(random_state=params.seed)
-        trees.fit(target.column("train", FEATURES).take(rows), values.take(rows))
-        mean = values.all().mean(dtype=np.float64)
+        mean = target.column("train", "value").all().mean(dtype=np.float64)
         return {
             "mean": np.full((len(test), 1), mean),
-            "gradient_boosting": trees.predict(test)[:, np.newaxis],
+            "gradient_boosting": boosted(target, params).predict(test)[:, np.newaxis],
         }
 
 

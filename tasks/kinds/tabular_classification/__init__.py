@@ -10,6 +10,7 @@ __all__ = ["DEFAULTS", "METRICS", "PRECISIONS", "Preprocess"]
 METRICS = CLASSIFIER_METRICS
 PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
+    "baseline": {"max_rows": 200_000},
     "train": {"architecture": "tables"},
     "fine_tune": None,
     "cross_validate": None,

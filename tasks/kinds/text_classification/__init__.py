@@ -12,6 +12,7 @@ from tasks.core.params.recipes import FLOAT16, INTEGER_ARITHMETIC, SLIM_DYNAMIC
 ROLES = {"text", "label"}
 METRICS = CLASSIFIER_METRICS
 DEFAULTS: Settings = {
+    "baseline": {"max_rows": 50_000},
     "train": {"architecture": "separable_text"},
     "fine_tune": None,
     "cross_validate": None,

@@ -165,7 +165,7 @@ def _nearest(known: Array, queries: Array) -> Array:
 
 
 class TranslationEvaluation(KindEvaluation):
-    """Tokens of greedy translations, (rows, max_tokens) of int32, against a copy and the nearest known sentence."""
+    """Tokens of greedy translations, (rows, max_tokens) of int32, against copies, lookups, known sentences."""
 
     primary = "bleu"
     lower_is_better = False
@@ -235,15 +235,19 @@ class TranslationEvaluation(KindEvaluation):
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
         """Return translations of the test rows, (rows, 1) of str, by method."""
         from tasks.metrics.baselines import chosen_rows
+        from tasks.metrics.word_lookup import WordLookup
 
         rows = chosen_rows(target, params)
         sources, truths = (target.column("train", side).take(rows) for side in ("source", "target"))
         test_sources = target.column("test", "source").all()
         counts = Counter(target.column("train", "target").all().tolist())
         most = max(sorted(counts), key=lambda text: counts[text])
+        lookup = WordLookup(sources.tolist(), truths.tolist())
+        looked_up = [[lookup.translate(text)] for text in test_sources.tolist()]
         return {
             "copy": test_sources[:, np.newaxis],
             "most_frequent_translation": np.full((len(test_sources), 1), most, object),
+            "word_lookup": np.array(looked_up, object).reshape(-1, 1),
             "nearest_sentence": truths[_nearest(sources, test_sources)][:, np.newaxis],
         }
 
