@@ -205,12 +205,18 @@ def _placed(test: Which, validation: Which, rows: Array) -> Array:
 
 
 def _bound(rows: Array, count: int, everything: bool) -> tuple[int, int]:
-    """Return rank and place of the last row that is taken of a bin, whose rows are in order."""
+    """Return rank and place of the last row that is taken of a bin, whose rows are in order.
+
+    Rows of one rank, such as equal ones that were kept, are taken all or not at all, whichever is nearer to the count.
+    """
+    all_of_rank, none_of_rank = np.iinfo(np.int64).max, -1
     if everything:
-        return np.iinfo(np.uint64).max, np.iinfo(np.int64).max
+        return np.iinfo(np.uint64).max, all_of_rank
     if count <= 0:
-        return 0, -1
-    return int(rows["rank"][count - 1]), int(rows["row"][count - 1])
+        return 0, none_of_rank
+    rank = rows["rank"][count - 1]
+    first, stop = np.searchsorted(rows["rank"], rank), np.searchsorted(rows["rank"], rank, side="right")
+    return int(rank), all_of_rank if stop - count <= count - first else none_of_rank
 
 
 def linked(sides: Sequence[Array]) -> Array:

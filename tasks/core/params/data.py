@@ -87,9 +87,12 @@ class Preprocess(Section):
         description="a CSV file beside the raw data: the source of a row, then columns to slice or group by; null for "
         "none",
     )
-    max_bad_fraction: Fraction = Field(
-        0.01, description="fraction of the rows; when more are quarantined, the stage fails"
+    duplicates: Literal["drop", "keep"] = Field(
+        "drop",
+        description="what becomes of a row that equals another: dropped and listed in quarantine.csv, or kept, in the "
+        "split of the other. It counts as no bad row either way, unless the two contradict each other",
     )
+    max_bad_fraction: Fraction = Field(0.01, description="fraction of the rows; when more are bad, the stage fails")
     shard_rows: Positive = Field(10_000, description="rows per .npy file; bounds the memory of every stage")
 
     @property
@@ -112,6 +115,17 @@ class Records(Preprocess):
     header: bool = Field(
         True, description="whether the first line of a .csv or .tsv file has the names; other formats always have them"
     )
+    separator: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="what stands between two cells, such as `;` or `::`; null for the comma in csv and the tab in tsv, "
+        "or, where the first line has none, for the `;`, tab, `|` or comma that it has",
+    )
+
+    @model_validator(mode="after")
+    def _quotes_need_a_single_sign(self) -> Self:
+        if self.format == "csv" and len(self.separator or ",") > 1:
+            raise ValueError(f"separator {self.separator!r} has several signs: write `format: tsv`, which takes any")
+        return self
 
     @model_validator(mode="after")
     def _names_need_a_header(self) -> Self:
@@ -127,6 +141,11 @@ class Tables(Records):
     SHARED: ClassVar[tuple[str, ...]] = ("numeric", "categorical", "target")
     TARGET_IS_NUMBER: ClassVar[bool] = False
 
+    duplicates: Literal["drop", "keep"] = Field(
+        "keep",
+        description="what becomes of a row that equals another in all its columns: kept in the split of the other, as "
+        "two records may well have equal values, or dropped and listed in quarantine.csv. It counts as no bad row",
+    )
     numeric: list[Name] = Field(
         default_factory=list,
         description="roles that are numbers; a missing one is replaced by the median of the training rows, and the "
@@ -137,6 +156,9 @@ class Tables(Records):
         description="roles that are texts or numbers with few different values; unseen and missing ones have an index",
     )
     target: Name = Field(description="role that the model predicts; a row without it is quarantined")
+    decimal: Literal[".", ","] = Field(
+        ".", description="sign before the decimals of a number; with a comma, points may stand between thousands"
+    )
 
     @model_validator(mode="after")
     def _every_column_has_one_role(self) -> Self:

@@ -69,12 +69,13 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         Raises:
             DataError: there are no targets, or all are equal.
         """
-        found = ranges(chunks, [*params.numeric, params.target])
+        found, reasons = ranges(chunks, [*params.numeric, params.target], params.decimal)
         target = found.pop(params.target)
         if target.min == target.max:
             raise DataError(
-                got=f"no two different numbers in the target {params.target}",
-                do="correct preprocess.<role>.target, or use other data: there is nothing to learn",
+                got=f"no two different numbers in the target {params.target}{tables.told(reasons)}",
+                do=tables.remedy(reasons)
+                or "correct preprocess.<role>.target, or use other data: nothing can be learnt",
             )
         return RegressionSchema(kind=kind, numeric=found, categorical=params.categorical, target=target)
 
@@ -83,7 +84,7 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         if not len(chunk):
             return chunk, chunk.unreadable
         keep, columns, bad = divided(chunk, schema, params)
-        values, wrong = numbers_of(chunk.columns[params.target][keep])
+        values, wrong = numbers_of(chunk.columns[params.target][keep], params.decimal)
         no_target = f"missing target: {params.target}"
         wrong = dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), no_target) | wrong
         wrong |= out_of_range(params.target, values, schema.target)

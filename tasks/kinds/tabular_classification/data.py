@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.core.params.data import Tables
 from tasks.data import classes, tables
+from tasks.data.names import names_of
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
 from tasks.data.schema import KindData
 from tasks.data.tables import CATEGORIES, FEATURES, NUMBERS, TableEncoder, TableSchema, digests_of, divided, ranges
@@ -41,7 +42,7 @@ class Encoder:
 
 
 def _class_names(chunk: Chunk, params: Tables) -> list[str]:
-    return [name.strip() for name in chunk.columns[params.target].tolist()] if len(chunk) else []
+    return names_of(chunk.columns[params.target].tolist()) if len(chunk) else []
 
 
 class TableData(KindData[ClassTableSchema, Tables]):
@@ -64,7 +65,7 @@ class TableData(KindData[ClassTableSchema, Tables]):
                 names.update(_class_names(chunk, params))
                 yield chunk
 
-        numeric = ranges(noted(), params.numeric)
+        numeric, _ = ranges(noted(), params.numeric, params.decimal)
         return ClassTableSchema(
             kind=kind, numeric=numeric, categorical=params.categorical, classes=classes.in_order(names - {""})
         )  # fmt: skip

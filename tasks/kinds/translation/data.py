@@ -1,6 +1,5 @@
 """Rows of sentence pairs: their cleaning, their checks, the tokenizers."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -14,6 +13,7 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json, sha256, write_json
 from tasks.core.progress import say
 from tasks.data import subword_tokenizer
+from tasks.data.names import spelled
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import KindData, Schema
 from tasks.data.splits import Arranged, assign_groups, linked, text_digests
@@ -32,8 +32,7 @@ class SentenceSchema(Schema):
 
 def cleaned(text: str, params: Sentences) -> str:
     """Return a sentence without control characters and double spaces; unusual spaces are plain ones."""
-    text = unicodedata.normalize(params.unicode, text)
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return spelled(text, params.unicode)
 
 
 def _problem(pair: dict[str, str], known: dict[str, frozenset[str]], params: Sentences) -> str:
