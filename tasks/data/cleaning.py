@@ -6,7 +6,7 @@ import pickle
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from itertools import chain
@@ -213,11 +213,13 @@ class LeftOut:
         path: of the file.
         counts: by the kind of reason, in the order of reading.
         first: some of them.
+        notes: what was done to how many rows of the same part.
     """
 
     path: Path
     counts: Counter[str]
     first: list[BadRow]
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def clean(task: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut]:
@@ -229,12 +231,12 @@ def clean(task: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut
     """
     number, part = numbered
     reader = import_module(f"tasks.data.formats.{task.params.format}")
-    blocks, bad = list[int](), list[BadRow]()
-    for chunks in _filled(_good(reader.chunks(part, task.params), task, bad), task.params.shard_rows):
+    blocks, bad, notes = list[int](), list[BadRow](), Counter[str]()
+    for chunks in _filled(_good(reader.chunks(part, task.params), task, bad, notes), task.params.shard_rows):
         path = task.folder / block_name(number, len(blocks))
         write_block(path, _columns(chunks, task.kind, task.params))
         blocks.append(sum(map(len, chunks)))
-    return blocks, left_out(task.folder / BAD.format(part=number), bad)
+    return blocks, replace(left_out(task.folder / BAD.format(part=number), bad), notes=notes)
 
 
 def left_out(path: Path, bad: Iterable[BadRow]) -> LeftOut:
@@ -266,8 +268,9 @@ def sources_at(block: Block, rows: Array) -> list[str]:
     return found
 
 
-def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
+def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow], notes: Counter[str]) -> Iterator[Chunk]:
     for chunk in chunks:
+        notes.update(chunk.notes)
         good, wrong = task.kind.good_rows(chunk, task.promised, task.params)
         bad += wrong
         if len(good):
@@ -309,11 +312,12 @@ class Quarantine:
 
     Attributes:
         counts: of the kinds of reasons.
+        notes: what was done to how many rows, good ones too.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
-        self.counts = Counter[str]()
+        self.counts, self.notes = Counter[str](), Counter[str]()
         self._first = list[BadRow]()
         self._file.write(b"source,reason\n")
 
@@ -329,6 +333,7 @@ class Quarantine:
             shutil.copyfileobj(file, self._file)
         rows.path.unlink()
         self.counts.update(rows.counts)
+        self.notes.update(rows.notes)
         self._first += rows.first[: SHOWN - len(self._first)]
 
     def require_few(self, good: int, max_bad_fraction: float) -> None:

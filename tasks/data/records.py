@@ -1,5 +1,6 @@
 """What a format reads from raw files, a chunk at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -58,12 +59,14 @@ class Chunk:
             records text as it was read, by role.
         sources: where each row came from, (rows,) of str, or what stands for it, for people.
         given: the split that the source puts the rows in, None where it does not say.
+        notes: what was done to how many rows that their owner may want to know, such as turning a picture.
     """
 
     columns: Columns
     sources: Array | Places
     given: SplitName | None = None
     unreadable: list[BadRow] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.sources)

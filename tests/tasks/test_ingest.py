@@ -56,7 +56,7 @@ def test_a_folder_comes_in_whole_with_the_right_sums(tmp_path: Path) -> None:
     ingest(path_source(source), raw=tmp_path / "raw")
     assert line.tree(tmp_path / "raw/files") == contents
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    assert read_json(tmp_path / "raw/manifest.json") == {"files": sums}
+    assert read_json(tmp_path / "raw/manifest.json") == {"files": sums, "left_out": {".DS_Store": 1}}
 
 
 def test_a_single_file_comes_in_under_its_name(tmp_path: Path) -> None:
