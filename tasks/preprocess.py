@@ -51,8 +51,8 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
         with Quarantine(folder / "quarantine.csv") as quarantine:
             with intact(raw, each):
                 _require_beside(raw / "files", params.shipped)
-                skipped = _clean(_followed(each, progress, "parts read"), cleaning, raw, staged, quarantine)
-                books = account.opened(_reader(params), raw / "files", params, each, skipped)
+                found = _clean(_followed(each, progress, "parts read"), cleaning, raw, staged, quarantine)
+                books = account.opened(_reader(params), raw, params, each, *found)
             unique = drop_duplicates(each, staged, quarantine.take, keep=params.duplicates == "keep")
         counts = unique.rows, quarantine.counts.total(), unique.repeated
         books.require_balance(*counts)
@@ -113,19 +113,22 @@ def _reader(params: Preprocess) -> Any:
     return import_module(f"tasks.data.formats.{params.format}")
 
 
-def _clean(each: Each, cleaning: Cleaning, raw: Path, staged: Staged, quarantine: Quarantine) -> Counter[str]:
-    """Clean all parts; return how many units of the files are no rows, by what they are."""
+def _clean(
+    each: Each, cleaning: Cleaning, raw: Path, staged: Staged, quarantine: Quarantine
+) -> tuple[Counter[str], Counter[str]]:
+    """Clean all parts; return how many units of the files are no rows, by what they are, and what was done to rows."""
     parts = list(enumerate(_reader(cleaning.params).parts(raw / "files", cleaning.params)))
-    blocks, skipped = list[tuple[int, int, int]](), Counter[str]()
+    blocks, skipped, notes = list[tuple[int, int, int]](), Counter[str](), Counter[str]()
     for (number, _), cleaned in zip(parts, each(partial(clean, cleaning), parts), strict=True):
         blocks += [(number, block, rows) for block, rows in enumerate(cleaned.blocks)]
         quarantine.take(cleaned.left_out)
         skipped.update(cleaned.skipped)
+        notes.update(cleaned.notes)
     staged.index(blocks)
     if not staged.rows:
         quarantine.require_few(0, max_bad_fraction=0)
         raise DataError(got=f"no row in {raw}", do="correct ingest.<role>")
-    return skipped
+    return skipped, notes
 
 
 def _divide(each: Each, cleaning: Cleaning, raw: Path, staged: Staged, unique: Deduplicated) -> Shards:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import StageError
-from tasks.core.files import visible_files
+from tasks.core.files import read_json, visible_files
 from tasks.core.params.data import Preprocess
 from tasks.core.processes import Each
 from tasks.data.names import NO_SUFFIX, suffix_of
@@ -30,6 +30,7 @@ class Account:
         others: files that are none of the format, by suffix.
         units: how many the files have.
         skipped: units that are no rows, by what they are, such as `empty lines`.
+        notes: what was done to how many rows, such as turning a picture.
     """
 
     unit: str
@@ -37,6 +38,7 @@ class Account:
     others: Counter[str]
     units: int
     skipped: Counter[str]
+    notes: Counter[str]
 
     def require_balance(self, kept: int, quarantined: int, repeated: int) -> None:
         """Make sure that every unit is a row that was kept, one in the quarantine, or named.
@@ -59,7 +61,8 @@ class Account:
         beside = f"; beside them {self.others.total()} files that are no data ({others})" if others else ""
         equal = f" ({repeated:,} of them equal to another)" if repeated else ""
         rows = f"{kept:,} rows kept{equal} + {quarantined:,} in quarantine.csv{named}"
-        return f"{self.units:,} {self.unit} of {self.files:,} files = {rows}{beside}"
+        notes = "".join(f"; {count:,} {what}" for what, count in sorted(self.notes.items()))
+        return f"{self.units:,} {self.unit} of {self.files:,} files = {rows}{beside}{notes}"
 
     def recorded(self, kept: int, quarantined: int, repeated: int) -> dict[str, Any]:
         """Return what `dataset.json` says of it."""
@@ -72,20 +75,50 @@ class Account:
             "quarantined": quarantined,
             "skipped": dict(sorted(self.skipped.items())),
             "other_files": dict(sorted(self.others.items())),
+            "notes": dict(sorted(self.notes.items())),
         }
 
 
-def opened(reader: Any, folder: Path, params: Preprocess, each: Each, skipped: Counter[str]) -> Account:
-    """Count what is in a folder, for a reader that has read it; `skipped` is what it has found beside rows.
+def opened(
+    reader: Any, raw: Path, params: Preprocess, each: Each, skipped: Counter[str], notes: Counter[str]
+) -> Account:
+    """Count what ingest brought and left out, for a reader that has read it.
+
+    Args:
+        reader: of the format.
+        raw: the folder of ingest, with its manifest.
+        params: the section `preprocess.<role>`.
+        each: applies a function to each of many things.
+        skipped: what the reader has found beside rows.
+        notes: what it has done to rows.
 
     Raises:
         DataError: there is no file of the format, or one is damaged.
     """
+    folder = raw / "files"
     read = reader.files(folder, params)
+    named = others(reader, folder, params)
+    named.update(read_json(raw / "manifest.json").get("left_out", {}))
+    return Account(reader.UNIT, len(read), named, sum(each(reader.units, read)), skipped, notes)
+
+
+def others(reader: Any, folder: Path, params: Preprocess) -> Counter[str]:
+    """Count the visible files that a format does not read, by suffix or folder; those that settings name are no such.
+
+    Raises:
+        DataError: there is no file of the format.
+    """
+    read = reader.files(folder, params)
+    suffixes = {suffix_of(path) for path in read}
     beside = {folder / name for name in (params.attributes, *params.shipped) if name}
-    others = [path for path in visible_files(folder).values() if path not in {*read, *beside}]
-    suffixes = Counter(suffix_of(path) or NO_SUFFIX for path in others)
-    return Account(reader.UNIT, len(read), suffixes, sum(each(reader.units, read)), skipped)
+    left = set(visible_files(folder).values()) - {*read, *beside}
+    return Counter(_name_of_other(path.relative_to(folder), suffixes) for path in left)
+
+
+def _name_of_other(path: Path, read: set[str]) -> str:
+    """Return what a file that is not read is counted as: by its folder, where others of its suffix are read."""
+    suffix = suffix_of(path)
+    return f"{path.parts[0]}/ left out" if suffix in read and len(path.parts) > 1 else suffix or NO_SUFFIX
 
 
 def require_all(chunk: Chunk, good: Chunk, bad: list[BadRow]) -> None:

@@ -225,11 +225,13 @@ class Cleaned:
         blocks: how many good rows each of its blocks has.
         left_out: the bad rows.
         skipped: how many units of the file were read that are no rows, by what they are.
+        notes: what was done to how many rows.
     """
 
     blocks: list[int]
     left_out: LeftOut
     skipped: Counter[str]
+    notes: Counter[str]
 
 
 def clean(task: Cleaning, numbered: tuple[int, Any]) -> Cleaned:
@@ -241,12 +243,13 @@ def clean(task: Cleaning, numbered: tuple[int, Any]) -> Cleaned:
     """
     number, part = numbered
     reader = import_module(f"tasks.data.formats.{task.params.format}")
-    blocks, bad, skipped = list[int](), list[BadRow](), Counter[str]()
-    for chunks in _filled(_good(reader.chunks(part, task.params), task, bad, skipped), task.params.shard_rows):
+    blocks, bad, skipped, notes = list[int](), list[BadRow](), Counter[str](), Counter[str]()
+    read = _counted(reader.chunks(part, task.params), skipped, notes)
+    for chunks in _filled(_good(read, task, bad), task.params.shard_rows):
         path = task.folder / block_name(number, len(blocks))
         write_block(path, _columns(chunks, task.kind, task.params))
         blocks.append(sum(map(len, chunks)))
-    return Cleaned(blocks, left_out(task.folder / BAD.format(part=number), bad), skipped)
+    return Cleaned(blocks, left_out(task.folder / BAD.format(part=number), bad), skipped, notes)
 
 
 def left_out(path: Path, bad: Iterable[BadRow]) -> LeftOut:
@@ -276,11 +279,17 @@ def sources_at(block: Block, rows: Array) -> list[str]:
     return found
 
 
-def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow], skipped: Counter[str]) -> Iterator[Chunk]:
+def _counted(chunks: Iterator[Chunk], skipped: Counter[str], notes: Counter[str]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        skipped.update(chunk.skipped)
+        notes.update(chunk.notes)
+        yield chunk
+
+
+def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
     for chunk in chunks:
         good, wrong = task.kind.good_rows(chunk, task.promised, task.params)
         account.require_all(chunk, good, wrong)
-        skipped.update(chunk.skipped)
         bad += wrong
         if len(good):
             yield good

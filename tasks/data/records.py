@@ -87,6 +87,7 @@ class Chunk:
         given: the split that the source puts the rows in, None where it does not say.
         unreadable: the rows that could not be read, each with its reason.
         skipped: how many units of the file were read that are no rows, by what they are: a header, empty lines.
+        notes: what was done to how many rows that their owner may want to know, such as turning a picture.
     """
 
     columns: Columns
@@ -94,6 +95,7 @@ class Chunk:
     given: SplitName | None = None
     unreadable: list[BadRow] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.sources)

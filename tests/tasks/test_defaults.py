@@ -48,14 +48,21 @@ def test_there_is_a_complete_file_of_each_preset() -> None:
     assert {f"presets/{path.name}" for path in (ROOT / "presets").glob("*.yaml")} | {"params.yaml"} == set(FILES)
 
 
+def without_newer(complete: Any, old: Any) -> Any:
+    """A complete file without the keys that version 0.1 did not have; a recipe's steps and the like are left alone."""
+    if not isinstance(complete, dict) or not isinstance(old, dict):
+        return complete
+    return {key: without_newer(value, old[key]) for key, value in complete.items() if key in old}
+
+
 @every_file
 def test_a_complete_file_is_what_it_means(file: str) -> None:
-    assert params_file.resolved(before(file)) == before(file)
+    assert without_newer(params_file.resolved(before(file)), before(file)) == before(file)
 
 
 @every_file
 def test_a_short_file_means_what_the_complete_one_said(file: str) -> None:
-    assert params_file.resolved(params_file.read(ROOT / file)) == before(file)
+    assert without_newer(params_file.resolved(params_file.read(ROOT / file)), before(file)) == before(file)
 
 
 @every_file
@@ -66,7 +73,7 @@ def test_a_shipped_file_is_short(file: str) -> None:
 @every_file
 def test_shortening_keeps_the_meaning_and_can_be_repeated(file: str) -> None:
     short = shortened(before(file))
-    assert params_file.resolved(short) == before(file)
+    assert params_file.resolved(short) == params_file.resolved(before(file))
     assert shortened(short) == short
     assert len(json.dumps(short)) < 0.6 * len(json.dumps(before(file)))
 
