@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from tasks.core.files import replacing, write_json
+from tasks.core.isolation import FreshProcesses
 from tasks.core.numbers import written
 from tasks.core.params.gates import Evaluate
 from tasks.core.params.sections import Compute, CrossValidate, FineTune
 from tasks.core.params.training import Base, Trained
-from tasks.core.processes import FreshProcesses
 from tasks.core.progress import Progress, say
 from tasks.data import columns
 from tasks.data.columns import Parts
@@ -92,7 +92,7 @@ def cross_validate(
 def measured(tasks: list[FoldTask], parts: list[Parts], workers: int, base: Path, data: Path) -> list[Outcome]:
     """Run the folds side by side and return their outcomes in the order of the tasks."""
     progress, outcomes = Progress(len(tasks)), dict[int, Outcome]()
-    with FreshProcesses(workers, PRELOADED) as processes:
+    with FreshProcesses(workers, PRELOADED, "a fold") as processes:
         futures = {
             processes.submit(measure, task, part, base, data, model_of): task.number
             for task, part in zip(tasks, parts, strict=True)
