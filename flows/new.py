@@ -38,11 +38,6 @@ OPTIONS = {
     "task-purpose": "what the model is for, a sentence for its card",
     "max-size": "bytes of the released file, at most; without it no size is a reason to refuse",
 }
-EXAMPLE = """\
-examples:
-  trimline new flowers ~/Pictures/flowers
-  trimline new prices houses.csv --target price --yes
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(
-        prog="trimline new", description=__doc__, epilog=f"{EXAMPLE}\n{STATUSES}",
+        prog="trimline new", description=__doc__, epilog=f"Example: trimline new prices houses.csv --target price --yes\n\n{STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("name", metavar="NAME", help="the new folder; its last part names the model")
@@ -139,10 +134,11 @@ def prepare(folder: Path, tracked: str) -> None:
     if not any((each / ".git").exists() for each in (folder, *folder.parents)):
         subprocesses.output("git init", ["git", "init", "--quiet"], folder)
     subprocesses.output("dvc add", dvc.command("add", "--quiet", tracked), folder)
-    for stage in ("plan", f"ingest@{ROLE}"):
-        run(folder, stage)
+    plan = subprocesses.trimline("stage", "plan", "--schemas", "schemas", "--plan", "plan")
+    subprocesses.output("plan", plan, folder)  # not by DVC, which plans again when there is a schema
+    run(folder, f"ingest@{ROLE}")
     subprocesses.output("schema", subprocesses.trimline("schema", ROLE), folder)
-    run(folder, "plan")  # the schema is part of what it reads
+    run(folder, "plan")
 
 
 def run(folder: Path, stage: str) -> None:

@@ -1,4 +1,4 @@
-"""Looks at data, and writes the first files of a line for them; `trimline new` does the rest.
+"""Writes the first files of a line for data that it looks at; `trimline new` does the rest.
 
 trimline new-files DATA FOLDER --name NAME [--yes] [--kind KIND] [--target COLUMN] ...
 """

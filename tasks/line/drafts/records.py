@@ -158,7 +158,7 @@ def _of_table(files: Files, table: Table, roles: TableRoles, line: Path, name: s
     )
     return Draft(
         kind=roles.kind, tracked=imported.tracked, rows=table.rows,
-        seen=[f"{table.said()}, target {roles.target.title} ({holds}; {roles.because}; --target NAME takes another)"],
+        seen=[f"{table.said()}, {roles.target.title} is predicted ({holds}; {roles.because}; --target NAME takes another)"],
         chosen=[*left, chosen, *imported.changes, *trial, work.why], preprocess=[*keys, *work.preprocess],
         sections=work.sections, minutes=work.minutes,
         task=f"Predicting {roles.target.title} from {len(features)} columns.", limits=_limits(table, files),

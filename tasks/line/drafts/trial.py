@@ -1,4 +1,4 @@
-"""A trial of the reader on the data of a draft: how many rows it keeps, and why it leaves out the others."""
+"""A trial of the reader on the data of a draft: how many rows it leaves out, for which reasons."""
 
 import math
 from collections import Counter
