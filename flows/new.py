@@ -7,6 +7,7 @@ the new folder changes. `trimline run` in it then trains, measures and releases 
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -154,8 +155,13 @@ def say_next(folder: Path, facts: dict[str, list[float]]) -> None:
     sys.stdout.write(
         f"made {shown}: params.yaml has every choice, schemas/{ROLE}.json what the data look like\n"
         f"a run will take about {least} to {most} minutes on two free cores\n"
-        f"next: cd {shown} && trimline run\n"
+        f"next: cd {shown} && {program()} run\n"
     )
+
+
+def program() -> str:
+    """Return what to type for this program: its path where `make` has started it, whose PATH ends with it."""
+    return str(Path(sys.executable).parent / "trimline") if "MAKELEVEL" in os.environ else "trimline"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 # A whole name. Names are compared without spaces, underscores and case.
-TARGETS = _words("target label labels class classes y outcome response output result")
+TARGETS = _words("target label labels y")
 LABELS = _words(
     "label labels class classes category categories target intent sentiment topic spam tag emotion y language polarity "
     "labeltext labelname classname airlinesentiment subject genre"
@@ -33,7 +33,7 @@ OTHERS = _words("id name source translation answer title description answer cate
 # A word in a name. The second ones are as often what something is predicted from.
 TARGET_WORDS = _words(
     "target label class price value salary wage survived churn churned exited default diagnosis quality species "
-    "charges mpg medv strength progression approved fraud failure outcome rings"
+    "charges mpg medv strength progression approved fraud failure outcome rings classes response output result"
 )
 PERHAPS_TARGETS = _words("sales demand consumption income risk category score grade cost revenue rent cnt count")
 CLASS_WORDS = _words("class type species category label")
@@ -45,6 +45,7 @@ LANGUAGES = _words(
     "en fr de es it pt nl pl ru zh ja ko ar tr sv da fi no cs el hu ro uk hi english french german spanish italian "
     "portuguese dutch polish russian chinese japanese korean arabic turkish swedish source target src tgt"
 )
+NO_TEXTS = _words("name title address street city ticket url link file filename path email phone author company")
 ID_NAME = re.compile(r"(^|_)(id|index|idx|uuid|guid|key|rowid|unnamed_0|row|no|nr)$")
 COLUMN_NAMES = TARGETS | LABELS | TEXTS | TIMES | USERS | ITEMS | RATINGS | TITLES | OTHERS | LANGUAGES
 

@@ -10,7 +10,7 @@ from tasks.core.errors import DataError
 from tasks.core.params import Settings
 from tasks.data.inspection.column_profile import Column
 from tasks.data.inspection.files import Files
-from tasks.data.inspection.names import TITLES, words_of
+from tasks.data.inspection.names import TEXTS, TITLES, words_of
 from tasks.data.inspection.tables import Table
 from tasks.line.drafts import effort
 from tasks.line.drafts.choices import Choices, Reading
@@ -31,6 +31,9 @@ from tasks.line.drafts.trial import Trial, tried, typed_section
 TABLES = ("regression", "tabular_classification")
 KINDS = ("image_classification", "text_classification", *TABLES, "recommendation", "translation")
 MAX_CHARACTERS = 20_000  # of a text: a book is no row
+
+A_SENTENCE = 5  # words, in the mean
+MANY_BESIDE = 3  # columns that tell something
 
 Find = Callable[..., NamedRoles | None]
 NAMED: dict[str, Find] = {
@@ -95,9 +98,11 @@ def _only_texts(table: Table, roles: NamedRoles, choices: Choices) -> bool:
         return True
     used = set(map(id, roles.columns.values()))
     beside = [column for column in table.columns if id(column) not in used and _tells_something(column)]
+    text = roles.columns["text"]
     if len(beside) < 2:
         return True
-    text = roles.columns["text"]
+    if "".join(words_of(text.name)) not in TEXTS and (text.words < A_SENTENCE or len(beside) > MANY_BESIDE):
+        return False
     readings = [
         Reading("text_classification", f"the class follows from the texts in {text.title}"),
         Reading("tabular_classification", f"it follows from {len(beside)} other columns"),
@@ -115,7 +120,7 @@ def role_names(columns: Iterable[Column]) -> dict[int, str]:
     """Return a name for each column, by its place, as settings allow it: lower case letters, digits, underscores."""
     found = dict[int, str]()
     for column in columns:
-        plain = unicodedata.normalize("NFKD", column.name).encode("ascii", "ignore").decode()
+        plain = unicodedata.normalize("NFKD", column.name.replace("ß", "ss")).encode("ascii", "ignore").decode()
         name = re.sub(r"[^a-z0-9]+", "_", "_".join(words_of(plain)) or plain.casefold()).strip("_")
         if not name or not name[0].isalpha():
             name = f"column_{name or column.place}"

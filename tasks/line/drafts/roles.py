@@ -12,6 +12,7 @@ from tasks.data.inspection.names import (
     ITEMS,
     LABELS,
     LANGUAGES,
+    NO_TEXTS,
     PERHAPS_TARGETS,
     RATINGS,
     TARGET_WORDS,
@@ -25,6 +26,7 @@ from tasks.data.inspection.tables import Table
 from tasks.line.drafts.choices import NONE, Choices, Reading
 
 MAX_CATEGORIES, MAX_CLASSES, FEW_WHOLE_NUMBERS = 1000, 1000, 10
+MARGIN = 3  # what the name and the place of one column have to say more than those of another
 TEXT_WORDS, TEXT_CHARACTERS = 3, 15  # in the mean; the second is for scripts without spaces
 
 
@@ -72,7 +74,7 @@ class NamedRoles:
 
 def is_text(column: Column) -> bool:
     """Whether a column holds texts that people wrote, rather than names of a few things."""
-    if column.holds != "text" or column.distinct < 0.5 * column.filled:
+    if column.holds != "text" or column.distinct < 0.5 * column.filled or set(words_of(column.name)) & NO_TEXTS:
         return False
     return column.words >= TEXT_WORDS or mean_characters(column) >= TEXT_CHARACTERS
 
@@ -240,7 +242,7 @@ def _target_of(table: Table, choices: Choices) -> tuple[Column, str]:
         key=lambda each: each[:2],
     )
     (best, _, first), *rest = ranked
-    rivals = [column for score, _, column in rest if score > 0 and best - score < 2]
+    rivals = [column for score, _, column in rest if score > 0 and best - score < MARGIN]
     last = table.columns[-1]
     if best <= 0:  # no name says anything
         if _is_id(last) or last.holds in {"nothing", "date"} or is_text(last):
@@ -272,7 +274,7 @@ def _target_score(table: Table, column: Column) -> int:
     if not score:
         return 0
     place = len(table.columns) - 1 - column.place
-    return score + (3 if place == 0 else 1 if place == 1 or column.place == 0 else 0)
+    return score + (2 if place == 0 else 1 if place == 1 or column.place == 0 else 0)
 
 
 def _kind_of(target: Column, choices: Choices) -> str:
@@ -300,7 +302,7 @@ def _kind_of(target: Column, choices: Choices) -> str:
 
 
 def _is_id(column: Column) -> bool:
-    named = bool(ID_NAME.search("_".join(words_of(column.name)))) or (not column.name.strip() and column.place == 0)
+    named = bool(ID_NAME.search("_".join(words_of(column.name))))
     return column.counts_up() or (named and column.distinct > 0.5 * column.filled)
 
 
