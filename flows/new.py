@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(
-        prog="trimline new", description=__doc__, epilog=f"Example: trimline new prices houses.csv --target price --yes\n\n{STATUSES}",
+        prog="trimline new", description=__doc__,
+        epilog=f"Example: trimline new prices houses.csv --target price\n\n{STATUSES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("name", metavar="NAME", help="the new folder; its last part names the model")

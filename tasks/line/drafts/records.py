@@ -155,15 +155,13 @@ def _of_table(files: Files, table: Table, roles: TableRoles, line: Path, name: s
     keys = [key for key in keys if key.value != []]
     trial, keys = _with_trial(line, imported, roles.kind, keys)
     work = effort.of_table(table.rows)
+    predicted, why = roles.target.title, f"{roles.because}; --target NAME takes another"
     holds = "number" if roles.kind == "regression" else f"{roles.target.distinct} classes"
-    left = (
-        [f"left out: {', '.join(f'{title} ({why})' for title, why in roles.left_out.items())}"]
-        if roles.left_out
-        else []
-    )
+    reasons = ", ".join(f"{title} ({why})" for title, why in roles.left_out.items())
+    left = [f"left out: {reasons}"] if reasons else []
     return Draft(
         kind=roles.kind, tracked=imported.tracked, rows=table.rows,
-        seen=[f"{table.said()}, {roles.target.title} is predicted ({holds}; {roles.because}; --target NAME takes another)"],
+        seen=[f"{table.said()}, {predicted} is predicted ({holds}; {why})"],
         chosen=[*left, chosen, *imported.changes, *trial, work.why], preprocess=[*keys, *work.preprocess],
         sections=work.sections, minutes=work.minutes,
         task=f"Predicting {roles.target.title} from {len(features)} columns.", limits=_limits(table, files),
