@@ -282,7 +282,7 @@ def test_pairs_of_sentences_are_told(tmp_path: Path, header: tuple[str, ...]) ->
     rows = [(sentence(4), sentence(5)) for _ in range(200)]
     params = drafted(table(tmp_path / "t.tsv", header, rows, delimiter="\t"), tmp_path / "line")
     assert params["kind"] == "translation"
-    assert list(section(params)["columns"].values()) == (list(header) or [0, 1])
+    assert list(section(params)["columns"].values()) == list(header or (0, 1))
 
 
 @pytest.mark.parametrize("packed", [False, True])
