@@ -1,4 +1,4 @@
-# run | test | test-slow | check | serve | bench | lock. Only Python >= 3.11, make, git and a package index are needed.
+# run | new | test | test-slow | check | serve | bench | lock. Only Python >= 3.11, make, git and a package index are needed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -10,7 +10,7 @@ export PREFECT_HOME := $(CURDIR)/.trimline/prefect
 # Where this is set, every process compiles all of TensorFlow's Python again: 15 s instead of 5.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := run
-.PHONY: run test test-slow check serve bench lock
+.PHONY: run new test test-slow check serve bench lock
 
 # Done once for each content of the two files; a second call finds the stamp and installs nothing. The project itself is
 # installed as a link to this folder: the command `trimline` then runs the code that lies here.
@@ -28,6 +28,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 run: $(INSTALLED)
 	@trimline run
+
+# make new NAME=flowers DATA=~/Pictures/flowers [ARGS="--target price --yes"]
+new: $(INSTALLED)
+	@trimline new "$(NAME)" "$(DATA)" $(ARGS)
 
 # The longest files first: then both workers end at about the same time.
 LONGEST := tests/test_end_to_end.py \

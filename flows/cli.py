@@ -37,6 +37,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "new": Command("flows.new:main", "make a line of your data, in a folder of its own"),
     "run": Command("flows.run:main", "run every out-of-date stage, then print the results"),
     "serve": Command("flows.serve:main", "start a Prefect server and a worker for this folder"),
     "worker": Command("flows.serve:worker_main", "run flows here for a Prefect server elsewhere"),
@@ -54,7 +55,10 @@ COMMANDS = {
     "upgrade": Command("flows.upgrade:main", "bring a folder to the installed version of Trimline"),
 }
 # What one command starts of another, and nobody types: flows and tasks do not import each other.
-INTERNAL = {"line-files": Command("tasks.commands.line_files:main", "write what `upgrade` compares a folder with")}
+INTERNAL = {
+    "line-files": Command("tasks.commands.line_files:main", "write what `upgrade` compares a folder with"),
+    "new-files": Command("tasks.commands.new:main", "look at data, and write what `new` makes a line of"),
+}
 STATUSES = """\
 exit status:
     0  success
