@@ -59,6 +59,8 @@ INTERNAL = {
     "line-files": Command("tasks.commands.line_files:main", "write what `upgrade` compares a folder with"),
     "new-files": Command("tasks.commands.new:main", "look at data, and write what `new` makes a line of"),
 }
+# kill -9 of DVC must not leave a trainer behind.
+END_WITH_THEIR_PARENT = {"stage", "search"}
 STATUSES = """\
 exit status:
     0  success
@@ -67,7 +69,7 @@ exit status:
    65  bad input data
    75  temporary failure, retry
    78  bad configuration
-  130  stopped by Ctrl-C
+  130  stopped, by Ctrl-C or SIGTERM
 
 `trimline COMMAND --help` shows the options of a command with an example."""
 
@@ -79,6 +81,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if checkout is not None and not checkout.samefile(PACKAGE_ROOT):
         start_again(checkout, given)
     command = chosen(given)
+    if not command.entry.startswith("tasks."):
+        return run(command, given)
+    # The libraries of these hold native code: what it crashes on must not decide on the exit status.
+    watched = import_module("tasks.core.watch").watched
+    status: int = watched(
+        lambda: run(command, given), " ".join(given[:2]), with_parent=given[0] in END_WITH_THEIR_PARENT
+    )
+    return status
+
+
+def run(command: Command, given: Sequence[str]) -> int:
+    """Run a command with the words behind its name; returns its exit status."""
     module, _, function = command.entry.partition(":")
     try:
         status: int = getattr(import_module(module), function)(given[1:])

@@ -146,14 +146,15 @@ def _renamed(nodes: Any, names: dict[str, str]) -> Any:
 
 def _copy_weights(source: Any, target: Any) -> None:
     """Set the weights of a model by the names of its layers and theirs: in wrappers they come in another order."""
-    inside = {getattr(layer, "layer", layer).name: getattr(layer, "layer", layer) for layer in source.layers}
+    # A wrapper has all weights; the layer in it has none of those that it computes with instead of keeping them.
+    around = {getattr(layer, "layer", layer).name: layer for layer in source.layers}
     for layer in target.layers:
         if isinstance(layer, models.Model):
-            _copy_weights(inside[layer.name], layer)
+            _copy_weights(getattr(around[layer.name], "layer", around[layer.name]), layer)
             continue
         if not layer.weights:
             continue
-        there = {_tail(weight): weight for weight in inside[layer.name].weights}
+        there = {_tail(weight): weight for weight in around[layer.name].weights}
         for weight in layer.weights:
             weight.assign(there[_tail(weight)])
 

@@ -356,3 +356,11 @@ def convert(model: Any, precision: str, rows: Array) -> bytes:
     single = tf_keras.Model(given, model(given))  # a batch of unknown size would add operators
     converter = tf.lite.TFLiteConverter.from_keras_model(single)
     return to_tflite(converter, precision, one_by_one(rows), integer_ends=True)
+
+
+def convert_saved(path: Path, precision: str, rows: Array) -> bytes:
+    """Convert a model of our own from its `.h5` file as it is, TFMOT's quantization included; see `convert`."""
+    with h5py.File(path, "r") as file:
+        wrapped = any(_is_of_optimization(item) for item in _objects(json.loads(file.attrs["model_config"])))
+    with wrapper_scopes() if wrapped else nullcontext():
+        return convert(tf_keras.models.load_model(path, compile=False), precision, rows)

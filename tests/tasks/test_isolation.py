@@ -109,7 +109,8 @@ def test_a_process_of_one_thread_is_forked_as_it_is(tmp_path: Path) -> None:
         "except test_isolation.StageError as error: print(error.got)\n"
     )
     (tmp_path / "asking.py").write_text(script)
-    variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     words = [sys.executable, str(tmp_path / "asking.py")]
-    done = line.finished(line.start(tmp_path, words, **variables), words)
+    done = line.finished(
+        line.start(tmp_path, words, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"), words
+    )
     assert done.returncode == 0 and "SIGSEGV" in done.stdout, done.stdout
