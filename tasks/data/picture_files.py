@@ -164,5 +164,6 @@ def _pixels(image: Image.Image, params: DecodingParams, notes: list[str]) -> Arr
             notes.append(TRANSPARENT)
             image = Image.alpha_composite(Image.new("RGBA", image.size, (*params.ground, BYTE)), image)
     channels = params.image_shape[2]
-    pixels = np.asarray(image.convert(MODES[channels]), np.uint8)
-    return pixels.reshape(image.height, image.width, channels)
+    if image.mode != MODES[channels]:  # convert copies, and the picture may be as large as max_pixels allows
+        image = image.convert(MODES[channels])
+    return np.asarray(image, np.uint8).reshape(image.height, image.width, channels)

@@ -58,8 +58,8 @@ class Preprocess(data_params.Preprocess):
     )
     max_pixels: Annotated[int, Field(gt=0, le=178_000_000)] = Field(  # Pillow itself refuses more than 178,956,970
         50_000_000,
-        description="pixels of an image file; one with more is quarantined before any is decoded. Each takes 4 to 20 "
-        "bytes of memory, in as many processes as preprocess has",
+        description="pixels of an image file; one with more is quarantined before any is decoded. Each takes about "
+        "20 bytes of memory at most, in as many processes as preprocess has",
     )
     folders: Annotated[str, AfterValidator(_layout)] | None = Field(
         None,
