@@ -11,6 +11,10 @@ TOP_K = re.compile(r"top_(\d+)_accuracy")
 AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
 UP_TO_100 = frozenset({"bleu", "chrf"})  # no shares, and more is better
+# Characters that change what a reader sees of others: controls, directions of writing, line and byte order marks.
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
 
@@ -171,6 +175,11 @@ def large(value: float) -> str:
 def shortened(name: str, length: int = 24) -> str:
     """Cut a name that would not fit beside a chart."""
     return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def harmless(text: str) -> str:
+    """Name the characters that would hide or turn round others, such as U+202E; joiners and accents stay."""
+    return UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -17,7 +17,8 @@ from tasks.core.files import read_json
 from tasks.data import columns
 from tasks.models.checkpoint import read_history, write_history
 from tasks.reporting.bom import bill_of_materials
-from tasks.reporting.findings import MAX_LAYERS, Curved, Findings, Layers, layers_of
+from tasks.reporting.findings import Curved, Findings
+from tasks.reporting.layers import MAX_LAYERS, Layers, layers_of
 from tasks.reporting.model_card import model_card
 from tasks.reporting.results import results
 from tasks.reporting.sections import report_page
