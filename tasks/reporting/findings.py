@@ -14,6 +14,7 @@ from tasks.line.params import Params
 from tasks.models.checkpoint import read_history
 from tasks.reporting.examples import Examples, examples_of
 from tasks.reporting.layers import Layers, layers_of
+from tasks.reporting.trial import Trial, trial_of
 from tasks.reporting.version import Version, version_of
 from tasks.reporting.words import FLOAT32
 from tasks.tflite import bundle
@@ -138,6 +139,7 @@ class Findings:
         histories: a row per epoch; of train, fine_tune and each recipe.
         layers: what each layer of the described file can still lose.
         shown: rows of the target as people see them: the most confident errors, hard ones, some of each class.
+        trial: the box in which the described file answers.
         macs: multiply-accumulates of one inference of the float32 file.
         costs: of the runs that the described file came from.
     """
@@ -162,6 +164,7 @@ class Findings:
     histories: dict[str, History]
     layers: Layers
     shown: Examples
+    trial: Trial
     macs: int
     costs: list[Cost]
 
@@ -219,13 +222,14 @@ def read(line: Params, places: Places) -> Findings:
     histories = _histories(places, recipes)
     datasets = {"base": read_json(places.base), "target": target.metadata}
     multiplied = macs(bundle.tflite_file(places.models, FLOAT32).read_bytes())
+    interface, predictions = bundle.interface(file, target), places.evaluations / recipe / "predictions.npz"
     tables = {name: places.evaluations / name / TABLES for name in dict.fromkeys((recipe, FLOAT32))}
     return Findings(
         version=version_of(sha256(places.data / columns.DATASET)),
         owner=line.report,
         parameters=parameters,
         verdict=verdict,
-        interface=bundle.interface(file, target),
+        interface=interface,
         files={bundle.MODEL: sha256(file)}
         | {f"{bundle.ASSETS}/{name}": digest for name, digest in target.metadata["assets"].items()},
         inputs=bundle.inputs(places.base, places.data, places.models, places.evaluations),
@@ -241,7 +245,8 @@ def read(line: Params, places: Places) -> Findings:
         datasets=datasets,
         histories=histories,
         layers=layers_of(file, target, multiplied),
-        shown=examples_of(target, places.evaluations / recipe / "predictions.npz"),
+        shown=examples_of(target, predictions),
+        trial=trial_of(target, file, interface, predictions, multiplied),
         macs=multiplied,
         costs=_costs(multiplied, recipe, parameters["compress"][recipe]["steps"], histories, datasets),
     )

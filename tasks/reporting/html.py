@@ -168,6 +168,14 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Asking:
+    """The box in which the file answers; `data` is what its script needs, as JSON without anything that ends a page."""
+
+    data: str
+    kind: ClassVar[str] = "asking"
+
+
+@dataclass(frozen=True)
 class Fold:
     """Blocks that open at a click on the title."""
 
@@ -176,7 +184,7 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Block = Paragraph | Table | Charts | ModelMetadata | Tiles | Boxes | Source | Gallery | Fold
+Block = Paragraph | Table | Charts | ModelMetadata | Tiles | Boxes | Source | Gallery | Asking | Fold
 
 
 @dataclass(frozen=True)
@@ -230,18 +238,22 @@ def ranged(written: str) -> Cell:
 
 TEMPLATES = Path(__file__).parent / "templates"
 NO_SCRIPT = "'none'"
+BOX_SCRIPTS = ("interpreter.js", "trial.js")
 
 
-def page(template: str, sections: Sequence[Section], *, has_charts: bool, **metadata: Any) -> str:
+def page(
+    template: str, sections: Sequence[Section], *, has_charts: bool, has_box: bool = False, **metadata: Any
+) -> str:
     """Return a whole document; equal arguments give equal bytes.
 
     Args:
         template: its file's name; it extends `base.html`.
         sections: in their order.
         has_charts: whether there are any; a page without needs no script.
+        has_box: whether a file answers in the page.
         metadata: what the template names beside these.
     """
-    scripts = _scripts() if has_charts else ()
+    scripts = (*(_scripts() if has_charts else ()), *(map(_text, BOX_SCRIPTS) if has_box else ()))
     rendered = _templates().get_template(template)
     return rendered.render(
         sections=sections, style=_text("page.css"), scripts=scripts, policy=_policy(scripts), **metadata
