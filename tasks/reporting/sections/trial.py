@@ -6,8 +6,8 @@ from tasks.reporting.html import Asking, Section
 
 SAID = (
     "{subject} itself answers here, in this page: nothing that you give it leaves your browser, and nothing is "
-    "fetched. A small interpreter of the page runs the file. Before it answers, it replays test rows and compares them with "
-    "LiteRT's answers."
+    "fetched. A small interpreter of the page runs the file. Before it answers, it replays test rows and compares them "
+    "with LiteRT's answers."
 )
 
 

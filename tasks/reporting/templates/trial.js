@@ -143,12 +143,13 @@
       drop.ondrop = (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); };
       const examples = golden.map((raw, i) => element("button", {type: "button", onclick: () => show(raw)},
         painted(raw), element("small", {textContent: `row ${data.rows[i]}`})));
-      return [drop, element("div", {className: "examples"}, "or a test row: ", ...examples), preview];
+      return [drop, element("div", {className: "examples"}, "or a test row: ", ...examples),
+        element("div", {className: "answering"}, preview, output)];
     },
     text: (model) => {
       const text = element("textarea", {rows: 3, ariaLabel: "A text", value: data.texts[0]});
       const go = guarded(() => ask(model, tokensOf(cleaned(text.value))));
-      return [text, element("button", {type: "button", textContent: "Ask", onclick: go})];
+      return [text, element("button", {type: "button", textContent: "Ask", onclick: go}), output];
     },
     table: (model) => {
       const fields = new Map([...data.table.numeric, ...data.table.categorical].map(({name, values}) => {
@@ -160,7 +161,7 @@
       const values = () => Object.fromEntries([...fields].map(([name, {field}]) => [name, field.value]));
       const go = guarded(() => ask(model, featuresOf(values())));
       return [element("div", {className: "fields"}, ...[...fields.values()].map(({label}) => label)),
-        element("button", {type: "button", textContent: "Ask", onclick: go})];
+        element("button", {type: "button", textContent: "Ask", onclick: go}), output];
     },
   };
 
@@ -185,7 +186,7 @@
       data.tokenizer.ranks = new Map(data.tokenizer.merges.map((pair, rank) => [pair, rank]));
     }
     const model = new tflite(bytesOf(data.model)), most = await replay(model, golden);
-    place.append(...FORMS[data.form](model, golden), output);
+    place.append(...FORMS[data.form](model, golden));
     box.prepend(place);
     state.textContent = `Checked in this browser: for ${golden.length} test rows the answers are LiteRT's, `
       + (most ? `the largest difference is ${most.toPrecision(2)}.` : "bit for bit.");
