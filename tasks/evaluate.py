@@ -12,6 +12,7 @@ from tasks.core.progress import say
 from tasks.data import columns
 from tasks.data.records import Array
 from tasks.kinds import evaluation_of
+from tasks.metrics.kind_evaluation import Predictions
 from tasks.tflite.sizes import sizes
 
 
@@ -42,7 +43,7 @@ def evaluate(
     slices = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
     own = _finite(evaluation.infer(tflite, inputs, compute.threads), tflite)
     reference = own if tflite == float32 else _finite(evaluation.infer(float32, inputs, compute.threads), float32)
-    measured = evaluation.measure(truth, own, reference, target.metadata, slices, params)
+    measured = evaluation.measure(Predictions(truth, own, reference, target.metadata, slices, params))
     metadata = {"rows": len(truth), "confidence": params.confidence, "primary": evaluation.primary}
     with replacing(tables) as folder, replacing(metrics) as metrics_file, replacing(predictions) as array_file:
         folder.mkdir()

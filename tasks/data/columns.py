@@ -34,6 +34,11 @@ class Texts:
         return found
 
 
+def evenly(rows: int, wanted: int) -> Array:
+    """Return the indices of `wanted` rows, or of all where there are fewer, evenly from the first to the last."""
+    return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(np.int64))
+
+
 def encode_texts(values: Array) -> tuple[Array, Array]:
     """Return the bytes of texts, (rows,) of str objects, and their ends, (rows + 1,) of int64 from 0."""
     texts = [text.encode("utf-8") for text in values.tolist()]

@@ -125,7 +125,7 @@ def typed(kind: str | None, architecture: str | None) -> type[Params]:
 
 
 # Keys whose mappings have free names (metrics, layers, columns), or are of one type or another: never merged.
-WHOLE = frozenset({"at_least", "at_most", "max_drop", "layers", "columns", "tokenizer"})
+WHOLE = frozenset({"at_least", "at_most", "max_drop", "max_relative_drop", "layers", "columns", "tokenizer"})
 OPTIONAL = frozenset({"fine_tune", "cross_validate", "search"})  # null leaves such a section out
 TRAINING_STEPS = frozenset({"tune", "prune", "cluster", "quantize_aware"})
 INHERITED = ("batch_size", "augment")  # every later training run has those of the first one

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tasks.core.errors import ParamsError
 from tasks.core.params.gates import Baseline
-from tasks.data.columns import Dataset
+from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array, Columns, SplitName
 from tasks.metrics.ranking import listed
 
@@ -222,7 +222,7 @@ class _Ratings:
 
 
 def _evenly(target: Dataset, split: SplitName, wanted: int) -> Columns:
-    rows = np.unique(np.linspace(0, target.rows(split) - 1, wanted).round().astype(np.int64))
+    rows = evenly(target.rows(split), wanted)
     return {name: target.column(split, name).take(rows) for name in ("truth", *target.inputs)}
 
 

@@ -86,11 +86,6 @@ def replay_golden(model: Path, golden: Path, infer: Infer) -> float:
     return float(np.abs(infer(model, inputs, 1) - expected).max())
 
 
-def evenly(rows: int, wanted: int) -> Array:
-    """Return the indices of `wanted` rows, or all, from the first to the last."""
-    return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(np.int64))
-
-
 def inputs(base: Path, data: Path, models: Path, evaluations: Path) -> dict[str, str]:
     """Return the SHA-256 of both data sets, their raw files and schemas, of all models and all evaluations, sorted.
 

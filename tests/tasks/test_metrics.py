@@ -16,6 +16,7 @@ from tasks.kinds.translation.evaluation import Translation
 from tasks.metrics import classifier
 from tasks.metrics.bootstrap import Metrics, accuracy_drop, compared, percentile_interval, resampled
 from tasks.metrics.classification import LEVELS, Classification, Settings, scored
+from tasks.metrics.kind_evaluation import Predictions
 from tasks.metrics.ranking import Ranking
 
 SETTINGS = Settings(top_k=2, calibration_bins=10)
@@ -121,7 +122,7 @@ def test_a_class_that_is_missing_from_the_rows_is_named_and_left_out_of_the_aver
 def test_a_constant_prediction_has_undefined_precisions_and_no_silent_zero() -> None:
     labels = np.array([0, 0, 1, 2])
     got = classifier.measure(
-        labels, np.tile([0.6, 0.3, 0.1], (4, 1)), np.eye(3)[labels], {"classes": CLASSES}, {}, params()
+        Predictions(labels, np.tile([0.6, 0.3, 0.1], (4, 1)), np.eye(3)[labels], {"classes": CLASSES}, {}, params())
     )
     assert got["undefined"] == {"precision of bee": "never predicted", "precision of cow": "never predicted"}
     assert got["per_class"]["bee"] == {
@@ -134,7 +135,9 @@ def test_a_constant_prediction_has_undefined_precisions_and_no_silent_zero() -> 
 
 def test_rows_of_one_class_have_no_ranking_and_say_so() -> None:
     probabilities = drawn(20, seed=2)[1]
-    got = classifier.measure(np.zeros(20, int), probabilities, probabilities, {"classes": CLASSES}, {}, params())
+    got = classifier.measure(
+        Predictions(np.zeros(20, int), probabilities, probabilities, {"classes": CLASSES}, {}, params())
+    )
     assert got["scores"]["roc_auc_macro"]["value"] is got["scores"]["roc_auc_macro"]["interval"] is None
     assert got["undefined"]["roc_auc_macro"] == "all rows are of one class"
     assert got["undefined"]["roc_auc of ant"] == "no row of another class"
@@ -143,7 +146,9 @@ def test_rows_of_one_class_have_no_ranking_and_say_so() -> None:
 
 def test_top_k_is_undefined_where_there_are_no_more_classes_than_k() -> None:
     labels, probabilities = drawn(50, seed=3)
-    got = classifier.measure(labels, probabilities, probabilities, {"classes": CLASSES}, {}, params(top_k=3))
+    got = classifier.measure(
+        Predictions(labels, probabilities, probabilities, {"classes": CLASSES}, {}, params(top_k=3))
+    )
     assert got["scores"]["top_3_accuracy"] == {"value": None, "interval": None, "drop": None, "drop_interval": None}
     assert got["undefined"]["top_3_accuracy"] == "there are only 3 classes"
 
@@ -151,7 +156,9 @@ def test_top_k_is_undefined_where_there_are_no_more_classes_than_k() -> None:
 def test_equal_seeds_give_equal_intervals_and_other_seeds_others() -> None:
     labels, probabilities = drawn(200, seed=4)
     one, again, other = (
-        classifier.measure(labels, probabilities, probabilities[::-1], {"classes": CLASSES}, {}, params(seed=seed))
+        classifier.measure(
+            Predictions(labels, probabilities, probabilities[::-1], {"classes": CLASSES}, {}, params(seed=seed))
+        )
         for seed in (0, 0, 1)
     )
     assert one == again != other

@@ -5,7 +5,7 @@ import numpy as np
 from tasks.core.params.gates import Baseline
 from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array
-from tasks.metrics.kind_evaluation import ClassifierEvaluation
+from tasks.metrics.classifier_evaluation import ClassifierEvaluation
 
 MAX_SIDE = 32  # larger images are shrunk: a weight for each pixel and class learns no more from all of them
 BATCH_ROWS = 1000

@@ -17,8 +17,9 @@ DEFAULTS: Settings = {
     "cross_validate": None,
     "compress": SLIM_DYNAMIC,
     "search": None,
-    "release": {"max_drop": {"ndcg_at_10": 0.003, "rmse": 0.02}, "max_slice_drop": 0.02, "min_agreement": 0.8},
-    "compare": {"max_drop": {"ndcg_at_10": 0.005}, "max_slice_drop": 0.03},
+    # As fractions: NDCG follows from how many items there are, RMSE from the scale of the ratings.
+    "release": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}, "max_slice_drop": 0.02},
+    "compare": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}, "max_slice_drop": 0.03},
 }
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from tasks.core.files import write_csv
 from tasks.core.params.gates import Baseline, Evaluate
-from tasks.data.columns import Dataset
+from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array, Columns
 from tasks.kinds.recommendation.data import ItemVocabulary
-from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 from tasks.metrics.ranking import NONE, gains, listed
 from tasks.tflite.runtime import ExportedFile
 
@@ -31,14 +32,10 @@ def _by_history(known: Array) -> dict[str, Array]:
 def _sliced(name: str, truth: Array, own: Array, reference: Array, params: Evaluate) -> dict[str, Any]:
     from tasks.metrics.bootstrap import compared
     from tasks.metrics.ranking import Recommended
+    from tasks.metrics.slices import slice_record
 
     score = compared(Recommended(truth, own), Recommended(truth, reference), params)[PRIMARY]
-    return {
-        "slice": name,
-        "rows": len(truth),
-        PRIMARY: score["value"],
-        **{key: score[key] for key in ("interval", "drop", "drop_interval")},
-    }
+    return slice_record(name, len(truth), PRIMARY, score)
 
 
 class RecommendationEvaluation(KindEvaluation):
@@ -69,25 +66,13 @@ class RecommendationEvaluation(KindEvaluation):
         """Return the NDCG alone."""
         return float(gains(truth[:, 0], outputs[:, :-1]).mean())
 
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
         """Measure a model against a reference on the same rows.
 
         Args:
-            truth: index of the item (0: unknown, which counts as missed), rating, user, known items in the history;
-                (rows, 4).
-            own: ten items of the model and a rating, (rows, 11).
-            reference: those of the float32 model, (rows, 11).
-            metadata: of the data set; `classes` are the items.
-            columns: what the slices ask for, (rows,) each, by name.
-            params: of the stage.
+            predictions: `truth` are index of the item (0: unknown, which counts as missed), rating, user, known items
+                in the history, (rows, 4); `own` and `reference` are ten items and a rating, (rows, 11); `classes` of
+                `metadata` are the items.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`, users drawn again; `undefined`: nothing;
@@ -96,10 +81,12 @@ class RecommendationEvaluation(KindEvaluation):
             `coverage`: the share of all items that are recommended to anybody.
         """
         from tasks.metrics.bootstrap import compared
-        from tasks.metrics.classifier import slice_columns
         from tasks.metrics.ranking import Recommended, overlap
+        from tasks.metrics.slices import slice_columns, worst_first
 
-        parts = _by_history(truth[:, 3]) | slice_columns(columns, params.slices)
+        truth, own, reference = predictions.truth, predictions.own, predictions.reference
+        params = predictions.params
+        parts = _by_history(truth[:, 3]) | slice_columns(predictions.columns, params.slices)
         found = [
             _sliced(name, truth[part], own[part], reference[part], params) for name, part in parts.items() if part.any()
         ]
@@ -108,24 +95,22 @@ class RecommendationEvaluation(KindEvaluation):
             "scores": compared(Recommended(truth, own), Recommended(truth, reference), params),
             "undefined": {},
             "agreement_with_float32": overlap(own[:, :-1], reference[:, :-1]),
-            "slices": sorted(found, key=lambda one: (one[PRIMARY], one["slice"])),
+            "slices": worst_first(found, PRIMARY),
             "unknown_items": int((truth[:, 0] == NONE).sum()),
             "users": len(np.unique(truth[:, 2])),
-            "coverage": float((named != NONE).sum() / len(metadata["classes"])),
+            "coverage": float((named != NONE).sum() / len(predictions.metadata["classes"])),
         }
 
     def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of: predicted beside actual ratings, errors, and the places of the items."""
-        from tasks.metrics.classifier import write_rows
-
-        chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
-        write_rows(
+        chosen = evenly(len(truth), MAX_POINTS)
+        write_csv(
             folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen, 1], own[chosen, -1], strict=True)
         )
         counts, edges = np.histogram(own[:, -1].astype(np.float64) - truth[:, 1], bins=BINS)
-        write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+        write_csv(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
         right = (own[:, :-1] == truth[:, :1]) & (truth[:, :1] != NONE)
-        write_rows(folder / "places.csv", ("place", "rows"), enumerate(right.sum(axis=0), start=1))
+        write_csv(folder / "places.csv", ("place", "rows"), enumerate(right.sum(axis=0), start=1))
 
     def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""

@@ -19,7 +19,7 @@ DEFAULTS: Settings = {
     },
     "search": None,
     # R2 has no unit, so that these bounds suit any target.
-    "release": {"max_drop": {"r2": 0.02}, "min_agreement": 0.85},
+    "release": {"max_drop": {"r2": 0.02}},
     "compare": {"max_drop": {"r2": 0.02}},
 }
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from tasks.core.files import write_csv
 from tasks.core.params.gates import Baseline, Evaluate
-from tasks.data.columns import Dataset
+from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array
 from tasks.data.tables import FEATURES
-from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 
 
 class Regression:
@@ -64,9 +65,11 @@ def sliced(
         parts: which rows are in each part, (rows,) of bool, by its name; parts without rows are left out.
         params: of the bootstrap.
     """
+    from tasks.metrics.slices import worst_first
+
     errors = np.stack([np.square(own - truth), np.square(reference - truth)]).astype(np.float64)
     found = [_measured(name, errors[:, part], params) for name, part in parts.items() if part.any()]
-    return sorted(found, key=lambda one: (-one["rmse"], one["slice"]))
+    return worst_first(found, "rmse", lower_is_better=True)
 
 
 def quarters(truth: Array, name: str) -> dict[str, Array]:
@@ -80,20 +83,20 @@ def quarters(truth: Array, name: str) -> dict[str, Array]:
 def _measured(name: str, errors: Array, params: Evaluate) -> dict[str, Any]:
     """Return what a part comes to, of its squared errors, (own and reference, rows)."""
     from tasks.metrics.bootstrap import percentile_interval, resampled
+    from tasks.metrics.slices import slice_record
 
     own, before = np.sqrt(errors.mean(axis=1))
     rows = errors.shape[1]
     drawn = np.concatenate(
         [np.sqrt(errors @ counts / rows) for counts in resampled(rows, params.resamples, params.seed)], axis=1
     )
-    return {
-        "slice": name,
-        "rows": rows,
-        "rmse": float(own),
+    score = {
+        "value": float(own),
         "interval": percentile_interval(drawn[0], params.confidence),
         "drop": float(_lost(own, before)),
         "drop_interval": percentile_interval(_lost(drawn[0], drawn[1]), params.confidence),
     }
+    return slice_record(name, rows, "rmse", score)
 
 
 def _lost(own: Any, before: Any) -> Any:
@@ -127,24 +130,12 @@ class RegressionEvaluation(KindEvaluation):
         """Return the RMSE alone, in the target's unit."""
         return float(np.sqrt(np.square(truth - outputs[:, 0], dtype=np.float64).mean()))
 
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
         """Measure a model against a reference on the same rows.
 
         Args:
-            truth: targets, (rows,).
-            own: predictions of the model, (rows, 1), in the target's unit.
-            reference: predictions of the float32 model, (rows, 1).
-            metadata: of the data set; `table` has the target's name.
-            columns: what the slices ask for, (rows,) each, by name.
-            params: of the stage.
+            predictions: `truth` are targets, (rows,); `own` and `reference` are in the target's unit, (rows, 1);
+                `table` of `metadata` has the target's name.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null;
@@ -152,26 +143,27 @@ class RegressionEvaluation(KindEvaluation):
             predictions; `slices`: quarters of the target and the requested slices, the worst first.
         """
         from tasks.metrics.bootstrap import compared
-        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.slices import slice_columns
 
-        targets, guesses, expected = (values.astype(np.float64) for values in (truth, own[:, 0], reference[:, 0]))
+        truth, own, params = predictions.truth, predictions.own, predictions.params
+        outputs = (truth, own[:, 0], predictions.reference[:, 0])
+        targets, guesses, expected = (values.astype(np.float64) for values in outputs)
         measured = Regression(targets, guesses)
-        parts = quarters(targets, metadata["table"]["target"]) | slice_columns(columns, params.slices)
+        name = predictions.metadata["table"]["target"]
+        parts = quarters(targets, name) | slice_columns(predictions.columns, params.slices)
         return {
             "scores": compared(measured, Regression(targets, expected), params),
-            "undefined": self.score(truth, own, metadata, params).undefined,
+            "undefined": self.score(truth, own, predictions.metadata, params).undefined,
             "agreement_with_float32": _agreement(guesses, expected),
             "slices": sliced(targets, guesses, expected, parts, params),
         }
 
     def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of: predictions beside targets, thinned, and how many rows are how far off."""
-        from tasks.metrics.classifier import write_rows
-
-        chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
-        write_rows(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
+        chosen = evenly(len(truth), MAX_POINTS)
+        write_csv(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
         counts, edges = np.histogram(own[:, 0].astype(np.float64) - truth, bins=BINS)
-        write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+        write_csv(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
 
     def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""

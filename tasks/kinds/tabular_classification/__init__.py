@@ -19,6 +19,6 @@ DEFAULTS: Settings = {
         },
     },
     "search": None,
-    "release": {"max_drop": {"accuracy": 0.02}, "min_agreement": 0.95},
+    "release": {"max_drop": {"accuracy": 0.02, "calibration_error": 0.05}},
     "compare": {"max_drop": {"accuracy": 0.015}},
 }

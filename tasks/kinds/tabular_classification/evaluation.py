@@ -4,7 +4,7 @@ from tasks.core.params.gates import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.tables import FEATURES
-from tasks.metrics.kind_evaluation import ClassifierEvaluation
+from tasks.metrics.classifier_evaluation import ClassifierEvaluation
 
 
 class TableEvaluation(ClassifierEvaluation):

@@ -3,7 +3,7 @@
 from tasks.core.params.gates import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
-from tasks.metrics.kind_evaluation import ClassifierEvaluation
+from tasks.metrics.classifier_evaluation import ClassifierEvaluation
 
 WORD = r"\w+|[^\w\s]"  # signs are words, too: no text is without one
 

@@ -59,7 +59,6 @@ STATISTICS = {
 DEFAULTS: Settings = {
     "fine_tune": {"bottom_rate": 0.1},
     "search": None,  # a trial of this network takes minutes
-    "release": {"max_size_bytes": 20_000_000},
 }
 
 
