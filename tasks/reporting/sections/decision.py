@@ -18,6 +18,7 @@ TITLES = {
     "device": "Operators that the device cannot run",
     "max_size_growth": "Growth of the file",
     "max_latency_growth": "Growth of the median latency",
+    "worse_than_baseline": "No worse than the strongest simple method",
     "max_golden_difference": "Difference on the golden vectors",
 }
 PERCENT = frozenset({"min_agreement", "max_size_growth", "max_latency_growth"})
@@ -121,11 +122,14 @@ def title(name: str, reference: str) -> str:
     if not metric:
         return TITLES.get(name, name.replace("_", " "))
     metric_title = words.metric(metric).title
-    return f"{metric_title}, lost against {reference}" if side == "max_drop" else metric_title
+    lost = {"max_drop": "lost", "max_relative_drop": "share lost"}
+    return f"{metric_title}, {lost[side]} against {reference}" if side in lost else metric_title
 
 
 def _figure(name: str, value: float) -> str:
     side, _, metric = name.partition(".")
+    if side == "max_relative_drop":
+        return words.percent(value)
     if side == "max_drop" or name == "max_slice_drop":
         share = not metric or words.metric(metric).is_share  # of a slice points, or percent of the reference's
         return (words.number(100 * value, 2) if share else words.plain(value)) + (" points" if share else "")
@@ -144,12 +148,15 @@ def _bare(name: str, value: float) -> str:
 
 def section(found: Findings) -> Section:
     """Return the figures that decide, and every gate: of the released recipe, or of every candidate."""
-    left_out = {name for name, bound in found.parameters["release"].items() if bound is None}
+    judged = {gate["name"] for gate in found.verdict["gates"]}
+    left_out = {name for name, bound in found.parameters["release"].items() if bound is None and name in TITLES}
+    left_out -= judged
     confidence = words.percent(found.measured["confidence"], 0)
     explained = note(
-        f"Intervals have a confidence of {confidence}. Gates use the pessimistic end of each interval: the lower end "
-        "of what must not fall, the upper end of what must not grow. Latency and memory were measured on the machine "
-        "that made this page." + (f" Gates without a bound: {', '.join(sorted(left_out))}." if left_out else "")
+        f"Intervals have a confidence of {confidence}. A value that breaks its bound fails. One that keeps it, while "
+        "the worse end of its interval does not, is undecided: more test rows would tell. Latency and memory were "
+        "measured on the machine that made this page."
+        + (f" Gates without a bound: {', '.join(sorted(left_out))}." if left_out else "")
     )
     own = of_recipe(found, found.verdict["gates"])
     failed = None if found.is_released and not found.accepted else in_the_way(found)
@@ -158,7 +165,8 @@ def section(found: Findings) -> Section:
     every = "every recipe" if not found.is_released else "the other recipes"
     folded = html.fold(f"All gates of {every}: {len(others)}", *(_candidate(found, one) for one in others))
     return html.section(
-        "decision", _title(found, own), "Decision", _risk(found), _tiles(found), failed, shown, explained,
+        "decision", _title(found, own), "Decision", _risk(found), _remark(found), _tiles(found), failed, shown,
+        explained,
         folded if others else None,
     )  # fmt: skip
 
@@ -182,6 +190,14 @@ def _risk(found: Findings) -> ModelMetadata | None:
         ("Reason", accepted["reason"]),
         ("SHA-256 of the accepted file", accepted["sha256"]),
     ))  # fmt: skip
+
+
+def _remark(found: Findings) -> html.Paragraph | None:
+    """Say why `release.accept` does not hold, and which classes nothing here measures."""
+    said = [found.verdict["not_accepted"]] if found.verdict["not_accepted"] else []
+    if missing := found.verdict["classes_without_rows"]:
+        said.append(f"Classes without a test row, which no figure here measures: {', '.join(missing)}")
+    return html.Paragraph(". ".join(said) + ".") if said else None
 
 
 def _candidate(found: Findings, candidate: dict[str, Any]) -> Table:

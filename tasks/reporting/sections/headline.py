@@ -73,12 +73,14 @@ def warnings(found: Findings) -> list[str]:
 
 def strongest(found: Findings) -> str:
     """Name the strongest simple method."""
-    return str(found.verdict["baselines"]["strongest"]).replace("_", " ")
+    return str(found.verdict["baselines"]["strongest"] or "none").replace("_", " ")
 
 
 def loses(found: Findings) -> bool:
     """Whether the strongest simple method has the better value."""
     compared = found.verdict["baselines"]
+    if compared["value"] is None or compared["network"] is None:
+        return False
     sign = -1 if found.baseline["lower_is_better"] else 1
     return bool(compared["beaten"] is not True and sign * compared["value"] > sign * compared["network"])
 
@@ -87,6 +89,8 @@ def against_baseline(found: Findings) -> str:
     """Compare the network with the strongest simple method, whichever is better, in one sentence."""
     compared: Mapping[str, Any] = found.verdict["baselines"]
     name, simple = compared["metric"], strongest(found)
+    if compared["value"] is None:
+        return "No simple method was measured on these rows."
     title, theirs, own = words.metric(name).title, compared["value"], compared["network"]
     reached = f"{title} {words.score(name, theirs)} against {words.score(name, own)} of {found.recipe}"
     if loses(found):

@@ -143,7 +143,7 @@ const tflite = (() => {
 
   const weighted = (x, kernel, bias, output, activation) => {
     const inputScale = x.scale, finish = ACTIVATIONS[activation], offsets = bias && bias.centred;
-    const channels = bias ? bias.shape[0] : output.shape[output.shape.length - 1], isWhole = bias && bias.type === INT32;
+    const channels = bias ? bias.shape[0] : output.shape[output.shape.length - 1], isWhole = bias && bias.type !== FLOAT32;
     const scales = Array.from({length: channels}, (_, channel) => Math.fround(inputScale
       * (kernel.isQuantized ? kernel.scales[kernel.scales.length > 1 ? channel : 0] : 1)));
     return (i, channel, sum) => {
