@@ -49,6 +49,7 @@ COMMANDS = {
     "translate": Command("tasks.commands.predict:translate_main", "translate with a released model, by beam search"),
     "squeeze": Command("tasks.commands.squeeze:main", "compress a model of yours without training"),
     "search": Command("tasks.commands.search:main", "search for the smallest recipe within bounds"),
+    "release": Command("tasks.commands.release:main", "take a candidate at your own risk"),
     "compare": Command("tasks.commands.compare:main", "compare a new release with the current one"),
     "upgrade": Command("flows.upgrade:main", "bring a folder to the installed version of Trimline"),
 }

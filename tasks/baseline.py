@@ -6,6 +6,7 @@ import sklearn.ensemble  # noqa: F401  # a kind imports it later, when its threa
 from threadpoolctl import threadpool_limits
 
 from tasks.core.files import replacing, write_json
+from tasks.core.numbers import written
 from tasks.core.params.gates import Baseline, Evaluate
 from tasks.core.params.sections import Compute
 from tasks.core.progress import say
@@ -38,5 +39,5 @@ def baseline(params: Baseline, evaluate: Evaluate, kind: str, compute: Compute, 
                 "undefined": {name: dict(one.undefined) for name, one in found.items() if one.undefined},
             },
         )
-    scores = ", ".join(f"{name} {one.values[evaluation.primary]:.4f}" for name, one in found.items())
+    scores = ", ".join(f"{name} {written(one.values[evaluation.primary])}" for name, one in found.items())
     say(f"[100%] baseline: {evaluation.primary} {scores} on {len(truth)} rows")

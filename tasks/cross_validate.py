@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.core.files import replacing, write_json
+from tasks.core.numbers import written
 from tasks.core.params.gates import Evaluate
 from tasks.core.params.sections import Compute, CrossValidate, FineTune
 from tasks.core.params.training import Base, Trained
@@ -128,7 +129,9 @@ def write_predictions(path: Path, target: columns.Dataset, parts: list[Parts], o
 def say_what_came_out(document: dict[str, Any], primary: str) -> None:
     """Say mean and deviation of the first metric, and what a reader has to know of them."""
     mean, std, folds = document["mean"][primary], document["std"][primary], document["folds"]
-    said = f"[100%] cross_validate: {primary} {mean:.4f}, standard deviation {std:.4f} over {len(folds)} folds"
+    said = (
+        f"[100%] cross_validate: {primary} {written(mean)}, standard deviation {written(std)} over {len(folds)} folds"
+    )
     if known := document["rows_in_base"]:
         said += f"; too good for a base model that was trained here: {known} of {document['rows']} rows train it too"
     if undefined := sorted({name for fold in folds for name, value in fold.items() if value is None}):

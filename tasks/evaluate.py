@@ -6,6 +6,7 @@ import numpy as np
 
 from tasks.core.errors import StageError
 from tasks.core.files import replacing, write_json
+from tasks.core.numbers import written
 from tasks.core.params.gates import Evaluate
 from tasks.core.params.sections import Compute
 from tasks.core.progress import say
@@ -54,7 +55,7 @@ def evaluate(
             arrays = {"row": target.column("test", "row").all(), target.target: saved, "outputs": own}
             np.savez(file, **arrays)  # type: ignore[arg-type]
     primary = measured["scores"][evaluation.primary]["value"]
-    say(f"[100%] evaluate: {tflite.stem} {evaluation.primary} {primary:.4f} on {len(truth)} rows")
+    say(f"[100%] evaluate: {tflite.stem} {evaluation.primary} {written(primary)} on {len(truth)} rows")
 
 
 def _finite(outputs: Array, tflite: Path) -> Array:

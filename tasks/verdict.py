@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.files import read_json, replacing, write_json
+from tasks.core.numbers import written
 from tasks.core.params.gates import Device, Release
 from tasks.core.params.recipes import Recipe
 from tasks.core.progress import say
@@ -86,8 +87,8 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     compared, found = document["baselines"], []
     if compared["beaten"] is False:
         found.append(
-            f"  the simple method {compared['strongest']} is better: {compared['metric']} {compared['value']:.4g} "
-            f"against {compared['network']:.4g}"
+            f"  the simple method {compared['strongest']} is better: {compared['metric']} "
+            f"{written(compared['value'])} against {written(compared['network'])}"
         )
     if missing := document["classes_without_rows"]:
         found.append(f"  classes without a test row, which nothing here measures: {', '.join(missing)}")

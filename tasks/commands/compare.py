@@ -12,6 +12,7 @@ from tasks.commands.stage import guarded
 from tasks.core import environment
 from tasks.core.errors import DataError, StageError
 from tasks.core.files import replacing, sha256, sha256_tree, write_json
+from tasks.core.numbers import written
 from tasks.core.params.gates import Compare
 from tasks.core.progress import say
 from tasks.data import classes, columns
@@ -173,8 +174,8 @@ def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int,
         )
     score = measured["scores"][primary]
     return (
-        f"{markdown_table(shown)}\n\nOn {rows} test rows: {primary} {score['value']:.4f}, "
-        f"the champion's {score['value'] + (-score['drop'] if lower_is_better else score['drop']):.4f}."
+        f"{markdown_table(shown)}\n\nOn {rows} test rows: {primary} {written(score['value'])}, "
+        f"the champion's {written(score['value'] + (-score['drop'] if lower_is_better else score['drop']))}."
     )
 
 

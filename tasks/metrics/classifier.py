@@ -127,6 +127,7 @@ def measure(predictions: Predictions) -> dict[str, Any]:
         "undefined": measured.scored.undefined,
         "per_class": dict(zip(classes, measured.scored.per_class, strict=True)),
         "agreement_with_float32": float((guesses == expected).mean()),
+        "agreement_interval": wilson(int((guesses == expected).sum()), len(labels), params.confidence),
         "confusion": confusion_matrix(labels, guesses, labels=range(len(classes))).tolist(),
         "slices": sliced(right, before, parts, params.confidence),
     }

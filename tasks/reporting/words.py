@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.core.numbers import written
+
 UNDEFINED = "undefined"
 FLOAT32 = "float32"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
 AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
-UP_TO_100 = frozenset({"bleu", "chrf"})  # no shares, and more is better
 # Characters that change what a reader sees of others: controls, directions of writing, line and byte order marks.
 UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+ERRORS = frozenset({"rmse", "mse", "mae", "log_loss"})  # less is better
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
 
@@ -94,7 +96,7 @@ def score(name: str, value: float | None) -> str:
 
 def plain(value: float) -> str:
     """Write a number that is no share: large ones without a fraction."""
-    return number(value, 0 if abs(value) >= 1000 else 4)
+    return written(value + 0.0, 0 if abs(value) >= 1000 else 4)
 
 
 def difference(name: str, value: float | None) -> str:
@@ -142,20 +144,24 @@ def reference_of_part(name: str, part: Mapping[str, Any]) -> str:
 def before_in_part(name: str, part: Mapping[str, Any]) -> float | None:
     """Return what the reference has in a slice; of a metric that is no share the drop is relative to it.
 
-    It is None where all was lost: a model with nothing left says nothing of what there was.
+    It is None where all was lost, or where the loss is undefined: that says nothing of what there was.
     """
+    if part["drop"] is None:
+        return None
     own, drop = float(part[name]), float(part["drop"])
     if metric(name).is_share:
         return own + drop
-    if name not in UP_TO_100:
+    if name in ERRORS:
         return own / (1 + drop)
     return own / (1 - drop) if drop < 1 else None
 
 
 def lost_in_part(name: str, part: Mapping[str, Any]) -> str:
     """Write what a slice lost against the reference: in points, or as a share of the reference's."""
-    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"])
-    return f"{number(100 * part['drop'], 2)} [{bounds}]"
+    if part["drop"] is None:
+        return UNDEFINED
+    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"] or ())
+    return with_interval(number(100 * part["drop"], 2), f"[{bounds}]" if bounds else "")
 
 
 def lost(name: str, found: Mapping[str, Any]) -> str:

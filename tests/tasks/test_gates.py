@@ -103,9 +103,10 @@ def test_what_is_undefined_or_has_no_interval_does_not_pass() -> None:
 
 
 def test_a_metric_that_is_not_there_is_refused_with_those_that_are() -> None:
-    for wrong in (lambda: JUDGE.scores(SCORES, "at_least", {"acuracy": 0.9}), lambda: JUDGE.drops(SCORES, {"x": 0.9})):
-        with pytest.raises(DataError, match=r"gates on (acuracy|x)(.|\n)*accuracy, log_loss"):
-            wrong()
+    with pytest.raises(DataError, match=r"gates on acuracy(.|\n)*accuracy, log_loss"):
+        JUDGE.scores(SCORES, "at_least", {"acuracy": 0.9})
+    with pytest.raises(DataError, match=r"gates on acuracy(.|\n)*accuracy, log_loss"):
+        JUDGE.drops(SCORES, {"acuracy": 0.9})
 
 
 def test_no_bound_is_no_gate() -> None:

@@ -239,7 +239,15 @@ def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(182312.4, "182,300"), (0.012344, "0.01234"), (0.0, "0"), (-7.5, "-7.500")]
+    ("value", "said"),
+    [
+        (182312.4, "182,300"),
+        (0.012344, "0.01234"),
+        (0.0, "0"),
+        (-7.5, "-7.500"),
+        (1.23456e25, "1.235e+25"),
+        (-1.23456e-12, "-1.235e-12"),
+    ],
 )
 def test_a_prediction_is_told_with_few_digits(tmp_path: Path, value: float, said: str) -> None:
     assert EVALUATION.describe(np.array([value]), tmp_path) == said

@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from tasks.core.params import Positive, Settings
 from tasks.core.params.data import Items, Place, Ratings, Records, TimeSplit
-from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.recipes import PLAIN_PRECISIONS, SLIM_DYNAMIC
 
 ROLES = ("user", "item", "rating", "time")
 METRICS = ("ndcg_at_10", "hit_rate_at_10", "rmse", "mae")
+PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
     "baseline": {"max_rows": 1_000_000},
     "train": {"architecture": "two_towers"},
@@ -18,8 +19,8 @@ DEFAULTS: Settings = {
     "compress": SLIM_DYNAMIC,
     "search": None,
     # As fractions: NDCG follows from how many items there are, RMSE from the scale of the ratings.
-    "release": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}, "max_slice_drop": 0.02},
-    "compare": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}, "max_slice_drop": 0.03},
+    "release": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}},
+    "compare": {"max_relative_drop": {"ndcg_at_10": 0.1, "rmse": 0.05}},
 }
 
 

@@ -35,7 +35,9 @@ def _sliced(name: str, truth: Array, own: Array, reference: Array, params: Evalu
     from tasks.metrics.slices import slice_record
 
     score = compared(Recommended(truth, own), Recommended(truth, reference), params)[PRIMARY]
-    return slice_record(name, len(truth), PRIMARY, score)
+    before = score["value"] + score["drop"]  # of 0 nothing can be lost
+    lost = [change / before if before else 0.0 for change in (score["drop"], *score["drop_interval"])]
+    return slice_record(name, len(truth), PRIMARY, score | {"drop": lost[0], "drop_interval": lost[1:]})
 
 
 class RecommendationEvaluation(KindEvaluation):
@@ -77,10 +79,11 @@ class RecommendationEvaluation(KindEvaluation):
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`, users drawn again; `undefined`: nothing;
             `agreement_with_float32`: the mean share of the ten items that both models name; `slices`: short and long
-            histories and the requested slices, the worst first; `unknown_items`: rows whose item is unknown; `users`;
-            `coverage`: the share of all items that are recommended to anybody.
+            histories and the requested slices, the worst first, each drop a fraction of what float32 has;
+            `unknown_items`: rows whose item is unknown; `users`; `coverage`: the share of all items that are
+            recommended to anybody.
         """
-        from tasks.metrics.bootstrap import compared
+        from tasks.metrics.bootstrap import compared, mean_interval
         from tasks.metrics.ranking import Recommended, overlap
         from tasks.metrics.slices import slice_columns, worst_first
 
@@ -90,11 +93,12 @@ class RecommendationEvaluation(KindEvaluation):
         found = [
             _sliced(name, truth[part], own[part], reference[part], params) for name, part in parts.items() if part.any()
         ]
-        named = np.unique(own[:, :-1])
+        named, shared = np.unique(own[:, :-1]), overlap(own[:, :-1], reference[:, :-1])
         return {
             "scores": compared(Recommended(truth, own), Recommended(truth, reference), params),
             "undefined": {},
-            "agreement_with_float32": overlap(own[:, :-1], reference[:, :-1]),
+            "agreement_with_float32": float(shared.mean()),
+            "agreement_interval": mean_interval(shared, params),
             "slices": worst_first(found, PRIMARY),
             "unknown_items": int((truth[:, 0] == NONE).sum()),
             "users": len(np.unique(truth[:, 2])),

@@ -4,9 +4,10 @@ from typing import ClassVar
 
 from tasks.core.params import Settings
 from tasks.core.params.data import Tables
-from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.recipes import PLAIN_PRECISIONS, SLIM_DYNAMIC
 
 METRICS = ("mse", "rmse", "mae", "r2")
+PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
     "train": {"architecture": "tables"},
     "fine_tune": None,

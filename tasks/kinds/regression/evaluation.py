@@ -25,9 +25,10 @@ class Regression:
     def __init__(self, targets: Array, predictions: Array) -> None:
         """Take targets and predictions in the target's unit, (rows,) each."""
         self.rows, self._targets, self._predictions = len(targets), targets, predictions
-        middle = targets - targets.mean()  # keeps the sums of squares exact in float32
+        middle = targets - targets.mean()  # keeps the sums of squares exact
         errors = targets - predictions
-        self._sums = np.stack([np.square(errors), np.abs(errors), middle, np.square(middle)]).astype(np.float32)
+        # Not in float32: the squares of targets of 1e25, or of 1e-25, are none of its numbers.
+        self._sums = np.stack([np.square(errors), np.abs(errors), middle, np.square(middle)]).astype(np.float64)
 
     def values(self) -> dict[str, float | None]:
         """Return scikit-learn's figures: mse, rmse, mae, r2."""
@@ -93,7 +94,7 @@ def _measured(name: str, errors: Array, params: Evaluate) -> dict[str, Any]:
     score = {
         "value": float(own),
         "interval": percentile_interval(drawn[0], params.confidence),
-        "drop": float(_lost(own, before)),
+        "drop": lost if math.isfinite(lost := float(_lost(own, before))) else None,
         "drop_interval": percentile_interval(_lost(drawn[0], drawn[1]), params.confidence),
     }
     return slice_record(name, rows, "rmse", score)
@@ -106,12 +107,21 @@ def _lost(own: Any, before: Any) -> Any:
 
 MAX_POINTS, BINS = 1000, 40
 DIGITS = 4  # of a prediction, for people
+LONGEST = 10  # places before or after the point; beyond it a power of ten is shorter
 
 
-def _agreement(own: Array, reference: Array) -> float:
-    spread = float(reference.std())
-    distance = float(np.sqrt(np.square(own - reference).mean()))
-    return 1 - distance / spread if spread else float(distance == 0)
+def _agreement(own: Array, reference: Array, params: Evaluate) -> dict[str, Any]:
+    """Return how far two models agree, with its interval: the RMSE between them, in standard deviations of one."""
+    from tasks.metrics.bootstrap import mean_interval
+
+    spread, squares = float(reference.std()), np.square(own - reference)
+    if not spread:
+        return {"agreement_with_float32": float(not squares.any()), "agreement_interval": None}
+    ends = mean_interval(squares, params)
+    return {
+        "agreement_with_float32": 1 - float(np.sqrt(squares.mean())) / spread,
+        "agreement_interval": [1 - float(np.sqrt(end)) / spread for end in reversed(ends)] if ends else None,
+    }
 
 
 class RegressionEvaluation(KindEvaluation):
@@ -124,6 +134,8 @@ class RegressionEvaluation(KindEvaluation):
         """Write a prediction with as many digits as it is good for."""
         value = float(output[0])
         after_point = DIGITS - 1 - math.floor(math.log10(abs(value))) if value else 0
+        if not -LONGEST < after_point < LONGEST:
+            return f"{value:.{DIGITS - 1}e}"
         return f"{round(value, after_point):,.{max(after_point, 0)}f}"
 
     def headline(self, truth: Array, outputs: Array) -> float:
@@ -154,7 +166,7 @@ class RegressionEvaluation(KindEvaluation):
         return {
             "scores": compared(measured, Regression(targets, expected), params),
             "undefined": self.score(truth, own, predictions.metadata, params).undefined,
-            "agreement_with_float32": _agreement(guesses, expected),
+            **_agreement(guesses, expected, params),
             "slices": sliced(targets, guesses, expected, parts, params),
         }
 

@@ -3,11 +3,12 @@
 from tasks.core.params import Settings
 from tasks.core.params.data import Tables as Preprocess
 from tasks.core.params.gates import CLASSIFIER_METRICS
-from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.recipes import PLAIN_PRECISIONS, SLIM_DYNAMIC
 
-__all__ = ["DEFAULTS", "METRICS", "Preprocess"]
+__all__ = ["DEFAULTS", "METRICS", "PRECISIONS", "Preprocess"]
 
 METRICS = CLASSIFIER_METRICS
+PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
     "train": {"architecture": "tables"},
     "fine_tune": None,

@@ -11,6 +11,8 @@ from tasks.core.params.recipes import FLOAT16, SLIM_DYNAMIC
 
 ROLES = {"source", "target"}
 METRICS = ("bleu", "chrf")
+PRECISIONS = ("float32", "float16", "dynamic")
+DECODES = True  # a model in memory, which is given true predecessors, has no score
 DEFAULTS: Settings = {
     "preprocess": {"format": "tab_pairs", "max_bad_fraction": 0.05, "shard_rows": 20_000},
     "baseline": {"max_rows": 150_000},

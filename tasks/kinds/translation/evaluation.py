@@ -16,6 +16,7 @@ from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data import subword_tokenizer
 from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array, Columns
+from tasks.kinds.translation import DECODES
 from tasks.kinds.translation.data import TOKENIZERS
 from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 from tasks.tflite.translator import SOURCE, Translator
@@ -168,7 +169,7 @@ class TranslationEvaluation(KindEvaluation):
 
     primary = "bleu"
     lower_is_better = False
-    decodes = True
+    decodes = DECODES
 
     def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:
         """Return the tokens of greedy translations, (rows, max_tokens) of int32, with padding behind."""
@@ -200,7 +201,7 @@ class TranslationEvaluation(KindEvaluation):
             of equal translations; `slices`: quarters of the targets' lengths and the requested slices, the worst first;
             `signatures`: sacrebleu's.
         """
-        from tasks.metrics.bootstrap import compared
+        from tasks.metrics.bootstrap import compared, wilson
         from tasks.metrics.slices import slice_columns
 
         targets, params = [str(text) for text in predictions.truth], predictions.params
@@ -208,13 +209,13 @@ class TranslationEvaluation(KindEvaluation):
             sentences(outputs, predictions.metadata) for outputs in (predictions.own, predictions.reference)
         )
         measured, before = Translation(targets, translations), Translation(targets, expected)
+        equal = sum(one == other for one, other in zip(translations, expected, strict=True))
         parts = lengths(targets) | slice_columns(predictions.columns, params.slices)
         return {
             "scores": compared(measured, before, params),
             "undefined": {},
-            "agreement_with_float32": float(
-                np.mean([one == other for one, other in zip(translations, expected, strict=True)])
-            ),
+            "agreement_with_float32": equal / len(targets),
+            "agreement_interval": wilson(equal, len(targets), params.confidence),
             "slices": sliced(measured, before, parts, params),
             "signatures": measured.signatures(),
         }
