@@ -16,6 +16,7 @@ AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
 UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+WITH_UNIT = frozenset({"rmse", "mse", "mae"})  # the target's
 ERRORS = frozenset({"rmse", "mse", "mae", "log_loss"})  # less is better
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
@@ -103,7 +104,10 @@ def difference(name: str, value: float | None) -> str:
     """Write a difference of a metric: in points where the metric is in percent."""
     if value is None:
         return UNDEFINED
-    return number(100 * value, 2) if metric(name).is_share else plain(value)
+    if metric(name).is_share:
+        return number(100 * value, 2)
+    # Beyond four digits the difference of two scores without a unit is noise of float32.
+    return plain(value) if name in WITH_UNIT else number(value, 4)
 
 
 def interval(name: str, bounds: list[float] | None) -> str:

@@ -119,7 +119,7 @@ def _why(found: Findings) -> str:
 
 def _accepted(found: Findings) -> str:
     missed = "; ".join(f"{gate.title} {gate.bound}" for gate in _missed(found)) or "none"
-    reason = found.accepted["reason"]
+    reason = found.accepted["reason"].rstrip(".")
     return f"{found.recipe} was accepted at its owner's risk. Failed gates: {missed}. Reason: {reason}"
 
 

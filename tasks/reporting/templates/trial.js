@@ -103,9 +103,9 @@
     const flags = absent.filter((_, i) => data.table.numeric[i].has_missing).map(Number);
     const categories = data.table.categorical.map(({name, values: known}) => {
       const text = values[name].trim();
-      return text ? known.indexOf(text) + 2 || 1 : 0;
+      return text ? known.indexOf(text) + 2 : 0;  // -1 + 2 is the index of what training has not seen
     });
-    return Float32Array.from([...read, ...flags, ...categories.map((index) => index === 1 ? 1 : index)]);
+    return Float32Array.from([...read, ...flags, ...categories]);
   };
 
   const shown = (answer) => {
