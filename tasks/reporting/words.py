@@ -12,6 +12,11 @@ FLOAT32 = "float32"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
 AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
+# Characters that change what a reader sees of others: controls, directions of writing, line and byte order marks.
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+WITH_UNIT = frozenset({"rmse", "mse", "mae"})  # the target's
 ERRORS = frozenset({"rmse", "mse", "mae", "log_loss"})  # less is better
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
@@ -99,7 +104,10 @@ def difference(name: str, value: float | None) -> str:
     """Write a difference of a metric: in points where the metric is in percent."""
     if value is None:
         return UNDEFINED
-    return number(100 * value, 2) if metric(name).is_share else plain(value)
+    if metric(name).is_share:
+        return number(100 * value, 2)
+    # Beyond four digits the difference of two scores without a unit is noise of float32.
+    return plain(value) if name in WITH_UNIT else number(value, 4)
 
 
 def interval(name: str, bounds: list[float] | None) -> str:
@@ -177,6 +185,11 @@ def large(value: float) -> str:
 def shortened(name: str, length: int = 24) -> str:
     """Cut a name that would not fit beside a chart."""
     return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def harmless(text: str) -> str:
+    """Name the characters that would hide or turn round others, such as U+202E; joiners and accents stay."""
+    return UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
