@@ -36,13 +36,15 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     in `params.yaml`, and a default that is written out, change no byte.
 
     Raises:
-        ParamsError: a name in the parameters leads nowhere.
+        ParamsError: a name in the parameters or in a rule of a schema leads nowhere.
     """
     if problems := problems_of(line):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
             do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
         )
+    if wrong := list(_rule_problems(line, schemas)):
+        raise ParamsError(got="\n  ".join(wrong), do="correct `rules` in that file")
     plans = list(plans_of(line))
     with replacing(plan) as folder:
         for one in plans:
@@ -135,7 +137,13 @@ def problems_of(line: Params) -> list[str]:
     """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *_metric_problems(line), *_device_problems(line)]
+    return [*layers, *_metric_problems(line), *_device_problems(line), *_unsure_problems(line)]
+
+
+def _unsure_problems(line: Params) -> Iterator[str]:
+    """Say that only classifiers can be unsure."""
+    if line.evaluate.unsure is not None and vars(kind_settings(line.kind))["METRICS"] != gates.CLASSIFIER_METRICS:
+        yield f"evaluate.unsure: {line.kind} has no classes; write null"
 
 
 def _device_problems(line: Params) -> Iterator[str]:
@@ -165,6 +173,17 @@ def _metric_problems(line: Params) -> Iterator[str]:
                 near = get_close_matches(name, known, n=1)
                 meant = f"did you mean {near[0]}?" if near else f"the metrics are {', '.join(known)}"
                 yield f"{key}.{name}: no metric of {line.kind}; {meant}"
+
+
+def _rule_problems(line: Params, schemas: Path) -> Iterator[str]:
+    """Say which rules of a schema cannot be read, or name a column that is not there."""
+    for role, params in line.preprocess.items():
+        path = schemas / f"{role}.json"
+        if path.is_file() and b'"rules"' in path.read_bytes():
+            from tasks.data import rules, schema  # here: most schemas have no rules, and SciPy takes a second
+
+            problems = rules.problems_of(schema.rules_in(path), params)
+            yield from (f"{path}: {problem}" for problem in problems)
 
 
 def _kind_of(schema: Path) -> str | None:

@@ -43,8 +43,10 @@ def schema(role: str, replace: bool) -> None:
     with intact(raw):
         rows = rows_of(reader, raw / "files", params)
         observed = data_of(line.kind).observe(rows, line.kind, params)
-    schemas.write(path, observed)
-    say(f"{path}: written; read it, then `git add {path}`")
+    kept = schemas.rules_in(path)
+    schemas.write(path, observed.model_copy(update={"rules": kept}))
+    of_before = f" with the {len(kept)} rules of before" if kept else ""
+    say(f"{path}: written{of_before}; read it, then `git add {path}`")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

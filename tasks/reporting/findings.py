@@ -17,6 +17,8 @@ from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.line.params import Params
 from tasks.models.checkpoint import read_history
+from tasks.reporting import quality
+from tasks.reporting.quality import Quality
 from tasks.reporting.words import FLOAT32
 from tasks.tflite import bundle
 from tasks.tflite.file import File, Weighted
@@ -176,6 +178,7 @@ class Places:
     profiles: Path
     comparison: Path
     cross_validation: Path
+    labels: Path
     baseline: Path
     train_history: Path
     fine_tune_history: Path
@@ -216,6 +219,7 @@ class Findings:
         examples: references and translations of the described recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
+        quality: what is known of single rows of the target.
         baseline: what simple methods reach on the same rows.
         datasets: metadata of `base` and `target`.
         histories: a row per epoch; of train, fine_tune and each recipe.
@@ -238,6 +242,7 @@ class Findings:
     examples: list[list[str]]
     transfer: dict[str, Any]
     cross_validation: dict[str, Any]
+    quality: Quality
     baseline: dict[str, Any]
     datasets: dict[str, dict[str, Any]]
     histories: dict[str, History]
@@ -311,6 +316,7 @@ def read(line: Params, places: Places) -> Findings:
         examples=_rows_where_there(tables[recipe] / "examples.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
+        quality=quality.read(target, places.labels),
         baseline=read_json(places.baseline),
         datasets=datasets,
         histories=histories,

@@ -29,7 +29,7 @@ DEFAULTS: Settings = {
 }
 
 
-class Preprocess(data_params.Preprocess):
+class Preprocess(data_params.Comparable):
     """From raw images to clean columns."""
 
     SHARED: ClassVar[tuple[str, ...]] = ("image_shape",)

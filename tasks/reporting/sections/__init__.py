@@ -22,12 +22,13 @@ def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> st
 
 def _sections(found: Findings, comparison: dict[str, Any] | None) -> list[Section]:
     """Return the decision, then what it rests on, then how the model was made, then what it is for and made from."""
-    from tasks.reporting.sections import champion, decision, provenance, training, transfer
+    from tasks.reporting.sections import champion, decision, provenance, quality, training, transfer
 
     return [
         decision.section(found),
         *([champion.section(comparison)] if comparison else []),
         *_measurements(found),
+        quality.section(found),
         training.section(found),
         training.sensitivity(found),
         training.cross_validation(found),
