@@ -36,13 +36,15 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     in `params.yaml`, and a default that is written out, change no byte.
 
     Raises:
-        ParamsError: a name in the parameters leads nowhere.
+        ParamsError: a name in the parameters or in a rule of a schema leads nowhere.
     """
     if problems := problems_of(line, schemas):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
             do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
         )
+    if wrong := list(_rule_problems(line, schemas)):
+        raise ParamsError(got="\n  ".join(wrong), do="correct `rules` in that file")
     plans = list(plans_of(line))
     with replacing(plan) as folder:
         for one in plans:
@@ -139,7 +141,7 @@ def problems_of(line: Params, schemas: Path) -> list[str]:
     """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *consistency.problems(line, schemas)]
+    return [*layers, *consistency.problems(line, schemas), *_rule_problems(line, schemas)]
 
 
 def _layer_types(line: Params) -> architectures.LayerTypes | None:
@@ -149,6 +151,17 @@ def _layer_types(line: Params) -> architectures.LayerTypes | None:
 
 def _layer_references(line: Params) -> LayerReferences:
     return LayerReferences(compress=line.compress, fine_tune=line.fine_tune)
+
+
+def _rule_problems(line: Params, schemas: Path) -> Iterator[str]:
+    """Say which rules of a schema cannot be read, or name a column that is not there."""
+    for role, params in line.preprocess.items():
+        path = schemas / f"{role}.json"
+        if path.is_file() and b'"rules"' in path.read_bytes():
+            from tasks.data import rules, schema  # here: most schemas have no rules, and SciPy takes a second
+
+            problems = rules.problems_of(schema.rules_in(path), params)
+            yield from (f"{path}: {problem}" for problem in problems)
 
 
 def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:

@@ -12,14 +12,14 @@ from typing import Any
 from tasks.core import processes
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
-from tasks.core.params.data import Preprocess
+from tasks.core.params.data import Comparable, Preprocess
 from tasks.core.processes import Each, Item, Result
-from tasks.core.progress import Progress
-from tasks.data import account, columns, shards
+from tasks.core.progress import Progress, say
+from tasks.data import account, columns, rules, shards
 from tasks.data import schema as schemas
 from tasks.data.cleaning import Block, Cleaning, Quarantine, Staged, clean, sources_of
-from tasks.data.deduplication import Deduplicated, drop_duplicates
-from tasks.data.records import Columns, objects
+from tasks.data.deduplication import Deduplicated, drop_duplicates, drop_repeats
+from tasks.data.records import Array, Columns, objects
 from tasks.data.shards import BESIDE, Shards, TrainingRows, divided, written
 from tasks.kinds import data_of
 
@@ -36,30 +36,32 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
     """
     input_bytes = sum(path.stat().st_size for path in (raw / "files").rglob("*") if path.is_file())
     with ExitStack() as artifact, processes.process_pool(input_bytes, raw / "manifest.json") as each:
-        rules = data_of(kind)
-        promised = schemas.load(schema, rules.schema)
+        data = data_of(kind)
+        promised = schemas.load(schema, data.schema)
         if promised.kind != kind:
             raise DataError(
                 got=f"{schema} of kind {promised.kind!r}",
                 expected=f"{kind!r}, as params.yaml says",
                 do="correct kind, or write a new schema: `trimline schema --replace`",
             )
+        kept_rules = rules.require_valid(promised.rules, params, schema)
         folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
         staged.folder.mkdir(parents=True)
-        cleaning = Cleaning(rules, params, promised, staged.folder)
+        cleaning = Cleaning(data, params, promised, staged.folder)
         with Quarantine(folder / "quarantine.csv") as quarantine:
             with intact(raw, each):
                 _require_beside(raw / "files", params.shipped)
                 found = _clean(_followed(each, progress, "parts read"), cleaning, raw, staged, quarantine)
                 books = account.opened(_reader(params), raw, params, each, *found)
             unique = drop_duplicates(each, staged, quarantine.take, keep=params.duplicates == "keep")
+            unique = drop_repeats(staged, unique, kept_rules, quarantine.take)
         counts = unique.rows, quarantine.counts.total(), unique.repeated
         books.require_balance(*counts)
         quarantine.require_few(unique.rows, params.max_bad_fraction)
-        shards = _divide(each, cleaning, raw, staged, unique)
-        metadata = _fitted(each, cleaning, raw, folder / columns.ASSETS, shards)
-        metadata |= {"splits": written(_followed(each, progress, "shards written"), shards, rules, folder)}
+        shards, alike = _divide(each, cleaning, raw, staged, unique, folder)
+        metadata = alike | _fitted(each, cleaning, raw, folder / columns.ASSETS, shards)
+        metadata |= {"splits": written(_followed(each, progress, "shards written"), shards, data, folder)}
         account.require_shards(unique.rows, (shard["rows"] for some in metadata["splits"].values() for shard in some))
         remove(staged.folder)
         origin = {"schema_sha256": sha256(schema), "raw_manifest_sha256": sha256(raw / "manifest.json")}
@@ -131,8 +133,14 @@ def _clean(
     return skipped, notes
 
 
-def _divide(each: Each, cleaning: Cleaning, raw: Path, staged: Staged, unique: Deduplicated) -> Shards:
-    """Assign the unique rows to splits and shards, and join the attribute columns to them."""
+def _divide(
+    each: Each, cleaning: Cleaning, raw: Path, staged: Staged, unique: Deduplicated, folder: Path
+) -> tuple[Shards, dict[str, Any]]:
+    """Assign the unique rows to splits and shards, join the attribute columns to them, and list near copies.
+
+    Returns:
+        The shards, and what `dataset.json` says of near copies.
+    """
     params = cleaning.params
     described: Columns = {}
     if params.attributes:
@@ -144,7 +152,26 @@ def _divide(each: Each, cleaning: Cleaning, raw: Path, staged: Staged, unique: D
         codes = shards.together(cleaning.kind, staged, unique, params, described)
     else:
         codes = shards.by_content(each, staged, unique, params.split, described)
-    return Shards(staged, divided(unique, codes), params.shard_rows, names)
+    codes, alike = _near_copies(each, cleaning, staged, unique, codes, folder)
+    return Shards(staged, divided(unique, codes), params.shard_rows, names), alike
+
+
+def _near_copies(
+    each: Each, cleaning: Cleaning, staged: Staged, unique: Deduplicated, codes: Iterator[Array], folder: Path
+) -> tuple[Iterator[Array], dict[str, Any]]:
+    """Find near copies, put them into one split where that is wanted, list them, and say how many there are."""
+    params = cleaning.params
+    if not isinstance(params, Comparable) or params.near_copies is None:
+        return codes, {}
+    from tasks.data import near_copies  # here: other kinds do not need it
+
+    is_given = isinstance(params.split.validation, str) or isinstance(params.split.test, str)
+    found = near_copies.find(each, staged, unique, cleaning.kind.compared)
+    together = params.near_copies == "together" and not is_given
+    parts, placed = near_copies.place(found, staged, unique, codes, together=together)
+    summary = near_copies.write(folder / near_copies.LIST, placed, staged, unique)
+    say(f"preprocess: {near_copies.described(summary)}")
+    return iter(parts), {"near_copies": summary}
 
 
 def _fitted(each: Each, cleaning: Cleaning, raw: Path, assets: Path, shards: Shards) -> dict[str, Any]:

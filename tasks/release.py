@@ -46,7 +46,7 @@ def release(
         raise _refused(decision)
     require_exactly(list(line.compress), models=models, evaluations=evaluations)
     recipe, target = decision["chosen"], columns.load(data)
-    file = bundle.tflite_file(models, recipe)
+    file, measured = bundle.tflite_file(models, recipe), read_json(evaluations / recipe / "metrics.json")
     with replacing(release) as folder:
         folder.mkdir()
         shutil.copyfile(file, folder / bundle.MODEL)
@@ -61,8 +61,9 @@ def release(
             "kind": line.kind,
             "recipe": recipe,
             "interface": bundle.interface(file, target),
+            "unsure": measured.get("unsure"),
             "files": sha256_tree(folder),
-            "metrics": read_json(evaluations / recipe / "metrics.json"),
+            "metrics": measured,
             "device": decision["device"],
             "gates": decision["gates"],
             "candidates": decision["candidates"],

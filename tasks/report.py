@@ -22,6 +22,7 @@ def report(
     profiles: Path,
     comparison: Path,
     cross_validation: Path,
+    labels: Path,
     baseline: Path,
     train_history: Path,
     fine_tune_history: Path,
@@ -42,7 +43,7 @@ def report(
     """
     found = read(line, Places(
         verdict=verdict, models=models, evaluations=evaluations, profiles=profiles, comparison=comparison,
-        cross_validation=cross_validation, baseline=baseline, train_history=train_history,
+        cross_validation=cross_validation, labels=labels, baseline=baseline, train_history=train_history,
         fine_tune_history=fine_tune_history, base=base, data=data,
     ))  # fmt: skip
     with ExitStack() as stack:

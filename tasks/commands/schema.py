@@ -45,8 +45,10 @@ def schema(role: str, replace: bool) -> None:
     params = line.preprocess[role]
     with intact(raw):
         observed = observe(raw / "files", line.kind, params)
-    schemas.write(path, observed)
-    say(f"{path}: written; read it, then `git add {path}`")
+    kept = schemas.rules_in(path)
+    schemas.write(path, observed.model_copy(update={"rules": kept}))
+    of_before = f" with the {len(kept)} rules of before" if kept else ""
+    say(f"{path}: written{of_before}; read it, then `git add {path}`")
 
 
 def observe(folder: Path, kind: str, params: Preprocess) -> Schema:

@@ -18,7 +18,7 @@ import numpy as np
 from tasks.core.errors import DataError
 from tasks.core.files import require_free_space
 from tasks.core.params.data import Preprocess
-from tasks.data import account, splits
+from tasks.data import account, rules, splits
 from tasks.data.columns import Texts, encode_texts
 from tasks.data.records import Array, BadRow, Chunk, Columns, Places, Reasons
 from tasks.data.schema import AnyKindData, Schema
@@ -287,12 +287,15 @@ def _counted(chunks: Iterator[Chunk], skipped: Counter[str], notes: Counter[str]
 
 
 def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
+    kept_rules = rules.rules_of(task.promised.rules, task.params)
     for chunk in chunks:
-        good, wrong = task.kind.good_rows(chunk, task.promised, task.params)
+        allowed, breaking = rules.divided(chunk, kept_rules)
+        good, wrong = task.kind.good_rows(allowed, task.promised, task.params)
+        wrong = breaking + wrong
         account.require_all(chunk, good, wrong)
         bad += wrong
         if len(good):
-            yield good
+            yield rules.with_keys(good, allowed, kept_rules)
 
 
 def _filled(chunks: Iterator[Chunk], rows: int) -> Iterator[list[Chunk]]:

@@ -1,7 +1,7 @@
 """De-duplication: of rows with equal content the first stays, for more rows than memory holds."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from tasks.data.cleaning import (
     sources_at,
 )
 from tasks.data.records import Array, BadRow
+from tasks.data.rules import KEY, NO_KEY, Rule, any_unique
 from tasks.data.splits import GIVEN_SPLITS, RANKED
 
 # A row and what copies are found by; the digest is in two halves, which are compared faster than bytes are.
@@ -140,6 +141,14 @@ class Deduplicated:
     rows: int
     strata: int
     repeated: int = 0
+
+    def without(self, rows: Array) -> "Deduplicated":
+        """Leave out more rows, given by their numbers, (left out,) of int."""
+        for path in self._files:
+            records = _read(path)
+            with path.open("wb") as file:
+                file.write(records[~np.isin(records["row"], rows)].data)
+        return replace(self, rows=self.rows - len(rows))
 
     @property
     def _files(self) -> list[Path]:
@@ -263,13 +272,46 @@ def _unique_rows(rows: _Rows, number: int, pairs: Array) -> Array:
 def _copies_with_reasons(staged: Staged, pairs: Array) -> Iterator[BadRow]:
     """Yield the copies among some rows for the quarantine; `pairs`, (copies,) of COPY, are in the order of rows."""
     rows = np.union1d(pairs["row"], pairs["first"])
-    sources = dict(zip(rows.tolist(), _sources(staged, rows), strict=True))
+    sources = dict(zip(rows.tolist(), sources_in(staged, rows), strict=True))
     for row, first, another, _ in pairs.tolist():
         reason = f"{DUPLICATE}{' with another class' if another else ''}: of {sources[first]}"
         yield BadRow(sources[row], reason)
 
 
-def _sources(staged: Staged, rows: Array) -> Iterator[str]:
+def sources_in(staged: Staged, rows: Array) -> Iterator[str]:
     """Yield where each of some rows, which ascend, came from. The first rows may lie anywhere: each block is read."""
     for number, local in staged.within(rows):
         yield from sources_at(Block(staged.path(number)), local)
+
+
+REPEATS = "repeats.csv"
+
+
+def drop_repeats(
+    staged: Staged, unique: Deduplicated, rules: list[Rule], take: Callable[[LeftOut], None]
+) -> Deduplicated:
+    """Leave out the rows that repeat what a rule says is unique; the first stays. All keys are in memory."""
+    if not any_unique(rules):
+        return unique
+    rows, reasons = np.concatenate([records["row"] for records in unique.records()]), dict[int, str]()
+    for number, rule in enumerate(rules):
+        if rule.breaks is None:
+            name = KEY.format(number=number)
+            for row, first in _repeats(staged.take(rows, (name,))[name]).tolist():
+                reasons.setdefault(int(rows[row]), f"breaks the rule {rule.text}: as in {_source(staged, rows[first])}")
+    dropped = np.array(sorted(reasons), np.int64)
+    bad = map(BadRow, sources_in(staged, dropped), [reasons[row] for row in dropped.tolist()])
+    take(left_out(staged.folder / REPEATS, bad))
+    return unique.without(dropped)
+
+
+def _repeats(keys: Array) -> Array:
+    """Return which rows have the key of one before them, and the first that has it, (repeats, 2) of int."""
+    _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    first = firsts[inverse]
+    repeats = np.flatnonzero((first != np.arange(len(keys))) & (keys != NO_KEY))
+    return np.column_stack([repeats, first[repeats]])
+
+
+def _source(staged: Staged, row: int) -> str:
+    return next(sources_in(staged, np.array([row])))

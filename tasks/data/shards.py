@@ -21,13 +21,13 @@ from tasks.core.params.data import Preprocess, Split
 from tasks.core.processes import Each
 from tasks.data import splits
 from tasks.data.cleaning import DIGEST, Staged
-from tasks.data.columns import ASSETS, encode_texts
-from tasks.data.deduplication import Deduplicated
-from tasks.data.records import SPLITS, Array, Columns, SplitName
+from tasks.data.columns import ASSETS, ROW_SOURCE, encode_texts
+from tasks.data.deduplication import Deduplicated, sources_in
+from tasks.data.records import SPLITS, Array, Columns, SplitName, objects
 from tasks.data.schema import AnyKindData
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-TAKEN = {"image", "label", "row", "source"}
+TAKEN = {"image", "label", "row", "source", ROW_SOURCE}
 SHOWN = 5
 
 
@@ -233,7 +233,9 @@ def written(each: Each, shards: Shards, kind: AnyKindData, folder: Path) -> dict
 
 def _write(shards: Shards, kind: AnyKindData, folder: Path, shard: tuple[SplitName, int]) -> dict[str, Any]:
     values = shards.take(shard)
-    apart = {"row": values.pop("row"), **{name: values.pop(BESIDE + name) for name in shards.described}}
+    rows = values.pop("row")
+    apart = {"row": rows, ROW_SOURCE: objects(list(sources_in(shards.staged, rows)))}
+    apart |= {name: values.pop(BESIDE + name) for name in shards.described}
     return write_shard(folder, *shard, {**kind.encoder(folder / ASSETS).encode(values), **apart})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.core.files import read_json, shipped
 from tasks.core.params.data import PathSource, UrlSource
+from tasks.core.params.gates import CLASSIFIER_METRICS
 from tasks.line.params import Params, kind_settings
 
 BOUNDS = ("at_least", "at_most", "max_drop", "max_relative_drop")
@@ -26,6 +27,7 @@ def problems(line: Params, schemas: Path) -> list[str]:
     return [
         *_metric_problems(line),
         *_device_problems(line),
+        *_unsure_problems(line),
         *_accept_problems(line),
         *_recipe_problems(line),
         *_training_problems(line),
@@ -57,6 +59,12 @@ def _device_problems(line: Params) -> Iterator[str]:
     known = sorted(path.stem for path in shipped("presets/devices").glob("*.yaml"))
     if line.release.device not in known:
         yield f"release.device: {line.release.device} is no file of presets/devices; there are {', '.join(known)}"
+
+
+def _unsure_problems(line: Params) -> Iterator[str]:
+    """Say that only classifiers can be unsure."""
+    if line.evaluate.unsure is not None and vars(kind_settings(line.kind))["METRICS"] != CLASSIFIER_METRICS:
+        yield f"evaluate.unsure: {line.kind} has no classes; write null"
 
 
 def _accept_problems(line: Params) -> Iterator[str]:

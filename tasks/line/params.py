@@ -131,7 +131,7 @@ WHOLE = frozenset({"at_least", "at_most", "max_drop", "max_relative_drop", "laye
 }
 OPTIONAL = frozenset({"fine_tune", "cross_validate", "search"})  # null leaves such a section out
 TRAINING_STEPS = frozenset({"tune", "prune", "cluster", "quantize_aware"})
-INHERITED = ("batch_size", "augment")  # every later training run has those of the first one
+INHERITED = ("batch_size", "augment", "class_weights_from")  # every later training run has those of the first one
 NO_SECTIONS = frozenset(
     {"fit", "steps", "compress", "preprocess"}
 )  # of the defaults: these are applied inside sections

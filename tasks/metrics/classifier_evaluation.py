@@ -20,6 +20,7 @@ class ClassifierEvaluation(KindEvaluation):
 
     primary: ClassVar[str] = "accuracy"
     lower_is_better: ClassVar[bool] = False
+    has_classes: ClassVar[bool] = True
 
     def describe(self, output: Array, assets: Path) -> str:
         """Write the likeliest classes of a row with their probabilities, the likeliest first."""

@@ -52,12 +52,14 @@ class KindEvaluation(Protocol):
     Attributes:
         primary: the first metric.
         lower_is_better: of that metric.
+        has_classes: whether the target is a class and the outputs are the probability of each, (rows, classes).
         decodes: whether a file's outputs are decoded step by step: then a model in memory, which gives each step its
             true predecessor, has no score, and cannot be fine-tuned or cross-validated.
     """
 
     primary: ClassVar[str]
     lower_is_better: ClassVar[bool]
+    has_classes: ClassVar[bool] = False
     decodes: ClassVar[bool] = False
 
     def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:

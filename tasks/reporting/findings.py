@@ -12,8 +12,10 @@ from tasks.core.params.sections import Report
 from tasks.data import columns
 from tasks.line.params import Params
 from tasks.models.checkpoint import read_history
+from tasks.reporting import quality
 from tasks.reporting.examples import Examples, examples_of
 from tasks.reporting.layers import Layers, layers_of
+from tasks.reporting.quality import Quality
 from tasks.reporting.trial import Trial, trial_of
 from tasks.reporting.version import Version, version_of
 from tasks.reporting.words import FLOAT32
@@ -93,6 +95,7 @@ class Places:
     profiles: Path
     comparison: Path
     cross_validation: Path
+    labels: Path
     baseline: Path
     train_history: Path
     fine_tune_history: Path
@@ -134,6 +137,7 @@ class Findings:
         examples: references and translations of the described recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
+        quality: what is known of single rows of the target.
         baseline: what simple methods reach on the same rows.
         datasets: metadata of `base` and `target`.
         histories: a row per epoch; of train, fine_tune and each recipe.
@@ -159,6 +163,7 @@ class Findings:
     examples: list[list[str]]
     transfer: dict[str, Any]
     cross_validation: dict[str, Any]
+    quality: Quality
     baseline: dict[str, Any]
     datasets: dict[str, dict[str, Any]]
     histories: dict[str, History]
@@ -241,6 +246,7 @@ def read(line: Params, places: Places) -> Findings:
         examples=_rows_where_there(tables[recipe] / "examples.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
+        quality=quality.read(target, places.labels),
         baseline=read_json(places.baseline),
         datasets=datasets,
         histories=histories,

@@ -101,6 +101,19 @@ class Preprocess(Section):
         return ()
 
 
+class Comparable(Preprocess):
+    """From raw pictures or texts, of which some may be near copies of others."""
+
+    SHARED: ClassVar[tuple[str, ...]] = ()
+
+    near_copies: Literal["together", "named"] | None = Field(
+        "together",
+        description="near copies: pictures encoded or resized again, texts of which few letters differ. `together`: "
+        "they are in one split, unless the source gives the splits; `named`: they stay where they are; both list them "
+        "in near_copies.csv. null does not look for them",
+    )
+
+
 Place = str | Annotated[int, Field(ge=0)]
 
 

@@ -26,6 +26,17 @@ class Slice(Section):
     below: float | None = Field(None, description="the part's values are smaller than this, null for no bound")
 
 
+class Unsure(Section):
+    """When a classifier says "unsure" instead of a class: its answers keep an error rate."""
+
+    max_error: OpenFraction = Field(0.02, description="fraction of the answers that may be wrong, at most")
+    confidence: OpenFraction = Field(
+        0.9,
+        description="with which the answers keep that rate; the threshold is chosen on the validation rows by it "
+        "(Angelopoulos et al. 2021, arXiv:2110.01052)",
+    )
+
+
 class Evaluate(Section):
     """Metrics of the exported file on the test rows."""
 
@@ -43,6 +54,9 @@ class Evaluate(Section):
     slices: list[Slice] = Field(
         default_factory=list, description="parts of the test rows to measure beside those that the kind always measures"
     )
+    unsure: Unsure | None = Field(
+        None, description='when the model says "unsure" instead of a class; null: it always answers. Classifiers only'
+    )
 
 
 class Baseline(Section):
@@ -52,6 +66,11 @@ class Baseline(Section):
         20_000, description="training rows that the simple methods are fitted on, at most; bounds their time"
     )
     seed: Seed = Field(0, description="seed of the choice of these rows")
+    label_folds: Annotated[int, Field(ge=2)] | None = Field(
+        3,
+        description="folds in which the simple methods look for likely wrong labels where `cross_validate` is null; "
+        "each costs what the stage baseline costs. null for no such list",
+    )
 
 
 Bounds = dict[Name, Annotated[float, Field(allow_inf_nan=False)]]

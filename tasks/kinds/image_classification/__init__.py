@@ -40,7 +40,7 @@ def _layout(text: str) -> str:
     return text
 
 
-class Preprocess(data_params.Preprocess):
+class Preprocess(data_params.Comparable):
     """From raw images to clean columns."""
 
     SHARED: ClassVar[tuple[str, ...]] = ("image_shape",)

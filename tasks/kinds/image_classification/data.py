@@ -132,6 +132,7 @@ class ImageData(KindData[ImageSchema, Preprocess]):
     schema = ImageSchema
     target = "label"
     raw = ()
+    compared = "image"
 
     def observe(self, chunks: Iterable[Chunk], kind: str, params: Preprocess) -> ImageSchema:
         """Describe the readable rows.

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.core.params import Name, Positive, Section, Settings
-from tasks.core.params.data import Place, Records
+from tasks.core.params.data import Comparable, Place, Records
 from tasks.core.params.gates import CLASSIFIER_METRICS
 from tasks.core.params.recipes import FLOAT16, INTEGER_ARITHMETIC, SLIM_DYNAMIC
 
@@ -60,7 +60,7 @@ class PackagedTokenizer(Section):
     path: str = Field(description="path of the tokenizer.json inside the package")
 
 
-class Preprocess(Records):
+class Preprocess(Records, Comparable):
     """From raw texts to clean columns."""
 
     SHARED: ClassVar[tuple[str, ...]] = ("text", "tokenizer", "max_tokens")

@@ -113,6 +113,7 @@ class TextData(KindData[TextSchema, Preprocess]):
     schema = TextSchema
     target = "label"
     raw = ("text",)
+    compared = "text"
 
     def observe(self, chunks: Iterable[Chunk], kind: str, params: Preprocess) -> TextSchema:
         """Describe the readable rows.

@@ -24,7 +24,7 @@ def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> st
 
 def _sections(found: Findings, comparison: dict[str, Any] | None) -> list[Section]:
     """Return the decision, then what it rests on, then how the model was made, then what it is for and made from."""
-    from tasks.reporting.sections import champion, decision, examples, provenance, training, transfer, trial
+    from tasks.reporting.sections import champion, decision, examples, provenance, quality, training, transfer, trial
 
     return [
         decision.section(found),
@@ -33,6 +33,7 @@ def _sections(found: Findings, comparison: dict[str, Any] | None) -> list[Sectio
         trial.section(found),
         *_measurements(found),
         examples.look(found),
+        quality.section(found),
         training.section(found),
         training.sensitivity(found),
         training.cross_validation(found),
