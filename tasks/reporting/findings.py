@@ -139,7 +139,7 @@ class Findings:
         cross_validation: what `cross_validate` measured.
         quality: what is known of single rows of the target.
         baseline: what simple methods reach on the same rows.
-        datasets: metadata of `base` and `target`.
+        datasets: metadata of `target`, and of `base` where that is another one.
         histories: a row per epoch; of train, fine_tune and each recipe.
         layers: what each layer of the described file can still lose.
         shown: rows of the target as people see them: the most confident errors, hard ones, some of each class.
@@ -225,7 +225,8 @@ def read(line: Params, places: Places) -> Findings:
     recipe, recipes = verdict["described"], list(line.compress)
     file = bundle.tflite_file(places.models, recipe)
     histories = _histories(places, recipes)
-    datasets = {"base": read_json(places.base), "target": target.metadata}
+    base = {} if places.base.parent == places.data else {"base": read_json(places.base)}
+    datasets = {**base, "target": target.metadata}  # one data set may be both
     multiplied = macs(bundle.tflite_file(places.models, FLOAT32).read_bytes())
     interface, predictions = bundle.interface(file, target), places.evaluations / recipe / "predictions.npz"
     tables = {name: places.evaluations / name / TABLES for name in dict.fromkeys((recipe, FLOAT32))}
@@ -278,7 +279,11 @@ def _costs(
 ) -> list[Cost]:
     target = rows_of(datasets["target"], "train")
     stages = {"train": histories["train"], "fine_tune": histories["fine_tune"], "compress": histories[recipe]}
-    rows = {"train": rows_of(datasets["base"], "train"), "fine_tune": target, "compress": target}
+    rows = {
+        "train": rows_of(datasets.get("base", datasets["target"]), "train"),
+        "fine_tune": target,
+        "compress": target,
+    }
     return costs(macs, stages, rows, [f"{recipe}-{step['step']}" for step in steps if step.get("distillation")])
 
 

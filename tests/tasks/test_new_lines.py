@@ -82,7 +82,7 @@ def test_a_line_of_each_kind_is_planned_and_prepared_as_it_was_written(
     )  # fmt: skip
     dataset = read_json(ready / "dataset.json")
     assert dataset["kind"] == kind
-    rows = {name: sum(parts) for name, parts in dataset["splits"].items()}
+    rows = {name: sum(part["rows"] for part in parts) for name, parts in dataset["splits"].items()}
     assert all(rows[name] > 0 for name in ("train", "validation", "test"))
 
 
