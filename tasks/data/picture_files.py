@@ -78,7 +78,7 @@ def decode(path: Path, params: DecodingParams) -> Picture:
     Raises:
         PictureError: it is no picture, damaged, too large, or its pixels have no agreed meaning.
     """
-    with _opened(path) as (file, image):
+    with opened(path) as (file, image):
         _require_small(image, params.max_pixels)
         with damage_told():
             stored = deep_pictures.stored_as(image)
@@ -101,7 +101,12 @@ def decode(path: Path, params: DecodingParams) -> Picture:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, ImageFile.ImageFile]]:
+def opened(path: Path) -> Iterator[tuple[BinaryIO, ImageFile.ImageFile]]:
+    """Open a picture file: its header is read, its pixels are not.
+
+    Raises:
+        PictureError: it is no picture of a format that is read.
+    """
     if not path.is_file():
         raise PictureError(f"unreadable: {'a folder' if path.is_dir() else 'no such file'}", "correct the path")
     with path.open("rb") as file, warnings.catch_warnings():

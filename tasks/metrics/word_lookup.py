@@ -70,6 +70,6 @@ def _likelihoods(sources: Array, targets: Array, places: Array, rows: int, colum
     for _ in range(ROUNDS):
         weights = likely[link]
         weights /= np.bincount(places, weights)[places]
-        likely = np.bincount(link, weights, minlength=len(keys))
-        likely /= np.bincount(own, likely, minlength=rows)[own]
+        totals = np.bincount(link, weights, minlength=len(keys))
+        likely = totals / np.bincount(own, totals, minlength=rows)[own]
     return csr_matrix((likely, (own, other)), shape=(rows, columns))

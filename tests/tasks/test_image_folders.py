@@ -222,7 +222,7 @@ PLAIN: Fault = lambda path, image, random: Image.fromarray(image).save(  # noqa:
 )
 FAULTS: list[Fault] = [
     lambda path, image, random: path.with_suffix(str(random.choice([".txt", ".db", "", ".mp4", ".jpg.part"]))).touch(),
-    lambda path, image, random: path.with_suffix(".jpg").write_bytes(random.bytes(random.integers(0, 99))),
+    lambda path, image, random: path.with_suffix(".jpg").write_bytes(random.bytes(int(random.integers(0, 99)))),
     lambda path, image, random: path.with_suffix(".png").write_bytes(deep_files.png(image)[: random.integers(9, 200)]),
     lambda path, image, random: path.with_suffix(".tif").write_bytes(deep_files.tiff(image.astype(np.uint16) * 16)),
     lambda path, image, random: Image.fromarray(np.ones((8, 8), np.float32)).save(path.with_suffix(".tiff")),

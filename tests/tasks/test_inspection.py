@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -155,11 +156,12 @@ def test_pictures_are_counted_with_all_that_is_amiss(tmp_path: Path) -> None:
         picture(tmp_path / f"top/dog/{number}.JPG", number + 10, (40, 40) if number else (60, 80))
     written(tmp_path, "top/dog/broken.jpg", (tmp_path / "top/dog/3.JPG").read_bytes()[:800])
     written(tmp_path, "top/dog/copy.jpg", (tmp_path / "top/dog/3.JPG").read_bytes())
-    written(tmp_path, "top/cat/phone.heic", b"heic")
+    written(tmp_path, "top/cat/camera.cr2", b"raw")
+    pillow_heif.from_pillow(Image.new("RGB", (40, 40))).save(tmp_path / "top/cat/phone.heic", format="HEIF")
     found = looked_at(tmp_path)
     assert found.said() == [
-        "13 pictures in 2 classes, 2 sizes, 1 unreadable, 2 turned by EXIF, 1 HEIC, 1 copies of another file",
-        "classes: dog 7, cat 6",
+        "14 pictures in 2 classes, 2 sizes, 1 unreadable, 2 turned by EXIF, 1 HEIC, 1 CR2, 1 copies of another file",
+        "classes: dog 7, cat 7",
     ]
     assert [path.name for path in found.unreadable] == ["broken.jpg"]
 

@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from tasks.core.errors import DataError, ParamsError
+from tasks.data import image_features
 from tasks.data.image_features import Features
 from tasks.data.records import Array
 from tasks.data.torch_file import read as read_tensors
@@ -75,12 +76,12 @@ def test_efficientnet_sees_the_flower_and_the_palace() -> None:
     from tasks.models.architectures import efficientnet_lite0
 
     model = efficientnet_lite0.build((224, 224, 3), 1000)
-    path = efficientnet_lite0.located()
+    path = image_features.located()
     tensors = read_tensors(path)
     pretrained.fill(model, efficientnet_lite0.renamed(model, tensors), path)
     model.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
     photos = photographs(224)
-    logits = model((photos - efficientnet_lite0.MEAN) / efficientnet_lite0.STD).numpy()
+    logits = model((photos - image_features.MEAN) / image_features.STD).numpy()
     ours = Features().of(photos.astype(np.uint8)) @ tensors["_fc.weight"].T + tensors["_fc.bias"]
     np.testing.assert_allclose(ours, logits, atol=1e-2)
     assert logits.argmax(axis=1).tolist() == [DAISY, PALACE]
@@ -165,9 +166,8 @@ def test_a_pickle_that_asks_for_more_than_tensors_is_refused_and_not_run(tmp_pat
 
 @with_package
 def test_a_torn_file_of_tensors_is_refused(tmp_path: Path) -> None:
-    from tasks.models.architectures import efficientnet_lite0
 
-    content = efficientnet_lite0.located().read_bytes()
+    content = image_features.located().read_bytes()
     for kept in (0, 10, 1000, 40_000, 60_000, len(content) - 1):
         (tmp_path / "a.pth").write_bytes(content[:kept])
         with pytest.raises(DataError, match=r"a\.pth") as error:

@@ -93,4 +93,4 @@ def test_the_plan_refuses_it_where_there_are_no_classes() -> None:
     from tasks.plan import problems_of
 
     regression = params_file.check(line.complete("presets/housing.yaml") | {"evaluate": {"unsure": {}}})
-    assert "evaluate.unsure: regression has no classes; write null" in problems_of(regression)
+    assert "evaluate.unsure: regression has no classes; write null" in problems_of(regression, Path("schemas"))

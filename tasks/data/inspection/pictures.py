@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +10,15 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
-
 from tasks.core.errors import DataError
-from tasks.data.formats.image_folder import IMAGE_SUFFIXES
-from tasks.data.images import UNREADABLE
+from tasks.data.deep_pictures import PictureError
 from tasks.data.inspection.files import SPLIT_NAMES, Files, suffix_of
+from tasks.data.picture_files import IMAGE_SUFFIXES, damage_told, opened
 from tasks.data.records import SplitName
 
-# What cameras and the web write beside the suffixes that the reader takes.
-PICTURE_SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2", ".ppm", ".pgm"})
+# What cameras write beside the suffixes that the reader takes.
+PICTURE_SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".jp2", ".cr2", ".nef", ".arw", ".dng"})
+HEIC = {".heic", ".heif"}
 EXIF_ORIENTATION = 0x0112
 
 Level = Literal["first", "last"]  # which of several folders above a picture is its class
@@ -105,6 +103,7 @@ class Pictures:
             f"{len(self.places):,} pictures in {len(self.classes)} classes, {size}",
             f"{len(self.unreadable)} unreadable" if self.unreadable else "",
             f"{turned} turned by EXIF" if turned else "",
+            f"{heic} HEIC" if (heic := sum(suffix_of(place.path) in HEIC for place in self.places)) else "",
             *(f"{count} {suffix[1:].upper()}" for suffix, count in self.other.items()),
             f"{self.copies} copies of another file" if self.copies else "",
             f"{len(self.stray)} in no class folder" if self.stray else "",
@@ -197,12 +196,11 @@ def header_of(path: Path) -> Picture | None:
     """Read the header of a picture; None where it cannot be read to its end."""
     try:
         content = path.read_bytes()
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")  # of damaged EXIF data: the picture is read without
+        with opened(path) as (_, image), damage_told():
             turned = image.getexif().get(EXIF_ORIENTATION, 1) not in {0, 1}
             size, grey = (image.height, image.width), image.mode in {"1", "L", "LA"}
             image.draft("RGB", (64, 64))  # JPEG alone: an eighth of the work, and a damaged file is still found
             image.load()
-    except UNREADABLE:
+    except (OSError, PictureError):
         return None
     return Picture(size, grey, turned, hashlib.blake2b(content, digest_size=16).digest())

@@ -3,11 +3,16 @@
 from collections import Counter
 from pathlib import Path
 
+from pydantic import Field
+
 from tasks.core.errors import DataError
+from tasks.core.params import Section
+from tasks.core.params.data import Split
 from tasks.data import archives
 from tasks.data.inspection.files import Files
 from tasks.data.inspection.pictures import Picture, Pictures, Place
-from tasks.data.records import SPLITS
+from tasks.data.picture_folders import Layout, layout_of
+from tasks.data.records import SplitName
 from tasks.line.drafts.draft import Draft, Key
 from tasks.line.drafts.effort import SMALL_PICTURE, Effort, of_photographs, of_small_pictures
 from tasks.line.drafts.importing import import_files, import_whole
@@ -75,7 +80,7 @@ def _seen(files: Files, found: Pictures) -> list[str]:
 
 def _brought(files: Files, found: Pictures, line: Path, name: str) -> tuple[Path, list[str]]:
     """Bring pictures in: an archive as it is where the reader takes its folders, else each below split and class."""
-    if archives.is_archive(files.source) and not found.stray and all(map(_is_plain, found.places)):
+    if archives.is_archive(files.source) and not found.stray and _is_plain(found):
         return import_whole(files.source, line), []
     wanted, taken = {place.path: _target(place) for place in found.places}, Counter[Path]()
     for path, target in wanted.items():  # two folders may have been one class, with files of the same name
@@ -86,12 +91,26 @@ def _brought(files: Files, found: Pictures, line: Path, name: str) -> tuple[Path
     return tracked, [f"copied to {tracked}, a folder for each class"]
 
 
-def _is_plain(place: Place) -> bool:
-    """Whether the reader finds class and split of a picture by its folders as they are."""
-    folders = place.path.parts[:-1]
-    above = folders[-2] if len(folders) > 1 else ""
-    said = above if above in SPLITS else None
-    return folders[-1] == place.name and said == place.split
+class _Given(Section):
+    """What the reader asks of the settings, where the folders say all."""
+
+    folders: None = None
+    split_folders: dict[str, SplitName | None] = Field(default_factory=dict)
+    split: Split = Split(validation="given", test="given")
+
+
+def _is_plain(found: Pictures) -> bool:
+    """Whether the reader finds class and split of all pictures by their folders as they are."""
+    try:
+        layout = layout_of(Counter(place.path.parts[:-1] for place in found.places), _Given())
+    except DataError:  # it has two readings: they are copied in the one that was chosen
+        return False
+    return all(_read(layout, place) == (place.name, place.split) for place in found.places)
+
+
+def _read(layout: Layout, place: Place) -> tuple[str, SplitName | None]:
+    read = layout.place(place.path.parts[:-1])
+    return read.name, read.split
 
 
 def _target(place: Place) -> Path:
