@@ -135,11 +135,11 @@ def test_semicolons_decimal_commas_and_cp1252_are_read(tmp_path: Path) -> None:
     assert roles(params) == ("regression", "preis_price", ["grosse"], ["stadt"])
 
 
-def test_question_marks_are_blanks(tmp_path: Path) -> None:
-    rows = [("?" if index % 40 == 0 else number(), number(), number()) for index in range(200)]
+def test_dashes_are_blanks(tmp_path: Path) -> None:
+    rows = [("--" if index % 40 == 0 else number(), number(), number()) for index in range(200)]
     params = drafted(table(tmp_path / "t.csv", ("horsepower", "weight", "mpg"), rows), tmp_path / "line")
     assert roles(params) == ("regression", "mpg", ["horsepower", "weight"], [])
-    assert "?" not in (tmp_path / "line/data/incoming/t.csv").read_text()
+    assert "--" not in (tmp_path / "line/data/incoming/t.csv").read_text()
 
 
 def test_a_file_without_a_header_has_numbers_for_columns(tmp_path: Path) -> None:

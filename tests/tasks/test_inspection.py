@@ -99,8 +99,8 @@ def test_what_a_column_holds(cells: list[str], holds: str, written_as: str, blan
 
 
 def test_what_stands_for_no_value_is_no_text() -> None:
-    column = profile("horsepower", 0, [*map(str, range(100)), "?", "?"])
-    assert (column.holds, column.placeholders, column.blanks) == ("number", {"?": 2}, 2)
+    column = profile("horsepower", 0, [*map(str, range(100)), "--", "?"])
+    assert (column.holds, column.placeholders, column.blanks) == ("number", {"--": 1}, 2)
 
 
 def test_a_comma_before_three_digits_is_read_by_what_parts_the_cells() -> None:
@@ -161,7 +161,7 @@ def test_pictures_are_counted_with_all_that_is_amiss(tmp_path: Path) -> None:
     found = looked_at(tmp_path)
     assert found.said() == [
         "14 pictures in 2 classes, 2 sizes, 1 unreadable, 2 turned by EXIF, 1 HEIC, 1 CR2, 1 copies of another file",
-        "classes: dog 7, cat 7",
+        "classes: cat 7, dog 7",
     ]
     assert [path.name for path in found.unreadable] == ["broken.jpg"]
 

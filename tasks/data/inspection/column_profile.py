@@ -11,9 +11,7 @@ from typing import Literal
 from tasks.data.tables import MISSING
 
 # What people write for "no value", beside what the readers know of.
-PLACEHOLDERS = frozenset(
-    {"?", "-", "--", ".", "*", "unknown", "missing", "#n/a", "#na", "<na>", "nat", "(null)", "-nan"}
-)
+PLACEHOLDERS = frozenset({"-", "--", ".", "*", "unknown", "missing", "#na", "nat", "(null)", "-nan"})
 PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+")
 POINTS_FOR_THOUSANDS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")

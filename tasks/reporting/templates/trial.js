@@ -93,7 +93,7 @@
   };
 
   // A row of a table as numbers: missing ones by the median and a flag, categories by their index.
-  const MISSING = new Set(["", "na", "n/a", "nan", "null", "none"]);
+  const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "?", "#n/a", "<na>"]);
   const featuresOf = (values) => {
     const numbers = data.table.numeric.map(({name}) => values[name].trim());
     const absent = numbers.map((text) => MISSING.has(text.toLowerCase()));
