@@ -22,6 +22,7 @@ from tasks.data import account, splits
 from tasks.data.columns import Texts, encode_texts
 from tasks.data.records import Array, BadRow, Chunk, Columns, Places, Reasons
 from tasks.data.schema import AnyKindData, Schema
+from tasks.data.split_keys import with_keys
 
 ALIGNMENT = 64
 ENDS = ".ends"
@@ -280,6 +281,9 @@ def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow], skipped: C
     for chunk in chunks:
         good, wrong = task.kind.good_rows(chunk, task.promised, task.params)
         account.require_all(chunk, good, wrong)
+        if task.params.split.by in chunk.columns:
+            good, more = with_keys(chunk, good, task.params.split)
+            wrong = wrong + more
         skipped.update(chunk.skipped)
         bad += wrong
         if len(good):

@@ -1,7 +1,7 @@
 """De-duplication: of rows with equal content the first stays, for more rows than memory holds."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -148,6 +148,14 @@ class Deduplicated:
     def records(self) -> Iterator[Array]:
         """Yield all of them in order, some at a time, (rows,) of RANKED."""
         return map(_read, self._files)
+
+    def ranked(self, ranks: Array) -> "Deduplicated":
+        """Give all rows other ranks, (good rows,) of uint64, in a single stratum."""
+        for path in self._files:
+            records = _read(path)
+            records["rank"], records["stratum"] = ranks[records["row"]], 0
+            path.write_bytes(records.tobytes())
+        return replace(self, strata=1)
 
     def map(self, each: Each, function: Callable[[Array], Result]) -> Iterator[Result]:
         """Call a function, one that can be pickled, with each array of `records`."""
