@@ -9,17 +9,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tasks.core import processes
-from tasks.core.errors import DataError
+from tasks.core.errors import DataError, ParamsError
 from tasks.core.files import read_json, remove, replacing, sha256, sha256_tree, visible_files, write_json
-from tasks.core.params.data import Comparable, Preprocess
+from tasks.core.params.data import Comparable, Preprocess, Split
 from tasks.core.processes import Each, Item, Result
 from tasks.core.progress import Progress, say
-from tasks.data import account, columns, rules, shards
+from tasks.data import account, columns, rules, shards, split_keys
 from tasks.data import schema as schemas
 from tasks.data.cleaning import Block, Cleaning, Quarantine, Staged, clean, sources_of
 from tasks.data.deduplication import Deduplicated, drop_duplicates, drop_repeats
-from tasks.data.records import Array, Columns, objects
+from tasks.data.records import SPLITS, Array, Columns, objects
 from tasks.data.shards import BESIDE, Shards, TrainingRows, divided, written
 from tasks.kinds import data_of
 
@@ -45,6 +47,7 @@ def preprocess(params: Preprocess, kind: str, *, raw: Path, schema: Path, ready:
                 do="correct kind, or write a new schema: `trimline schema --replace`",
             )
         kept_rules = rules.require_valid(promised.rules, params, schema)
+        params = data.completed(params, promised)
         folder = artifact.enter_context(replacing(ready))  # ends when nobody writes into it any more
         staged, progress = Staged(folder / STAGED), Progress(2 * HALF + 1)
         staged.folder.mkdir(parents=True)
@@ -147,13 +150,25 @@ def _divide(
         blocks = [Block(staged.path(number)) for number in range(len(staged))]
         sources = objects([source for block in blocks for source in sources_of(block)])
         described = shards.read(raw / "files" / params.attributes, sources)
+    keys = _split_keys(staged, described, params.split) if params.split.by else None
     names, described = sorted(described), {BESIDE + name: values for name, values in described.items()}
     if cleaning.kind.split_columns:
-        codes = shards.together(cleaning.kind, staged, unique, params, described)
+        codes = shards.together(cleaning.kind, staged, unique, params, described, keys)
     else:
+        unique = unique if keys is None else unique.ranked(split_keys.ranks_of(keys, params.split))
         codes = shards.by_content(each, staged, unique, params.split, described)
+    if keys is not None:
+        codes = iter(_told_by_key(list(codes), keys, unique, params.split))
     codes, alike = _near_copies(each, cleaning, staged, unique, codes, folder)
     return Shards(staged, divided(unique, codes), params.shard_rows, names), alike
+
+
+def _told_by_key(codes: list[Array], keys: Array, unique: Deduplicated, split: Split) -> list[Array]:
+    """Say which values of the column that splits the rows came into which split."""
+    rows = np.concatenate([records["row"] for records in unique.records()])
+    parts = split_keys.told(keys[rows], np.concatenate(codes), split, SPLITS)
+    say(f"preprocess: split by {split.by}: {', '.join(parts)}")
+    return codes
 
 
 def _near_copies(
@@ -165,13 +180,31 @@ def _near_copies(
         return codes, {}
     from tasks.data import near_copies  # here: other kinds do not need it
 
-    is_given = isinstance(params.split.validation, str) or isinstance(params.split.test, str)
+    is_given = isinstance(params.split.validation, str) or isinstance(params.split.test, str) or params.split.by
     found = near_copies.find(each, staged, unique, cleaning.kind.compared)
     together = params.near_copies == "together" and not is_given
     parts, placed = near_copies.place(found, staged, unique, codes, together=together)
     summary = near_copies.write(folder / near_copies.LIST, placed, staged, unique)
     say(f"preprocess: {near_copies.described(summary)}")
     return iter(parts), {"near_copies": summary}
+
+
+def _split_keys(staged: Staged, described: Columns, split: Split) -> Array:
+    """Return what decides the split of each good row, from a column of its own or beside the data.
+
+    Raises:
+        ParamsError: there is no such column.
+    """
+    if split.by in described:
+        return split_keys.of_attribute(described[split.by], split)
+    found = staged.take(np.arange(staged.rows), (split_keys.KEY,)).get(split_keys.KEY)
+    if found is None:
+        raise ParamsError(
+            got=f"split by {split.by}, which is no column of the rows",
+            expected=f"a role of columns, or a column of attributes: {', '.join(described) or 'there are none'}",
+            do="correct preprocess.<role>.split, or name the column in preprocess.<role>.columns",
+        )
+    return found
 
 
 def _fitted(each: Each, cleaning: Cleaning, raw: Path, assets: Path, shards: Shards) -> dict[str, Any]:

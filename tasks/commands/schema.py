@@ -4,13 +4,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from tasks.commands import parser_of
 from tasks.commands.stage import guarded
 from tasks.core.errors import DataError, ParamsError
-from tasks.core.params.data import Preprocess
+from tasks.core.params.data import Preprocess, Tables
 from tasks.core.progress import say
-from tasks.data import names
+from tasks.data import column_types, names
 from tasks.data import schema as schemas
 from tasks.data.records import Chunk, Reasons
 from tasks.data.schema import Schema, rows_of
@@ -59,6 +60,7 @@ def observe(folder: Path, kind: str, params: Preprocess) -> Schema:
     """
     reader, unreadable = import_module(f"tasks.data.formats.{params.format}"), Reasons()
     try:
+        params = _with_types(reader, folder, params)
         observed = data_of(kind).observe(_noted(rows_of(reader, folder, params), unreadable), kind, params)
     except DataError as error:
         raise _explained(error, unreadable) from None
@@ -66,6 +68,14 @@ def observe(folder: Path, kind: str, params: Preprocess) -> Schema:
         say(f"{unreadable.counts.total()} rows could not be read {unreadable}")
     names.tell_near_equal("classes", getattr(observed, "classes", []))
     return observed
+
+
+def _with_types(reader: Any, folder: Path, params: Preprocess) -> Preprocess:
+    """Return params with the columns of a table and their types, read from the files where params leave them open."""
+    if not isinstance(params, Tables) or params.is_complete:
+        return params
+    whole = column_types.all_columns(reader.columns(folder, params), params)
+    return column_types.detected(rows_of(reader, folder, whole), whole, params)
 
 
 def _noted(chunks: Iterable[Chunk], unreadable: Reasons) -> Iterator[Chunk]:

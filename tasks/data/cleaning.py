@@ -22,6 +22,7 @@ from tasks.data import account, rules, splits
 from tasks.data.columns import Texts, encode_texts
 from tasks.data.records import Array, BadRow, Chunk, Columns, Places, Reasons
 from tasks.data.schema import AnyKindData, Schema
+from tasks.data.split_keys import with_keys
 
 ALIGNMENT = 64
 ENDS = ".ends"
@@ -293,6 +294,9 @@ def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterato
         good, wrong = task.kind.good_rows(allowed, task.promised, task.params)
         wrong = breaking + wrong
         account.require_all(chunk, good, wrong)
+        if task.params.split.by in allowed.columns:
+            good, more = with_keys(allowed, good, task.params.split)
+            wrong = wrong + more
         bad += wrong
         if len(good):
             yield rules.with_keys(good, allowed, kept_rules)

@@ -158,6 +158,14 @@ class Deduplicated:
         """Yield all of them in order, some at a time, (rows,) of RANKED."""
         return map(_read, self._files)
 
+    def ranked(self, ranks: Array) -> "Deduplicated":
+        """Give all rows other ranks, (good rows,) of uint64, in a single stratum."""
+        for path in self._files:
+            records = _read(path)
+            records["rank"], records["stratum"] = ranks[records["row"]], 0
+            path.write_bytes(records.tobytes())
+        return replace(self, strata=1)
+
     def map(self, each: Each, function: Callable[[Array], Result]) -> Iterator[Result]:
         """Call a function, one that can be pickled, with each array of `records`."""
         return each(partial(_called, function), self._files)

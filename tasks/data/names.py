@@ -7,7 +7,7 @@ apart and is told: `near_equal`. The tables below are written out: Python's own 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Literal
 
@@ -59,6 +59,17 @@ def names_of(texts: Iterable[str]) -> list[str]:
         if name is None:
             name = known[text] = name_of(text)
         found.append(name)
+    return found
+
+
+def roles_of(columns: Sequence[str]) -> list[str]:
+    """Return a role for each column of a file, which may name a layer: its name in small letters, digits and `_`."""
+    found = list[str]()
+    for number, column in enumerate(columns):
+        plain = unicodedata.normalize("NFKD", name_of(column)).translate(ACCENTS).lower()
+        role = re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or f"column_{number}"
+        role = role if role[0].isalpha() else f"column_{role}"
+        found.append(role if role not in found else f"{role}_{number}")
     return found
 
 

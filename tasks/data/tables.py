@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, write_json
@@ -135,10 +136,12 @@ class TableSchema(Schema):
     """Rows of numbers and categories.
 
     Attributes:
-        numeric: which numbers are believed, by column.
-        categorical: the columns of categories; new ones may come at any time.
+        columns: name or number in the file of each role; none in a schema of an older version.
+        numeric: which numbers are believed, by role.
+        categorical: the roles that are categories; new ones may come at any time.
     """
 
+    columns: dict[str, str | int] = Field(default_factory=dict)
     numeric: dict[str, Range]
     categorical: list[str]
 
@@ -230,9 +233,9 @@ def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, C
     """
     if not len(chunk):
         return np.empty(0, bool), {}, []
-    columns, wrong = values_of(chunk.columns, params.numeric, params.categorical, params.decimal)
+    columns, wrong = values_of(chunk.columns, params.numbers, params.categories, params.decimal)
     for name, believed in schema.numeric.items():
-        values = columns[NUMBERS][:, params.numeric.index(name)]
+        values = columns[NUMBERS][:, params.numbers.index(name)]
         wrong = out_of_range(name, values, believed) | wrong
     no_target = f"missing target: {params.target}"
     targets = map(str.strip, chunk.columns[params.target].tolist())
@@ -288,22 +291,20 @@ def fitted(train: Train, params: Tables, assets: Path) -> dict[str, Any]:
         from the least to the greatest; `categorical` has `name` and `values`; `target` the name.
     """
     stride = max(1, -(-train.rows // MAX_SAMPLE))
-    note = partial(described, stride, len(params.numeric), len(params.categorical))
-    noted = list(train.map(note, *columns_of(params.numeric, params.categorical)))
+    note = partial(described, stride, len(params.numbers), len(params.categories))
+    noted = list(train.map(note, *columns_of(params.numbers, params.categories)))
     pooled, missing = np.concatenate([each.sample for each in noted]), np.any([each.missing for each in noted], axis=0)
     seen = [sorted(set().union(*values)) for values in zip(*(each.seen for each in noted), strict=True)]
     table = {
         "numeric": [
             {"name": name, "has_missing": bool(missing[index]), **_described(pooled[:, index], name)}
-            for index, name in enumerate(params.numeric)
+            for index, name in enumerate(params.numbers)
         ],
-        "categorical": [
-            {"name": name, "values": values} for name, values in zip(params.categorical, seen, strict=True)
-        ],
+        "categorical": [{"name": name, "values": values} for name, values in zip(params.categories, seen, strict=True)],
         "target": params.target,
     }
     write_json(assets / COLUMNS, table)
-    features = len(params.numeric) + int(missing.sum()) + len(params.categorical)
+    features = len(params.numbers) + int(missing.sum()) + len(params.categories)
     return {"inputs": {FEATURES: {"shape": [features], "dtype": "float32"}}, "table": table}
 
 
@@ -383,7 +384,7 @@ def _described(values: Array, name: str) -> dict[str, Any]:
     if not len(known):
         raise DataError(
             got=f"no number in the column {name} of the training rows",
-            do="remove the column from preprocess.<role>.numeric and columns",
+            do="remove the column from preprocess.<role>.numeric and columns, or name it in ignore",
         )  # fmt: skip
     quantiles = np.unique(np.quantile(ordered, np.linspace(0, 1, QUANTILES)).astype(np.float32))
     return {

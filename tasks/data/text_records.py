@@ -35,6 +35,7 @@ class Row(NamedTuple):
 
 
 SHOWN = 12
+SAMPLE_ROWS = 1000
 
 Cells = list[str]
 
@@ -136,6 +137,19 @@ def parts_of(path: Path, params: Records, rows: Rows, separator: str, *, quoted:
         width = _usual_width(list(islice(rows(sample, lines_of(sample)), params.shard_rows)))
     for number, part in enumerate(found):
         yield replace(part, names=names, width=width, separator=separator, before=0 if number else first - 1)
+
+
+def columns_of(path: Path, params: Records, rows: Rows, separator: str) -> list[str] | int:
+    """Return the names of a file's columns, or how many there are where it has no names.
+
+    Raises:
+        DataError: there is no row, or the header cannot be read.
+    """
+    part = FileChunk(path, separator=separator)
+    block = list(islice((row for row in rows(part, lines_of(part)) if row.cells is not None), SAMPLE_ROWS))
+    if not block:
+        raise DataError(got=f"{path.name}: no row", do="correct ingest.<role>")
+    return list(_names(path, block[0])) if params.header else _usual_width(block)
 
 
 def separator_of(path: Path, params: Records, usual: str) -> str:

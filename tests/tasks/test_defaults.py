@@ -32,6 +32,15 @@ def before(file: str) -> Any:
     return from_0_1(json.loads(json.dumps(params_file.read(COMPLETE / file))))
 
 
+def as_known(value: Any, known: Any) -> Any:
+    """A value without the settings that a complete file of version 0.1 did not know."""
+    if isinstance(value, dict) and isinstance(known, dict):
+        return {key: as_known(each, known.get(key)) for key, each in value.items() if key in known}
+    if isinstance(value, list) and isinstance(known, list) and len(value) == len(known):
+        return [as_known(each, other) for each, other in zip(value, known, strict=True)]
+    return value
+
+
 def small() -> dict[str, Any]:
     """As little as a line of images can say."""
     return {
@@ -48,16 +57,9 @@ def test_there_is_a_complete_file_of_each_preset() -> None:
     assert {f"presets/{path.name}" for path in (ROOT / "presets").glob("*.yaml")} | {"params.yaml"} == set(FILES)
 
 
-def restricted(value: Any, known: Any) -> Any:
-    """Leave out of a mapping the settings that another, older one does not know."""
-    if not isinstance(value, dict) or not isinstance(known, dict):
-        return value
-    return {key: restricted(each, known.get(key)) for key, each in value.items() if key in known}
-
-
 @every_file
 def test_a_complete_file_is_what_it_means(file: str) -> None:
-    assert restricted(params_file.resolved(before(file)), before(file)) == before(file)
+    assert as_known(params_file.resolved(before(file)), before(file)) == before(file)
 
 
 @every_file
@@ -66,7 +68,7 @@ def test_a_short_file_means_what_the_complete_one_said(file: str) -> None:
     short, said = params_file.resolved(params_file.read(ROOT / file)), before(file)
     for section in ("release", "compare"):
         del short[section], said[section]
-    assert restricted(short, said) == said
+    assert as_known(short, said) == said
 
 
 def test_a_file_of_the_version_before_keeps_its_bounds_and_refuses_what_is_undecided() -> None:

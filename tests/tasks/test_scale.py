@@ -209,12 +209,12 @@ def test_a_cluster_of_ray_writes_the_same_bytes_and_hands_on_what_it_refuses(fol
     assert line.tree(folder / "data/ready") == expected
 
     params["preprocess"]["target"]["image_shape"] = [16, 16, 1]
-    (folder / "incoming/target.csv").write_bytes(b"\xff\xfe" * 500)
+    (folder / "incoming/target.csv").write_bytes(b"\xff\x01" * 500)
     (folder / "incoming/another.csv").write_text("\n".join(ROWS[:50]))
     params["ingest"]["target"]["tracked"] = "incoming"
     line.write_params(folder, params)
     line.run_all(folder, ["ingest@target"])
     refused = line.run(folder, "preprocess@target", RAY_ADDRESS=ray_address, **OPEN)
     assert refused.returncode == 65, refused.stdout
-    assert "target.csv: 'utf-8' codec" in refused.stdout
+    assert "target.csv:1: the byte 0xff" in refused.stdout
     assert line.tree(folder / "data/ready") == expected

@@ -19,7 +19,18 @@ from tasks.core.params.data import Records, Tables
 from tasks.data.records import Array, BadRow, Chunk, Columns, Places
 from tasks.data.tables import MISSING_SPELLINGS, are_believable, texts_of
 from tasks.data.text_lines import FileChunk, count_lines, lines_of
-from tasks.data.text_records import EMPTY, HEADER, Row, files_of, given_by, parts_of, places_of, separator_of, tables
+from tasks.data.text_records import (
+    EMPTY,
+    HEADER,
+    Row,
+    columns_of,
+    files_of,
+    given_by,
+    parts_of,
+    places_of,
+    separator_of,
+    tables,
+)
 
 UNIT, units = "lines", count_lines
 APART = (b'"', b"\0")  # signs that the two readers may take for something else
@@ -51,7 +62,7 @@ def read(part: FileChunk, params: Tables) -> Chunk | None:
     width = part.width or content.partition(b"\n")[0].count(part.separator.encode()) + 1
     positions = dict(zip(params.columns, places_of(part.path, params, part.names or width), strict=True))
     columns: Columns | None = None
-    for numeric in (params.numeric, []):
+    for numeric in (params.numbers, []):
         columns = columns or _columns(content, part, positions, width, numeric, params.decimal)
     if columns is None or len(columns[params.target]) != len(numbers):
         return None
@@ -117,6 +128,16 @@ def files(folder: Path, params: Records) -> list[Path]:
         DataError: there is none.
     """
     return files_of(folder, params, (".csv",), (".txt", ".dat", ".data"))
+
+
+def columns(folder: Path, params: Records) -> list[str] | int:
+    """Return the names of the columns of the first file, or how many there are where it has no names.
+
+    Raises:
+        DataError: there is no file, or no row.
+    """
+    path = files(folder, params)[0]
+    return columns_of(path, params, _rows, separator_of(path, params, ","))
 
 
 def parts(folder: Path, params: Records) -> Iterator[FileChunk]:

@@ -7,11 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tasks.core.errors import DataError
 from tasks.core.params.data import Records
 from tasks.data.names import name_of
 from tasks.data.records import BadRow, Chunk
 from tasks.data.text_lines import FileChunk, count_lines, is_whole, lines_of, split_file
-from tasks.data.text_records import EMPTY, Cells, chunk, files_of, missing_columns
+from tasks.data.text_records import EMPTY, SAMPLE_ROWS, Cells, chunk, files_of, missing_columns
 
 UNIT, units = "lines", count_lines
 
@@ -36,6 +37,19 @@ def parts(folder: Path, params: Records) -> Iterator[FileChunk]:
             yield FileChunk(path)
         else:
             yield from split_file(path, 0, 1, params.shard_rows)
+
+
+def columns(folder: Path, params: Records) -> list[str]:
+    """Return the names that the first rows of the first file have, in the order in which they come.
+
+    Raises:
+        DataError: there is no file, or no row.
+    """
+    path = files(folder, params)[0]
+    rows, _, _ = _parsed(path, list(enumerate(islice(lines_of(FileChunk(path)), SAMPLE_ROWS), start=1)))
+    if not rows:
+        raise DataError(got=f"{path.name}: no row", do="correct ingest.<role>")
+    return list(dict.fromkeys(name for _, row in rows for name in row))
 
 
 def chunks(part: FileChunk, params: Records) -> Iterator[Chunk]:

@@ -55,6 +55,16 @@ def units(path: Path) -> int:
         return int(file.metadata.num_rows)
 
 
+def columns(folder: Path, params: Records) -> list[str]:
+    """Return the names of the columns of the first file.
+
+    Raises:
+        DataError: there is no file, or it is damaged.
+    """
+    with _opened(files(folder, params)[0]) as file:
+        return list(file.schema_arrow.names)
+
+
 def parts(folder: Path, params: Records) -> Iterator[RowGroup]:
     """Yield what can be read by itself: the groups of rows that a file has.
 
@@ -89,7 +99,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _chunks(part: RowGroup, file: Any, params: Records) -> Iterator[Chunk]:
-    path, numeric = part.path, params.numeric if isinstance(params, Tables) else []
+    path, numeric = part.path, params.numbers if isinstance(params, Tables) else []
     found = file.schema_arrow.names
     named = {name_of(name): name for name in found}
     require_columns(path, params, list(named), len(found))

@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks.core.params.data import Records
 from tasks.data.records import Chunk
 from tasks.data.text_lines import FileChunk, count_lines, lines_of
-from tasks.data.text_records import Row, files_of, parts_of, separator_of, tables
+from tasks.data.text_records import Row, columns_of, files_of, parts_of, separator_of, tables
 
 UNIT, units = "lines", count_lines
 
@@ -18,6 +18,16 @@ def files(folder: Path, params: Records) -> list[Path]:
         DataError: there is none.
     """
     return files_of(folder, params, (".tsv", ".tab"), (".txt", ".dat", ".data"))
+
+
+def columns(folder: Path, params: Records) -> list[str] | int:
+    """Return the names of the columns of the first file, or how many there are where it has no names.
+
+    Raises:
+        DataError: there is no file, or no row.
+    """
+    path = files(folder, params)[0]
+    return columns_of(path, params, rows, separator_of(path, params, "\t"))
 
 
 def parts(folder: Path, params: Records) -> Iterator[FileChunk]:

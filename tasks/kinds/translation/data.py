@@ -16,6 +16,7 @@ from tasks.data import subword_tokenizer
 from tasks.data.names import spelled
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import KindData, Schema
+from tasks.data.split_keys import KEY, ranks_of
 from tasks.data.splits import Arranged, assign_groups, linked, text_digests
 from tasks.kinds.translation import Preprocess, Sentences
 
@@ -163,10 +164,15 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         """Divide pairs into splits so that no sentence, in either language and whatever its case, is in two of them."""
         split = params.split
         folded = [np.array([text.casefold() for text in columns[side].tolist()], object) for side in SIDES]
-        groups = linked([text_digests(texts) for texts in folded])
+        keys = columns.get(KEY)
+        shared = [keys.astype(np.str_)] if keys is not None and split.group else []
+        groups = linked([*(text_digests(texts) for texts in folded), *shared])
         words = np.array([len(text.split()) for text in columns["source"].tolist()])
         fits = (words >= split.min_words) & (np.bincount(groups)[groups] <= split.max_linked)
-        return Arranged(assign_groups(digests, groups, fits, given, split))
+        if split.by:  # large groups are what was asked for
+            fits = words >= split.min_words if split.time else np.ones(len(words), bool)
+        ranks = ranks_of(keys, split) if keys is not None and split.time else None
+        return Arranged(assign_groups(digests, groups, fits, given, split, ranks))
 
     def parse(self, words: list[str], assets: Path) -> Columns:
         """Read a sentence, named on the command line.
