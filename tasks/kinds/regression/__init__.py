@@ -9,7 +9,7 @@ from tasks.core.params.recipes import SLIM_DYNAMIC
 METRICS = ("mse", "rmse", "mae", "r2")
 DEFAULTS: Settings = {
     "baseline": {"max_rows": 200_000},
-    "train": {"architecture": "tables"},
+    "train": {"architecture": "boosted_trees"},
     "fine_tune": None,
     "cross_validate": None,
     "compress": {

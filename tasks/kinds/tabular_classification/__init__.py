@@ -10,7 +10,7 @@ __all__ = ["DEFAULTS", "METRICS", "Preprocess"]
 METRICS = CLASSIFIER_METRICS
 DEFAULTS: Settings = {
     "baseline": {"max_rows": 200_000},
-    "train": {"architecture": "tables"},
+    "train": {"architecture": "boosted_trees"},
     "fine_tune": None,
     "cross_validate": None,
     "compress": {
