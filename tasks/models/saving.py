@@ -116,8 +116,10 @@ def load_metadata(folder: Path) -> ModelMetadata:
 
 def load(folder: Path) -> tuple[Any, ModelMetadata]:
     """Read a model and its metadata; see `load_facts`."""
-    import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+    import tasks.models.quiet_tensorflow  # isort: skip  # starts TensorFlow quietly
     from tf_keras.models import load_model
+
+    import tasks.models.tree_layers  # noqa: F401  # its layers are known to Keras from then on
 
     metadata = load_metadata(folder)
     if "quantize_aware" not in metadata.steps:  # importing TFMOT takes seconds

@@ -19,6 +19,7 @@ from tasks.models.architectures import (
     Architecture,
     TakenArchitecture,
     TrainedArchitecture,
+    boosted_trees,
     conv_net,
     efficientnet_lite0,
     minilm,
@@ -38,7 +39,7 @@ from tests.tasks import line, texts
 TRAINED: tuple[TrainedArchitecture[Any], ...] = (
     conv_net, separable_text, tables, transformer_text, translator_gru, two_towers,
 )  # fmt: skip
-TAKEN: tuple[TakenArchitecture[Any], ...] = (efficientnet_lite0, minilm, mobilenet_v2_035, own_file)
+TAKEN: tuple[TakenArchitecture[Any], ...] = (boosted_trees, efficientnet_lite0, minilm, mobilenet_v2_035, own_file)
 ALL: tuple[Architecture[Any], ...] = (*TRAINED, *TAKEN)
 HEAVY = ("tensorflow", "tf_keras", "PIL", "h5py", "sklearn", "safetensors", "tokenizers")
 PRESETS = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]

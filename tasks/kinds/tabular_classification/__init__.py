@@ -11,7 +11,7 @@ METRICS = CLASSIFIER_METRICS
 PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
     "baseline": {"max_rows": 200_000},
-    "train": {"architecture": "tables"},
+    "train": {"architecture": "boosted_trees"},
     "fine_tune": None,
     "cross_validate": None,
     "compress": {
