@@ -108,6 +108,10 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
     def good_rows(self, chunk: Chunk, schema: SchemaT, params: PreprocessT_contra) -> tuple[Chunk, list[BadRow]]:
         """Divide a chunk into its good rows, cleaned, and its bad ones, each with its reason."""
 
+    def completed(self, params: PreprocessT_contra, schema: SchemaT) -> Any:
+        """Return params with what the schema knows and params leave open: all of them, where nothing is left open."""
+        return params
+
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of the content of each good row, (rows,) of void; of equal rows the first stays."""
 
@@ -118,7 +122,7 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
         """Divide rows whose splits depend on one another, all in memory.
 
         Args:
-            columns: `split_columns` of all rows.
+            columns: `split_columns` of all rows, and what decides their split where a column does; see `split_keys`.
             digests: of their contents, (rows,) of void.
             given: the splits that their source puts them in, (rows,) of str, empty where it does not say.
             params: the section `preprocess.<role>`.

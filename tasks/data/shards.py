@@ -25,6 +25,7 @@ from tasks.data.columns import ASSETS, encode_texts
 from tasks.data.deduplication import Deduplicated
 from tasks.data.records import SPLITS, Array, Columns, SplitName
 from tasks.data.schema import AnyKindData
+from tasks.data.split_keys import KEY
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"image", "label", "row", "source"}
@@ -99,17 +100,23 @@ def by_content(
 
 
 def together(
-    kind: AnyKindData, staged: Staged, deduplicated: Deduplicated, params: Preprocess, described: Columns
+    kind: AnyKindData,
+    staged: Staged,
+    deduplicated: Deduplicated,
+    params: Preprocess,
+    described: Columns,
+    keys: Array | None,
 ) -> Iterator[Array]:
     """Divide rows that depend on one another, as their kind says, and join what it adds to their columns.
 
-    All rows are in memory.
-    See `by_content`.
+    All rows are in memory. `keys` is what decides the split of each good row, where a column does; see `by_content`.
     """
     some = list(deduplicated.records())
     records = np.concatenate(some)
     columns = staged.take(records["row"], (*kind.split_columns, DIGEST))
     given = np.array(splits.GIVEN_SPLITS)[records["given"]]
+    if keys is not None:
+        columns[KEY] = keys[records["row"]]
     found = kind.split_together(columns, columns.pop(DIGEST), given, params)
     _join(staged, deduplicated, described, found.columns)
     codes = np.select([found.splits == name for name in SPLITS], range(len(SPLITS))).astype(np.uint8)

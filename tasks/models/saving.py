@@ -16,7 +16,17 @@ WEIGHTS, METADATA = "model.h5", "model.json"
 
 # Of dataset.json, what is about the rows and not about what a model is fed.
 OF_ROWS = frozenset(
-    {"kind", "target", "attributes", "assets", "splits", "quarantined", "schema_sha256", "raw_manifest_sha256"}
+    {
+        "kind",
+        "target",
+        "attributes",
+        "assets",
+        "splits",
+        "quarantined",
+        "account",
+        "schema_sha256",
+        "raw_manifest_sha256",
+    }
 )
 
 

@@ -58,9 +58,7 @@ def test_a_key_that_is_nearly_right_is_told_what_it_may_be() -> None:
 def test_a_key_that_is_like_no_other_is_told_all_that_there_are() -> None:
     params = complete()
     params["preprocess"]["target"]["whatever"] = 1
-    assert "preprocess.target.whatever: this key is unknown, allowed: attributes, format, image_shape" in refused(
-        params
-    )
+    assert "preprocess.target.whatever: this key is unknown, allowed: attributes, duplicates, format" in refused(params)
 
 
 @pytest.mark.parametrize("key", ["kind", "ingest", "preprocess", "compress", "train.tracked", "train.data"])

@@ -10,9 +10,11 @@ from PIL import UnidentifiedImageError
 
 from tasks.core.errors import DataError
 from tasks.data.images import UNREADABLE, ImageParams, decode
+from tasks.data.names import name_of
 from tasks.data.records import SPLITS, Chunk, only_unreadable
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+UNIT = "files"
 MAX_IMAGES = 256  # of a part: a tenth of a second of decoding and more
 
 
@@ -60,5 +62,15 @@ def chunks(part: Images, params: ImageParams) -> Iterator[Chunk]:
             problem = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
             yield only_unreadable(source, f"unreadable: {problem}")
             continue
-        columns = {"image": image[np.newaxis], "label": np.array([names[-1]])}
+        columns = {"image": image[np.newaxis], "label": np.array([name_of(names[-1])])}
         yield Chunk(columns, np.array([source]), given)
+
+
+def files(folder: Path, params: ImageParams) -> list[Path]:
+    """Return the files of the format: all images below the folder."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def units(path: Path) -> int:
+    """Count the images of a file: one, whatever it holds."""
+    return 1

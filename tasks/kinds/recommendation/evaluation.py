@@ -63,7 +63,8 @@ class RecommendationEvaluation(KindEvaluation):
         """Write the items, the best first, and the rating, which is that of an unknown item where none was named."""
         index = ItemVocabulary(assets)
         titles = "; ".join(index.title(int(number)) for number in output[:-1] if number != NONE)
-        return f"{titles or 'nothing that is not in the history'}; rating {output[-1]:.1f}"
+        rating = output[-1] - index.rating.get("offset", 0.0)
+        return f"{titles or 'nothing that is not in the history'}; rating {rating:.1f}"
 
     def headline(self, truth: Array, outputs: Array) -> float:
         """Return the NDCG alone."""

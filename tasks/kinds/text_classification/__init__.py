@@ -86,7 +86,7 @@ class Preprocess(Records):
     def _lines_or_columns(self) -> Self:
         if (self.format == "lines_by_class") != (self.lines is not None):
             raise ValueError("lines says how lines_by_class reads: give it there, and write `lines: null` elsewhere")
-        if set(self.columns) != (set() if self.lines else ROLES):
+        if self.roles != (set() if self.lines else ROLES):
             raise ValueError(
                 f"columns has {sorted(self.columns)}; it names `text` and `label`, or is {{}} for lines_by_class"
             )

@@ -95,6 +95,6 @@ class Preprocess(Records):
 
     @model_validator(mode="after")
     def _both_sides(self) -> Self:
-        if set(self.columns) != ROLES:
+        if self.roles != ROLES:
             raise ValueError(f"columns has {sorted(self.columns)}; it names `source` and `target`")
         return self
