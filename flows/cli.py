@@ -43,6 +43,7 @@ COMMANDS = {
     "worker": Command("flows.serve:worker_main", "run flows here for a Prefect server elsewhere"),
     "stage": Command("tasks.commands.stage:main", "run one stage; this is what dvc.yaml calls"),
     "why": Command("flows.why:main", "say why a stage is out of date"),
+    "runs": Command("flows.runs:main", "compare what was tried, a row per commit or experiment"),
     "params": Command("tasks.commands.params:main", "print all settings, defaults included"),
     "set": Command("tasks.commands.set:main", "change settings in params.yaml"),
     "schema": Command("tasks.commands.schema:main", "record the schema of a data set"),

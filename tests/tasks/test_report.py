@@ -457,3 +457,17 @@ def test_the_version_names_date_commit_and_data_or_says_that_there_is_no_commit(
     (tmp_path / "params.yaml").write_text("a: 2\n")
     assert commit() == f"commit {head[:12]} with changes that are not committed"
     assert re.fullmatch(r"\d+ \w+ \d{4}, \d\d:\d\d UTC · commit .+ · data a{12}", version_of("a" * 64).line)
+
+
+def test_dvc_shows_few_columns_and_its_plots_have_their_tables(tiny_line: Path) -> None:
+    summary, plots = tiny_line / "reports/summary", tiny_line / "reports/plots"
+    figures = [json.loads(path.read_text()) for path in (summary / "recipes").glob("*.json")]
+    best = json.loads((summary / "best.json").read_text())["best"]
+    assert len(figures) == len(line.RECIPES) and len(set().union(*figures)) + len(best) + 1 <= 8
+    measured = json.loads((tiny_line / f"reports/evaluate/{line.RECIPES[0]}/metrics.json").read_text())
+    assert {"accuracy", "drop", "agreement", "zip_bytes"} == set(figures[0]) and best["recipe"].split(",")[
+        0
+    ] in line.RECIPES
+    assert (plots / "roc.csv").read_text().startswith("class,false_positive_rate,true_positive_rate\n")
+    assert len((plots / "confusion.csv").read_text().splitlines()) == measured["rows"] + 1
+    assert len((plots / "size_against_quality.csv").read_text().splitlines()) == len(line.RECIPES) + 1
