@@ -432,7 +432,7 @@ def test_quarantined_rows_stand_by_their_reasons(found: Findings, tmp_path: Path
     (tmp_path / "quarantine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     left_out = quarantined(tmp_path / "quarantine.csv")
     page = report_page(replace(found, shown=replace(found.shown, quarantined=left_out)))
-    rows = Reader(page).rows("Rows of the target that were left out, by reason")
+    rows = Reader(page).rows("Rows of the target that were left out, with their reasons")
     assert rows["out of range"] == ["7", "a.csv:0, a.csv:1, a.csv:2, a.csv:3, a.csv:4 and 2 more"]
     assert rows["<b>NaN</b>⟨U+202E⟩"] == ["1", "b.csv:1"]
     assert "\u202e" not in page
