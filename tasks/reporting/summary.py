@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tasks.core.files import write_json
-from tasks.metrics.classifier import write_rows
+from tasks.core.files import write_csv, write_json
 from tasks.reporting.findings import Findings
 
 BEST, RECIPES = "best.json", "recipes"
@@ -53,9 +52,9 @@ def write_plots(found: Findings, evaluations: Path, folder: Path) -> None:
         if (tables / name).exists():
             shutil.copyfile(tables / name, folder / name)
         else:
-            write_rows(folder / name, header, [])
+            write_csv(folder / name, header, [])
     rows = (
         (recipe, measured["zip_bytes"], measured["scores"][measured["primary"]]["value"])
         for recipe, measured in found.metrics.items()
     )
-    write_rows(folder / SIZES, ("recipe", "zip_bytes", "quality"), rows)
+    write_csv(folder / SIZES, ("recipe", "zip_bytes", "quality"), rows)
