@@ -95,24 +95,25 @@ def score(name: str, value: float | None) -> str:
     return percent(value) if metric(name).is_share else plain(value)
 
 
-def plain(value: float) -> str:
-    """Write a number that is no share: large ones without a fraction."""
-    return written(value + 0.0, 0 if abs(value) >= 1000 else 4)
+def plain(value: float, scale: float | None = None) -> str:
+    """Write a number that is no share: large ones without a fraction; for `scale` see `tasks.core.numbers.written`."""
+    return written(value + 0.0, 0 if abs(value) >= 1000 else 4, scale)
 
 
-def difference(name: str, value: float | None) -> str:
+def difference(name: str, value: float | None, scale: float | None = None) -> str:
     """Write a difference of a metric: in points where the metric is in percent."""
     if value is None:
         return UNDEFINED
     if metric(name).is_share:
         return number(100 * value, 2)
     # Beyond four digits the difference of two scores without a unit is noise of float32.
-    return plain(value) if name in WITH_UNIT else number(value, 4)
+    return plain(value, scale) if name in WITH_UNIT else number(value, 4)
 
 
 def interval(name: str, bounds: list[float] | None) -> str:
     """Write an interval of a metric or of its difference, in the unit of both; nothing where there is none."""
-    return f"[{', '.join(difference(name, bound) for bound in bounds)}]" if bounds else ""
+    scale = max(map(abs, bounds)) if bounds else None
+    return f"[{', '.join(difference(name, bound, scale) for bound in bounds)}]" if bounds else ""
 
 
 def with_interval(written: str, bounds: str) -> str:
@@ -170,7 +171,7 @@ def lost_in_part(name: str, part: Mapping[str, Any]) -> str:
 
 def lost(name: str, found: Mapping[str, Any]) -> str:
     """Write what a metric lost against the reference, with its paired interval."""
-    return with_interval(difference(name, found["drop"]), interval(name, found["drop_interval"]))
+    return with_interval(difference(name, found["drop"], found["value"]), interval(name, found["drop_interval"]))
 
 
 def large(value: float) -> str:
