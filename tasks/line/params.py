@@ -351,7 +351,8 @@ def _meaning_or_none(raw: Settings) -> Settings | None:
 def from_0_1(complete: Settings) -> Settings:
     """Return a file of version 0.1, in which every key was mandatory, as a complete file of this version.
 
-    A stage that watched `requirements.lock` now watches its own plan file, and `train.data` is new.
+    A stage that watched `requirements.lock` now watches its own plan file, and `train.data` is new. A gate that the
+    test rows could not decide was not passed.
     """
     file = deepcopy(complete)
     for role, section in _mapping(file.get("ingest")).items():
@@ -361,4 +362,5 @@ def from_0_1(complete: Settings) -> Settings:
     if train.get("tracked") == "requirements.lock":
         train["tracked"] = "plan/train.json"
     train.setdefault("data", "base")
+    _mapping(file.get("release")).setdefault("undecided", "refuse")  # as it did
     return file

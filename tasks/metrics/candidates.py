@@ -34,8 +34,12 @@ class Candidate:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the rows show that it passes; of float32 beside itself they show nothing."""
-        return self.recipe != FLOAT32 and all(gate.status == "passed" for gate in self.gates)
+        """Whether the rows show that it passes; of float32 beside itself they show nothing.
+
+        A gate that judged nothing, such as one on slices that are all small, judged nothing of any recipe.
+        """
+        shown = (gate.status == "passed" or (gate.passed and gate.value is None) for gate in self.gates)
+        return self.recipe != FLOAT32 and all(shown)
 
     @property
     def size(self) -> tuple[int, int, str]:

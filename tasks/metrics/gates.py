@@ -1,4 +1,4 @@
-"""Release gates: each holds a measured value against a bound, and says whether the test rows can decide it."""
+"""Release gates: each holds a measured value against a bound, as far as the test rows can decide it."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -204,12 +204,13 @@ class Judge:
         if interval is None or not all(map(isfinite, interval)):
             return [self._undefined(name, bound, f"{shown(value)} without an interval", without, value)]
         judged, symbol = interval[1 if sign > 0 else 0], ">" if sign > 0 else "<"
-        if sign * judged <= sign * bound:
-            return [Gate(name, value, bound, True, interval, rows=self.rows)]
         if sign * value > sign * bound:
-            change = self._set(f"{name}={_rounded(value if self.allows_undecided else judged, up=sign > 0)}")
+            kept = value if self.allows_undecided else max(value, judged, key=lambda end: sign * end)
+            change = self._set(f"{name}={_rounded(kept, up=sign > 0)}")
             reason = f"{name}: {shown(value)} {symbol} {shown(bound)}"
             return [Gate(name, value, bound, False, interval, reason, "failed", self.rows, None, change)]
+        if sign * judged <= sign * bound:
+            return [Gate(name, value, bound, True, interval, rows=self.rows)]
         needed = _needed(self.rows, abs(judged - value), abs(bound - value))
         direction = "up to" if sign > 0 else "down to"
         reason = f"{name}: {_undecided(self.rows, needed)} ({direction} {shown(judged)} {symbol} {shown(bound)})"

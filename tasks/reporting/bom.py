@@ -107,7 +107,7 @@ def _metric(
 
 def _data_sets(found: Findings) -> Iterator[dict[str, Any]]:
     for role, dataset in found.datasets.items():
-        digest = found.inputs[f"data/ready/{role}/dataset.json"]
+        digest = found.dataset_sha256(role)
         rows = ", ".join(f"{rows_of(dataset, split):,} {split}" for split in dataset["splits"])
         yield {
             "type": "data",

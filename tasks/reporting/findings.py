@@ -208,6 +208,10 @@ class Findings:
         """The metrics of the float32 file."""
         return self.metrics[FLOAT32]
 
+    def dataset_sha256(self, role: str) -> str:
+        """Return the digest of a data set; a line without a base has its target in that place."""
+        return self.inputs.get(f"data/ready/{role}/dataset.json", self.inputs["data/ready/target/dataset.json"])
+
     @property
     def profile(self) -> dict[str, Any]:
         """The profile of the described file."""

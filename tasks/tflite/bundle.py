@@ -101,8 +101,8 @@ def inputs(base: Path, data: Path, models: Path, evaluations: Path) -> dict[str,
 def datasets(base: Path, data: Path) -> dict[str, str]:
     """Return the SHA-256 of both `dataset.json`, and what they say of the raw files and the schema."""
     found = {}
-    for path, role in ((base, "base"), (data / columns.DATASET, "target")):
-        metadata = read_json(path)
+    for path in dict.fromkeys((base, data / columns.DATASET)):  # one, where a line trains on its target
+        metadata, role = read_json(path), path.parent.name
         found[path.as_posix()] = sha256(path)
         found[f"data/raw/{role}/manifest.json"] = metadata["raw_manifest_sha256"]
         found[f"schemas/{role}.json"] = metadata["schema_sha256"]

@@ -218,6 +218,8 @@ def test_a_recipe_that_passes_comes_before_a_smaller_one_that_is_undecided() -> 
     float32, int8 = candidate("float32", 100, "passed"), candidate("int8", 30, "passed")
     pruned, broken = candidate("pruned", 20, "undecided"), candidate("broken", 10, "failed")
     assert smallest_passing([float32, int8, pruned, broken]) is int8
+    int8.gates.extend(JUDGE.slices([], 0.1, 30))  # no slice was judged, of no recipe
+    assert smallest_passing([float32, int8, pruned, broken]) is int8
     # float32 loses nothing against itself, which shows nothing of it: with few rows all others are undecided
     assert smallest_passing([float32, pruned, broken]) is pruned
     assert smallest_passing([float32, broken]) is float32

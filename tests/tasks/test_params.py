@@ -100,7 +100,7 @@ def test_an_empty_recipe_has_to_be_built_in() -> None:
         ("export", "calibration_rows", 1.5),
         ("evaluate", "confidence", 1.0),
         ("release", "max_slice_drop", -0.1),
-        ("release", "max_latency_us", None),
+        ("release", "max_latency_us", 0.0),
         ("report", "name", 3),
     ],
 )
