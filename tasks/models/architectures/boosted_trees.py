@@ -1,4 +1,4 @@
-"""Gradient boosting in a TFLite file: trees of scikit-learn, fitted on all rows, as lookups and comparisons.
+"""Gradient boosting in a TFLite file: trees of scikit-learn as lookups that every runtime has.
 
 On tables they are hard to beat, take seconds to fit, and need no scaling of a number (Grinsztajn and others 2022,
 arXiv:2207.08815). The leaves' values are weights like others: recipes prune and quantize them.
