@@ -100,6 +100,18 @@ def test_names_of_people_make_no_text_classification_of_a_table(tmp_path: Path) 
     assert roles(params) == ("tabular_classification", "survived", ["age", "fare"], ["sex"])
 
 
+@pytest.mark.parametrize(
+    ("header", "role"), [(("patient_id", "dose", "response"), "group"), (("date", "dose", "response"), "time")]
+)
+def test_a_column_that_says_who_or_when_divides_the_rows(tmp_path: Path, header: Cells, role: str) -> None:
+    first = [f"p{row % 20}" if role == "group" else f"{row % 28 + 1:02d}.03.2021" for row in range(200)]
+    rows = [(cell, number(), number()) for cell in first]
+    params = section(drafted(table(tmp_path / "t.csv", header, rows), tmp_path / "line"))
+    assert (params["split"][role], params["columns"][role]) == (role, header[0])
+    assert params["numeric"] == ["dose"] and params["categorical"] == []
+    assert "group" not in section(drafted(tmp_path / "t.csv", tmp_path / "none", group="none", time="none"))["split"]
+
+
 def test_two_targets_are_refused_with_both_options(tmp_path: Path) -> None:
     rows = [(number(), number(), number()) for _ in range(80)]
     data = table(tmp_path / "t.csv", ("width", "price", "value"), rows)
@@ -246,17 +258,17 @@ def ratings(with_time: str = "") -> list[tuple[object, ...]]:
     ("header", "time", "column"),
     [
         (("userId", "movieId", "rating", "timestamp"), "seconds", "timestamp"),
-        (("user_id", "ISBN", "Book-Rating"), "", "order"),
+        (("user_id", "ISBN", "Book-Rating"), "", None),
         (("customer", "product", "stars", "date"), "date", "date"),
     ],
 )
 def test_ratings_are_told_with_a_time_or_without(
-    tmp_path: Path, header: tuple[str, ...], time: str, column: str
+    tmp_path: Path, header: tuple[str, ...], time: str, column: str | None
 ) -> None:
     params = drafted(table(tmp_path / "t.csv", header, ratings(time)), tmp_path / "line")
     columns = section(params)["columns"]
     assert params["kind"] == "recommendation" and list(columns.values())[:3] == list(header[:3])
-    assert columns.get("time", "order") == column
+    assert columns.get("time") == column
     assert section(params)["rating"] == {"min": 1.0, "max": 5.0}
 
 

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 
 from tasks.core.errors import DataError
@@ -20,7 +19,6 @@ from tasks.line.drafts.draft import INCOMING
 ENCODINGS = frozenset({"utf-8", "utf-8-sig"})
 READ_AS = {".csv": ",", ".tsv": "\t"}  # suffixes that the readers take, with their separators
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json_lines", ".ndjson": "json_lines", ".parquet": "parquet"}
-ORDER = "order"  # the column that stands for a time where there is none
 DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m", "%d.%m.%y", "%m/%d/%y")
 
 
@@ -42,7 +40,7 @@ class Imported:
 
 
 def import_table(
-    files: Files, table: Table, used: list[Column], line: Path, name: str, *, needs_time: Column | bool = False
+    files: Files, table: Table, used: list[Column], line: Path, name: str, *, dates: Column | None = None
 ) -> Imported:
     """Bring the files of a table into a line.
 
@@ -52,9 +50,10 @@ def import_table(
         used: the columns that have a role: how their cells are written counts.
         line: the folder of the line.
         name: of the line, which a folder of several files gets.
-        needs_time: for ratings: the column of dates that become numbers, or True where a column of an order is added.
+        dates: the column of dates that has to be understood.
     """
-    changes = list(_changes(table, used, needs_time))
+    dates = dates if dates and not _are_understood(dates) else None
+    changes = list(_changes(table, used, dates))
     require_free_space(line, 2 * sum(file.bytes for file in table.files))
     suffix = ".csv" if changes else suffix_of(table.files[0].path)
     several = len(table.files) > 1 or bool(table.splits)
@@ -62,14 +61,14 @@ def import_table(
         target = line / _target(file, name, suffix, changed=bool(changes), several=several)
         target.parent.mkdir(parents=True, exist_ok=True)
         if changes:
-            _rewrite(files.root, file, _cells(table, used, needs_time), needs_time is True, table, target)
+            _rewrite(files.root, file, _cells(used, dates), target)
         else:
             shutil.copyfile(files.root / file.path, target)
     alone = _target(table.files[0], name, suffix, changed=bool(changes), several=several)
     return Imported(INCOMING / name if several else alone, FORMATS[suffix], table.header, changes)
 
 
-def _changes(table: Table, used: list[Column], needs_time: Column | bool) -> Iterator[str]:
+def _changes(table: Table, used: list[Column], dates: Column | None) -> Iterator[str]:
     """Say why a table cannot be read as it is."""
     for dialect in {file.dialect for file in table.files if file.dialect}:
         suffixes = {suffix_of(file.path) for file in table.files}
@@ -87,8 +86,8 @@ def _changes(table: Table, used: list[Column], needs_time: Column | bool) -> Ite
         if column.placeholders:
             shown = ", ".join(f"{count} {value!r}" for value, count in column.placeholders.items())
             yield f"no value for {shown} in {column.title}"
-    if needs_time:
-        yield f"a column {ORDER}, by chance: there is no time" if needs_time is True else "dates become numbers"
+    if dates:
+        yield f"dates such as {next(iter(dates.counts))} in {dates.title} become seconds since 1970"
 
 
 def _called(separator: str) -> str:
@@ -113,14 +112,14 @@ def _target(file: TableFile, name: str, suffix: str, *, changed: bool, several: 
     return INCOMING / name / inside / flat
 
 
-def _cells(table: Table, used: list[Column], needs_time: Column | bool) -> dict[int, Callable[[str], str]]:
+def _cells(used: list[Column], dates: Column | None) -> dict[int, Callable[[str], str]]:
     """Return what becomes of the cells of a column, by its place."""
     found: dict[int, Callable[[str], str]] = {}
     for column in used:
         if column.written != "plain" or column.placeholders:
             found[column.place] = _Plain(column)
-    if isinstance(needs_time, Column):
-        found[needs_time.place] = as_seconds
+    if dates:
+        found[dates.place] = as_seconds
     return found
 
 
@@ -153,6 +152,18 @@ def as_seconds(cell: str) -> str:
     return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp():.0f}"
 
 
+def _are_understood(dates: Column) -> bool:
+    """Whether the readers take the dates as they are: those of ISO 8601, and numbers."""
+    return dates.holds == "number" or all(_is_iso(value) for value in dates.counts)
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def _parsed(text: str, form: str) -> datetime | None:
     try:
         return datetime.strptime(text, form).replace(tzinfo=UTC)
@@ -160,16 +171,13 @@ def _parsed(text: str, form: str) -> datetime | None:
         return None
 
 
-def _rewrite(
-    root: Path, file: TableFile, cells: dict[int, Callable[[str], str]], order: bool, table: Table, target: Path
-) -> None:
+def _rewrite(root: Path, file: TableFile, cells: dict[int, Callable[[str], str]], target: Path) -> None:
     with target.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         if file.names:
-            writer.writerow([*file.names, ORDER] if order else file.names)
+            writer.writerow(file.names)
         for row in _strict_rows(root, file):
-            changed = [cells[place](cell) if place in cells else cell for place, cell in enumerate(row)]
-            writer.writerow([*changed, _by_chance(row)] if order and len(row) == len(table.columns) else changed)
+            writer.writerow(cells[place](cell) if place in cells else cell for place, cell in enumerate(row))
 
 
 def _strict_rows(root: Path, file: TableFile) -> Iterator[Row]:
@@ -192,11 +200,6 @@ def _strict_rows(root: Path, file: TableFile) -> Iterator[Row]:
                 got=f"{file.path}, line {reader.line_num}: {error}", expected="quotes that open and close a cell",
                 do='write a quote inside a cell as "", or correct the line, and run the command again',
             ) from None  # fmt: skip
-
-
-def _by_chance(row: Row) -> str:
-    """Return a number that follows from a row alone and has nothing to do with it."""
-    return str(int.from_bytes(blake2b("\x1f".join(row).encode(), digest_size=6).digest(), "little"))
 
 
 def import_rows(rows: Iterator[tuple[Path, dict[str, str]]], line: Path, name: str) -> Path:

@@ -15,7 +15,7 @@ from tasks.data.inspection.tables import Table
 from tasks.line.drafts import effort
 from tasks.line.drafts.choices import Choices, Reading
 from tasks.line.drafts.draft import Draft, Key
-from tasks.line.drafts.importing import ORDER, Imported, import_table
+from tasks.line.drafts.importing import Imported, import_table
 from tasks.line.drafts.roles import (
     NamedRoles,
     TableRoles,
@@ -32,6 +32,7 @@ TABLES = ("regression", "tabular_classification")
 KINDS = ("image_classification", "text_classification", *TABLES, "recommendation", "translation")
 MAX_CHARACTERS = 20_000  # of a text: a book is no row
 
+SPLIT_ROLES = frozenset({"time", "group"})
 A_SENTENCE = 5  # words, in the mean
 MANY_BESIDE = 3  # columns that tell something
 
@@ -124,10 +125,15 @@ def role_names(columns: Iterable[Column]) -> dict[int, str]:
         name = re.sub(r"[^a-z0-9]+", "_", "_".join(words_of(plain)) or plain.casefold()).strip("_")
         if not name or not name[0].isalpha():
             name = f"column_{name or column.place}"
-        while name in found.values():
+        while name in found.values() or name in SPLIT_ROLES:
             name = f"{name}_{column.place}"
         found[column.place] = name
     return found
+
+
+def _split_roles(group: Column | None, time: Column | None) -> dict[str, Column]:
+    """Return the column that a split is made by, by its role."""
+    return {"time": time} if time else {"group": group} if group else {}
 
 
 def _places(columns: dict[str, Column], imported: Imported) -> dict[str, str | int]:
@@ -143,16 +149,17 @@ def _first_keys(imported: Imported, columns: dict[str, Column], comment: str = "
 def _of_table(files: Files, table: Table, roles: TableRoles, line: Path, name: str) -> Draft:
     features = [*roles.numeric, *roles.categorical]
     names = role_names([*features, roles.target])
-    imported = import_table(files, table, [*features, roles.target], line, name)
+    imported = import_table(files, table, [*features, roles.target], line, name, dates=roles.time)
     split, chosen = split_of_rows(table.rows, table.splits, "rows", roles.group, roles.time)
     used = [column for column in table.columns if column.place in names]
-    keys = _first_keys(imported, {names[column.place]: column for column in used})
+    columns = {names[column.place]: column for column in used}
+    columns |= {} if table.splits else _split_roles(roles.group, roles.time)
+    keys = _first_keys(imported, columns)
     keys += [
         Key("numeric", [names[column.place] for column in roles.numeric], "take a name out, here and above"),
         Key("categorical", [names[column.place] for column in roles.categorical]),
         Key("target", names[roles.target.place]), split,
     ]  # fmt: skip
-    keys = [key for key in keys if key.value != []]
     trial, keys = _with_trial(line, imported, roles.kind, keys)
     work = effort.of_table(table.rows)
     predicted, why = roles.target.title, f"{roles.because}; --target NAME takes another"
@@ -174,9 +181,10 @@ def _limits(table: Table, files: Files) -> str:
 
 def _of_texts(files: Files, tables: list[Table], roles: NamedRoles, line: Path, name: str) -> Draft:
     table, label = tables[0], roles.columns["label"]
-    imported = import_table(files, table, [], line, name)
+    imported = import_table(files, table, [], line, name, dates=roles.time)
     split, chosen = split_of_rows(table.rows, table.splits, "texts", roles.group, roles.time)
-    keys = [*_first_keys(imported, roles.columns), *text_keys(roles.columns["text"].counts), split]
+    columns = roles.columns | ({} if table.splits else _split_roles(roles.group, roles.time))
+    keys = [*_first_keys(imported, columns), *text_keys(roles.columns["text"].counts), split]
     trial, keys = _with_trial(line, imported, "text_classification", keys)
     work = effort.of_texts(table.rows, label.distinct)
     return Draft(
@@ -225,16 +233,10 @@ def _of_ratings(files: Files, tables: list[Table], roles: NamedRoles, line: Path
     time = columns.pop("time", None)
     rating = columns["rating"]
     numbers = rating.numbers()
-    needs: Column | bool = True if time is None else time if time.holds == "date" else False
     used = [*columns.values(), *([time] if time else [])]
     items = _items(tables, columns["item"])
-    imported = import_table(files, table, used, line, name, needs_time=needs)
-    places = _places(columns, imported)
-    places["time"] = (
-        (ORDER if imported.header else len(table.columns))
-        if time is None
-        else _places({"time": time}, imported)["time"]
-    )
+    imported = import_table(files, table, used, line, name, dates=time)
+    places = _places(columns | ({"time": time} if time else {}), imported)
     keys = (
         [Key("columns", places)]
         if imported.format == "csv"

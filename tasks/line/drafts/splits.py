@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from tasks.core.params import Settings
-from tasks.core.params.data import Split
 from tasks.data.inspection.column_profile import Column
 from tasks.line.drafts.draft import Key
 
@@ -20,8 +19,8 @@ def split_of_rows(
         rows: how many there are.
         given: splits that folders or files are named by.
         what: to call them: `pictures` or `rows`.
-        group: column whose equal values have to stay together.
-        time: column by which the last rows are the test rows.
+        group: column whose equal values have to stay together; it has the role `group`.
+        time: column by which the last rows are the test rows; it has the role `time`.
     """
     fractions = _fractions(rows)
     if "test" in given or "validation" in given:
@@ -31,10 +30,8 @@ def split_of_rows(
     column, key = (time, "time") if time else (group, "group")
     if column is None:
         return Key("split", fractions, "fractions of each class, or of all rows"), f"{shown}, by chance"
-    if key not in Split.model_fields:
-        return Key("split", fractions), f"{shown}, by chance, though {column.title} says more"
     how = f"the last by {column.title}" if time else f"rows of one {column.title} stay together"
-    return Key("split", {**fractions, key: column.name or column.place}, how), f"{shown}; {how}"
+    return Key("split", {**fractions, key: key}, how), f"{shown}; {how}"
 
 
 def _fractions(rows: int) -> Settings:

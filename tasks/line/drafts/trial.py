@@ -17,7 +17,7 @@ from tasks.kinds import data_of
 from tasks.line.params import known_defaults, merged
 
 MAX_CHUNKS = 40  # of up to 10,000 rows: a trial of a large file looks at its first rows alone
-COPIES = "copies of another row"
+COPIES, CONTRADICTIONS = "copies of another row", "copies with another class"
 MARGIN = 1.25  # later data may be a little worse
 
 
@@ -63,19 +63,22 @@ def tried(raw: Path, kind: str, preprocess: Settings, architecture: str | None =
     params = typed_section(kind, preprocess, architecture)
     reader, rules = import_module(f"tasks.data.formats.{params.format}"), data_of(kind)
     schema = rules.observe(_few(reader, raw, params), kind, params)
-    rows, seen, reasons = 0, set[Any](), Counter[str]()
+    rows, seen, reasons = 0, dict[Any, Any](), Counter[str]()
     for chunk in _few(reader, raw, params):
         rows += len(chunk) + len(chunk.unreadable)
         good, bad = rules.good_rows(chunk, schema, params)
         reasons.update(row.reason.partition(":")[0] for row in bad)
         if len(good):
-            digests = rules.content_digests(good).tolist()
-            new = set(digests) - seen
-            reasons[COPIES] += len(digests) - len(new)
-            seen |= new
+            pairs = zip(rules.content_digests(good).tolist(), rules.strata(good.columns).tolist(), strict=True)
+            for digest, stratum in pairs:
+                if digest in seen:
+                    reasons[COPIES if seen[digest] == stratum else CONTRADICTIONS] += 1
+                seen.setdefault(digest, stratum)
     reasons = +reasons
     unread = reasons.total() - reasons[COPIES]
-    found = Trial(rows, unread if hasattr(params, "duplicates") else reasons.total(), reasons)
+    found = Trial(
+        rows, unread, reasons if params.duplicates == "drop" else reasons - Counter({COPIES: reasons[COPIES]})
+    )
     if unread * 2 > rows:
         raise DataError(
             got=f"{unread:,} of {rows:,} rows that cannot be used: {found.said()}",
