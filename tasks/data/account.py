@@ -1,4 +1,4 @@
-"""The account of a data set: every file, and every line or row of a file, is kept, left out with a reason, or named.
+"""The account of a data set: every file, line or row is kept, left out with a reason, or named.
 
 A format says what it counts (`UNIT`), which files it reads (`files`), and how many units a file has (`units`), which it
 counts in another way than it reads them. What does not add up is a fault of Trimline, and stops the stage.

@@ -1,4 +1,4 @@
-"""HTML in texts: its tags and its entities, and nothing that only looks like them.
+"""HTML in texts: its tags, its entities, nothing that only looks like them.
 
 A text may hold "a < b and c > d", the heart <3, an address in angle brackets, or "if a<b then c>d". A tag is one of the
 names that HTML has or had, with attributes that have values, or that are known to have none.

@@ -1,4 +1,4 @@
-"""Text files of records: which files a format has, and the rows of cells that their lines hold."""
+"""Text files of records: the files of a format, the rows of cells in their lines."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

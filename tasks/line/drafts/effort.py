@@ -12,6 +12,7 @@ TENSORFLOW_SECONDS = 7.0  # its import, in each of the stages that train or conv
 STAGES, STAGES_A_RECIPE = 10, 4
 TARGET = [Key("tracked", "plan/train.json"), Key("data", "target")]
 FEW_PICTURES, MANY_PICTURES = 1_500, 6_000
+FEW_ROWS = 500  # of a table: a leaf of a tree has at least 20 of them
 SMALLER = "half of the weights zero: a smaller zip"
 STOPS = "stops by itself after `patience` epochs without progress"
 SMALL_PICTURE = 48  # pixels of a side: such are drawings of digits, and no network for photographs helps
@@ -117,20 +118,18 @@ def of_texts(rows: int, classes: int) -> Effort:
 
 
 def of_table(rows: int) -> Effort:
-    """Return the effort for a table; with few rows a smaller network, more epochs."""
-    small = rows < 2_000
-    epochs = 60 if small else 25 if rows <= 50_000 else max(4, round(25 * 50_000 / rows))
-    batch = 16 if small else 128
-    keys = [*TARGET]
-    if small:
-        keys += [Key("bins", 4 if rows < 800 else 8), Key("embedding", 2), Key("units", [32]), Key("dropout", 0.2)]
-        keys += [Key("fit", {"epochs": epochs, "batch_size": batch, "learning_rate": 0.001})]
-    elif epochs != 25:
-        keys += [Key("fit", {"epochs": epochs})]
-    return Effort(
-        [Key("train", keys), _recipes("float32", "dynamic", "pruned_dynamic", comment=SMALLER)],
-        [], "starts from scratch", _overhead(3) + rows * epochs * (0.0006 if small else 0.00008) * 1.5,
-    )  # fmt: skip
+    """Return the effort for a table: boosted trees, which take seconds; for few rows a small network of many epochs."""
+    recipes = _recipes("float32", "dynamic", "pruned_dynamic", comment=SMALLER)
+    if rows >= FEW_ROWS:
+        why = "gradient boosting, which takes seconds; `architecture: tables` under train is a network"
+        return Effort([Key("train", TARGET), recipes], [], why, _overhead(3) + rows * 0.002)
+    network = [
+        Key("architecture", "tables", "boosted_trees for more rows"), *TARGET,
+        Key("bins", 4), Key("embedding", 2), Key("units", [32]), Key("dropout", 0.2),
+        Key("fit", {"epochs": 60, "batch_size": 16, "learning_rate": 0.001}),
+    ]  # fmt: skip
+    why = f"a small network from scratch: fewer than {FEW_ROWS} rows are few for trees"
+    return Effort([Key("train", network), recipes], [], why, _overhead(3) + rows * 60 * 0.0006 * 1.5)
 
 
 def of_ratings(rows: int) -> Effort:
