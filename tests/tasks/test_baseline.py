@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,8 @@ from tasks.kinds import evaluation_of
 from tasks.kinds.image_classification.evaluation import pixels, shrinking
 from tasks.metrics.baselines import WORD, chosen_rows, logistic_regression, probabilities
 from tasks.metrics.word_lookup import WordLookup
-from tasks.reporting.findings import Findings
-from tasks.reporting.results import summary
 from tests.tasks import line, texts
-from tests.tasks.reports import Reader, findings
+from tests.tasks.reports import Reader
 
 
 @pytest.fixture(scope="module")
@@ -111,19 +108,6 @@ def test_the_page_the_card_and_the_table_show_them(tiny_line: Path) -> None:
     sentence = f"majority class {values[1]:.2%}, logistic regression {values[2]:.2%}"
     for name in ("reports/model_card.md", "reports/results.md"):
         assert sentence in (tiny_line / name).read_text()
-
-
-def summary_of(found: Findings, baseline: dict[str, Any], measured: dict[str, Any]) -> str:
-    return summary(replace(found, baseline=baseline, metrics=found.metrics | {found.recipe: measured}))
-
-
-def test_a_baseline_that_is_as_good_is_named_whichever_way_is_better(tiny_line: Path) -> None:
-    found = findings(tiny_line)
-    best = {**found.baseline, "baselines": {"mean": {"accuracy": 1.0}}}
-    assert "The network is no better than mean:" in summary_of(found, best, found.measured)
-    errors = {"primary": "rmse", "lower_is_better": True, "training_rows": 9, "baselines": {"mean": {"rmse": 2.0}}}
-    assert "no better" not in summary_of(found, errors, {"scores": {"rmse": {"value": 1.0}}})
-    assert "no better than mean:" in summary_of(found, errors, {"scores": {"rmse": {"value": 3.0}}})
 
 
 def dataset(folder: Path, rows: dict[str, Array], **metadata: Any) -> columns.Dataset:

@@ -76,9 +76,8 @@ def test_a_gzipped_table_gives_the_same_columns(tmp_path: Path) -> None:
     source.write_bytes(gzip.compress(("\n".join(GOOD) + "\n").encode()))
     zipped = line.prepared(tmp_path / "zipped", source, line.section())
     first, second = line.tree(plain), line.tree(zipped)
-    assert {name: first[name] for name in first if name.endswith(".npy")} == {
-        name: second[name] for name in second if name.endswith(".npy")
-    }
+    same = [name for name in first if name.endswith(".npy") and "row_source" not in name]  # which names the file
+    assert len(same) > 3 and {name: first[name] for name in same} == {name: second[name] for name in same}
 
 
 @pytest.mark.parametrize(("written", "meant"), [("3", "3"), ("3.0", "3"), ("3.000e+00", "3"), (" 3", "3")])

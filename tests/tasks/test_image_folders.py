@@ -177,7 +177,8 @@ def test_pictures_of_16_bits_are_prepared_to_the_same_bytes_as_those_of_8(tmp_pa
     assert schema == deep_schema and shallow.keys() == deep_tree.keys()
     metadata = [json.loads(tree.pop("dataset.json")) for tree in (shallow, deep_tree)]
     assert shallow == deep_tree and any(name.startswith("test/image") for name in shallow)
-    assert metadata[1].pop("notes") == {"more than 8 bits a channel": 24}
+    assert metadata[1]["account"].pop("notes") == {"more than 8 bits a channel": 24}
+    assert metadata[0]["account"].pop("notes") == {}
     for each in metadata:
         del each["raw_manifest_sha256"]
     assert metadata[0] == metadata[1]
@@ -261,9 +262,9 @@ def test_every_file_is_kept_or_quarantined_or_counted(seed: int, tmp_path: Path)
     metadata = read_json(ready / "dataset.json")
     total = sum(not path.is_dir() for path in source.rglob("*"))
     kept = sum(columns.load(ready).rows(name) for name in SPLITS)
-    quarantined, named = len(quarantine(ready)), sum(metadata["not_read"].values())
+    quarantined, named = len(quarantine(ready)), sum(metadata["account"]["other_files"].values())
     assert kept + quarantined + named == total
     assert quarantined == sum(metadata["quarantined"].values())
-    assert min(kept, quarantined, named) > 30 and len(metadata["not_read"]) > 5
+    assert min(kept, quarantined, named) > 30 and len(metadata["account"]["other_files"]) > 5
     assert {"mode F", "unreadable", "empty", "wrong size", "duplicate"} <= set(metadata["quarantined"])
-    assert metadata["notes"]["first of several frames"] > 10
+    assert metadata["account"]["notes"]["first of several frames"] > 10

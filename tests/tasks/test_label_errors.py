@@ -61,7 +61,7 @@ def test_a_row_of_the_list_says_where_it_is_and_what_it_should_be(tmp_path: Path
     target = texts.ready(tmp_path, lines)
     first = {row["source"]: row for row in listed(target, tmp_path)[:30]}[f"sms.tsv:{spam + 1}"]
     assert (first["label"], first["suggested"]) == ("ham", "spam")
-    assert first["text"].startswith("Free") and first["predicted_by"] == "logistic_regression_of_words"
+    assert first["text"].startswith("Free") and first["predicted_by"] == "tfidf_linear"
     before = (tmp_path / "labels.csv").read_bytes()
     listed(target, tmp_path)
     assert (tmp_path / "labels.csv").read_bytes() == before

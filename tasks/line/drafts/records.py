@@ -113,7 +113,7 @@ def _only_texts(table: Table, roles: NamedRoles, choices: Choices) -> bool:
 
 def _tells_something(column: Column) -> bool:
     if column.holds == "number":
-        return not column.counts_up() and not column.unique
+        return not column.counts_up() and not (column.unique and column.whole)  # numbers of rows tell nothing
     return column.holds == "text" and not is_text(column) and 2 <= column.distinct <= column.filled // 3
 
 
