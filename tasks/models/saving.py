@@ -24,6 +24,7 @@ OF_ROWS = frozenset(
         "splits",
         "quarantined",
         "account",
+        "near_copies",
         "schema_sha256",
         "raw_manifest_sha256",
     }

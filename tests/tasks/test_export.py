@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tasks.core.errors import DataError, StageError
+from tasks.core.errors import DataError
 from tasks.core.files import read_json
-from tasks.core.params.recipes import Recipe
 from tasks.data import columns
 from tasks.data.records import Array
-from tasks.export import export
 from tasks.tflite.runtime import ExportedFile
 from tests.tasks import line
 
@@ -77,33 +75,3 @@ def test_images_of_another_shape_are_refused(tiny_line: Path) -> None:
     file = ExportedFile(tiny_line / "models/tflite/int8.tflite", threads=1)
     with pytest.raises(DataError, match=r"image of \(8, 8, 1\)"):
         file.probabilities(np.zeros((2, 8, 8, 1), np.uint8))
-
-
-def recurrent_model(folder: Path) -> Path:
-    """A model of images with a GRU, whose loop TensorFlow's calibrator crashes on."""
-    from tf_keras import Input, Sequential, layers
-
-    from tasks.models import saving
-
-    shape = [layers.Reshape((16, 16)), layers.GRU(4), layers.Dense(10)]
-    metadata = saving.image_metadata([str(digit) for digit in range(10)], (16, 16, 1), 0, 255.0)
-    saving.save(Sequential([Input((16, 16, 1)), *shape]), metadata, folder / "model")
-    return folder / "model"
-
-
-def test_what_the_converter_crashes_on_fails_the_stage_with_the_reason_and_its_remedy_works(
-    tiny_line: Path, tmp_path: Path
-) -> None:
-    settings = line.params_of(tiny_line)
-    model, data, tflite = recurrent_model(tmp_path), tiny_line / "data/ready/target", tmp_path / "out/model.tflite"
-    with pytest.raises(StageError) as error:
-        export(settings.export, recipe_of("int8"), settings.compute, model=model, data=data, tflite=tflite)
-    assert error.value.exit_status == 1 and not tflite.exists()
-    assert "conversion to int8 was ended by a crash of native code (SIGSEGV)" in error.value.got
-    assert "of calibrator.py" in error.value.got and "`dynamic`" in error.value.do
-    export(settings.export, recipe_of("dynamic"), settings.compute, model=model, data=data, tflite=tflite)
-    assert ExportedFile(tflite, 1).probabilities(np.zeros((2, 16, 16, 1), np.uint8)).shape == (2, 10)
-
-
-def recipe_of(precision: str) -> Recipe:
-    return Recipe.model_validate({"steps": [], "precision": precision, "float_layers": [], "finish": []})

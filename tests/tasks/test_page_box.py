@@ -219,7 +219,7 @@ def table_file(target: columns.Dataset) -> bytes:
     from tasks.models.saving import ModelMetadata
 
     metadata = ModelMetadata("tabular_classification", target.metadata)
-    network = build(Train.model_validate(line.complete("presets/housing.yaml")["train"]), metadata)
+    network = build(Train(architecture="tables", tracked="plan/train.json", data="base"), metadata)
     recipe = Recipe.model_validate({"steps": [], "precision": "float32", "float_layers": [], "finish": []})
     to_tflite = export_of("tabular_classification").to_tflite
     return to_tflite(network, metadata, recipe, target, Export(calibration_rows=20, seed=0))

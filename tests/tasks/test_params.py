@@ -59,7 +59,10 @@ def test_a_key_that_is_like_no_other_is_told_all_that_there_are() -> None:
     params = complete()
     params["preprocess"]["target"]["whatever"] = 1
     said = refused(params)
-    assert "preprocess.target.whatever: this key is unknown, allowed: attributes, folders, format, ground" in said
+    assert (
+        "preprocess.target.whatever: this key is unknown, allowed: attributes, duplicates, folders, format, ground"
+        in said
+    )
 
 
 @pytest.mark.parametrize("key", ["kind", "ingest", "preprocess", "compress", "train.tracked", "train.data"])

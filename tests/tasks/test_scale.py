@@ -83,6 +83,8 @@ def test_the_sources_of_a_group_of_copies_are_read_once_from_each_block(
         return sources_at(block, rows)
 
     monkeypatch.setattr(kept_rows, "sources_at", noted)
+    # The shards name the sources of their rows later, which is not counted here.
+    monkeypatch.setattr(shards, "sources_in", lambda _, rows: iter([""] * len(rows)))
     source, _, _ = of_copies(tmp_path, 0)
     ready = line.prepared(tmp_path, source, section(shard_rows=70, max_bad_fraction=0.9), SCHEMA)
     assert len((ready / "quarantine.csv").read_text().splitlines()) > 300

@@ -14,6 +14,7 @@ SCRIPT = """
 import os, signal, sys, time
 sys.path.insert(0, {root!r})
 from tasks.core.watch import watched
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # below nohup it is ignored
 def asleep():
     print(os.getpid(), flush=True)
     time.sleep(60)

@@ -14,7 +14,7 @@ from tasks.core.params import Settings
 from tasks.data.records import Chunk
 from tasks.data.schema import rows_of
 from tasks.kinds import data_of
-from tasks.line.params import known_defaults, merged
+from tasks.line.params import kind_settings, known_defaults, merged
 
 MAX_CHUNKS = 40  # of up to 10,000 rows: a trial of a large file looks at its first rows alone
 COPIES, CONTRADICTIONS = "copies of another row", "copies with another class"
@@ -96,4 +96,4 @@ def typed_section(kind: str, preprocess: Settings, architecture: str | None = No
     """Return a section `preprocess.target` with its defaults, as its kind takes it."""
     known = known_defaults(kind, architecture)
     complete = merged(known.part("preprocess"), preprocess)
-    return import_module(f"tasks.kinds.{kind}").Preprocess.model_validate(complete)
+    return vars(kind_settings(kind))["Preprocess"].model_validate(complete)
