@@ -8,13 +8,14 @@ import pytest
 
 from tasks.core.errors import DataError
 from tasks.data.records import Array
+from tests.graph_rules import ROOT
 from tests.tasks.own import load, outputs, refused
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-CASES = Path("/work/shared/cases")
+CASES = ROOT.parent / "shared/cases"
 
 
 @pytest.fixture(scope="module")
