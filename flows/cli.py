@@ -37,11 +37,13 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "new": Command("flows.new:main", "make a line of your data, in a folder of its own"),
     "run": Command("flows.run:main", "run every out-of-date stage, then print the results"),
     "serve": Command("flows.serve:main", "start a Prefect server and a worker for this folder"),
     "worker": Command("flows.serve:worker_main", "run flows here for a Prefect server elsewhere"),
     "stage": Command("tasks.commands.stage:main", "run one stage; this is what dvc.yaml calls"),
     "why": Command("flows.why:main", "say why a stage is out of date"),
+    "runs": Command("flows.runs:main", "compare what was tried, a row per commit or experiment"),
     "params": Command("tasks.commands.params:main", "print all settings, defaults included"),
     "set": Command("tasks.commands.set:main", "change settings in params.yaml"),
     "schema": Command("tasks.commands.schema:main", "record the schema of a data set"),
@@ -49,11 +51,17 @@ COMMANDS = {
     "translate": Command("tasks.commands.predict:translate_main", "translate with a released model, by beam search"),
     "squeeze": Command("tasks.commands.squeeze:main", "compress a model of yours without training"),
     "search": Command("tasks.commands.search:main", "search for the smallest recipe within bounds"),
+    "release": Command("tasks.commands.release:main", "take a candidate at your own risk"),
     "compare": Command("tasks.commands.compare:main", "compare a new release with the current one"),
     "upgrade": Command("flows.upgrade:main", "bring a folder to the installed version of Trimline"),
 }
 # What one command starts of another, and nobody types: flows and tasks do not import each other.
-INTERNAL = {"line-files": Command("tasks.commands.line_files:main", "write what `upgrade` compares a folder with")}
+INTERNAL = {
+    "line-files": Command("tasks.commands.line_files:main", "write what `upgrade` compares a folder with"),
+    "new-files": Command("tasks.commands.new:main", "look at data, and write what `new` makes a line of"),
+}
+# kill -9 of DVC must not leave a trainer behind.
+END_WITH_THEIR_PARENT = {"stage", "search"}
 STATUSES = """\
 exit status:
     0  success
@@ -62,7 +70,7 @@ exit status:
    65  bad input data
    75  temporary failure, retry
    78  bad configuration
-  130  stopped by Ctrl-C
+  130  stopped, by Ctrl-C or SIGTERM
 
 `trimline COMMAND --help` shows the options of a command with an example."""
 
@@ -74,6 +82,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if checkout is not None and not checkout.samefile(PACKAGE_ROOT):
         start_again(checkout, given)
     command = chosen(given)
+    if not command.entry.startswith("tasks."):
+        return run(command, given)
+    # The libraries of these hold native code: what it crashes on must not decide on the exit status.
+    watched = import_module("tasks.core.watch").watched
+    status: int = watched(
+        lambda: run(command, given), " ".join(given[:2]), with_parent=given[0] in END_WITH_THEIR_PARENT
+    )
+    return status
+
+
+def run(command: Command, given: Sequence[str]) -> int:
+    """Run a command with the words behind its name; returns its exit status."""
     module, _, function = command.entry.partition(":")
     try:
         status: int = getattr(import_module(module), function)(given[1:])

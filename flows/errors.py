@@ -2,17 +2,18 @@
 
 FlowError             1
 ├── Refused          78   the request cannot be fulfilled; nothing was started
-└── CommandFailed     *   a child's own status
-    └── StageFailed   *   the stage's own status
+└── CommandFailed     *   a child's own status where it is a documented one, else 1
+    └── StageFailed   *   the stage's
         └── Busy     75   passes by itself, so Prefect tries again
 """
 
 from collections.abc import Sequence
 
 STATUSES = (
-    "exit status: 0 success; 2 unknown option; 65 bad input data; 75 temporary failure, retry; 78 bad configuration; "
-    "130 stopped by Ctrl-C;\nany other: that of the stage or server that failed"
+    "exit status: 0 success; 1 failed, the message says why; 2 unknown option; 65 bad input data;\n"
+    "75 temporary failure, retry; 78 bad configuration; 130 stopped, by Ctrl-C or SIGTERM"
 )
+DOCUMENTED = frozenset({1, 65, 75, 78, 130})
 
 
 class FlowError(Exception):
@@ -40,7 +41,7 @@ class CommandFailed(FlowError):
         """
         super().__init__(name, status, list(tail))
         self.name, self.status, self.tail = name, status, list(tail)
-        self.exit_status = status if status > 0 else 128 - status
+        self.exit_status = status if status in DOCUMENTED else 1
 
     def __str__(self) -> str:
         return "\n".join([f"{self.name} ended with status {self.status}", *self.tail])

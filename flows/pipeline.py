@@ -4,6 +4,7 @@ It runs whatever stages `dvc.yaml` has: that is the only place where the graph i
 """
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from flows import dvc, subprocesses
 from flows.errors import Busy, Refused, StageFailed
 from flows.ui import PAGES_STAGE, StageProgress, log, refuse_equal_keys, show_pages
 from flows.workspace import clean_clone, head, line_root
+
+SECONDS_WORTH_SAYING = 30.0
 
 
 def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -73,7 +76,9 @@ def run_stages(root: Path, wanted: Sequence[str] | None = None, *, pull: bool, s
     chosen = choose(everything, wanted)
     if pull:
         log(dvc.restore(root, shared_cache=shared_cache))
+    started = time.monotonic()
     for position, stage in enumerate(chosen):
+        get_run_logger().info("%s", where(position, len(chosen), stage, time.monotonic() - started))
         try:
             run_stage(stage, root)
         except StageFailed as failure:
@@ -81,6 +86,13 @@ def run_stages(root: Path, wanted: Sequence[str] | None = None, *, pull: bool, s
                 failure.result_table = show_pages(root)
             raise
     return show_pages(root)
+
+
+def where(position: int, total: int, stage: str, seconds: float) -> str:
+    """Say which stage comes, and how long the others will take if they take as long as those before: a rough guess."""
+    said = f"stage {position + 1} of {total}: {stage}"
+    left = seconds / position * (total - position) if position else 0
+    return said if left < SECONDS_WORTH_SAYING else f"{said}, about {max(1, round(left / 60))} min left"
 
 
 def choose(everything: Sequence[str], wanted: Sequence[str] | None) -> list[str]:

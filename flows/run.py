@@ -12,11 +12,13 @@ import copy
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from flows.errors import STATUSES, FlowError, StageFailed
 from flows.serve import free_port, running_server
@@ -41,6 +43,7 @@ class Terse(logging.Formatter):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the flow; returns the exit status of the stage that failed, or 0."""
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, stop)
     wants_traceback = os.environ.get("TRIMLINE_TRACEBACK") == "1"
     try:
         table = run(options, terse=not wants_traceback)
@@ -56,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     say_results(table, in_clone=bool(options.set))
     return 0
+
+
+def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does, with a documented status; Prefect hands the signal on after it has ended the run."""
+    raise KeyboardInterrupt
 
 
 def run(options: argparse.Namespace, *, terse: bool) -> str:

@@ -1,17 +1,20 @@
 """Measures the exported file itself on the test split: `dvc repro evaluate@int8`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tasks.core.errors import StageError
+from tasks.core.errors import ParamsError, StageError
 from tasks.core.files import replacing, write_json
-from tasks.core.params.gates import Evaluate
+from tasks.core.numbers import written
+from tasks.core.params.gates import Evaluate, Unsure
 from tasks.core.params.sections import Compute
 from tasks.core.progress import say
 from tasks.data import columns
 from tasks.data.records import Array
 from tasks.kinds import evaluation_of
+from tasks.metrics.kind_evaluation import KindEvaluation, Predictions
 from tasks.tflite.sizes import sizes
 
 
@@ -42,7 +45,9 @@ def evaluate(
     slices = target.chosen("test", {one.column for one in params.slices}, "evaluate.slices")
     own = _finite(evaluation.infer(tflite, inputs, compute.threads), tflite)
     reference = own if tflite == float32 else _finite(evaluation.infer(float32, inputs, compute.threads), float32)
-    measured = evaluation.measure(truth, own, reference, target.metadata, slices, params)
+    measured = evaluation.measure(Predictions(truth, own, reference, target.metadata, slices, params))
+    if params.unsure is not None:
+        measured["unsure"] = _unsure(params.unsure, evaluation, target, tflite, (truth, own), compute.threads)
     metadata = {"rows": len(truth), "confidence": params.confidence, "primary": evaluation.primary}
     with replacing(tables) as folder, replacing(metrics) as metrics_file, replacing(predictions) as array_file:
         folder.mkdir()
@@ -53,7 +58,37 @@ def evaluate(
             arrays = {"row": target.column("test", "row").all(), target.target: saved, "outputs": own}
             np.savez(file, **arrays)  # type: ignore[arg-type]
     primary = measured["scores"][evaluation.primary]["value"]
-    say(f"[100%] evaluate: {tflite.stem} {evaluation.primary} {primary:.4f} on {len(truth)} rows")
+    say(f"[100%] evaluate: {tflite.stem} {evaluation.primary} {written(primary)} on {len(truth)} rows")
+
+
+def _unsure(
+    params: Unsure,
+    evaluation: KindEvaluation,
+    target: columns.Dataset,
+    tflite: Path,
+    test: tuple[Array, Array],
+    threads: int,
+) -> dict[str, Any]:
+    """Choose on the validation rows when the file says "unsure", and measure it on the test rows.
+
+    Raises:
+        ParamsError: the kind has no classes.
+    """
+    from tasks.metrics import selective  # here: most lines do not ask for it
+
+    if not evaluation.has_classes:
+        raise ParamsError(
+            got=f"evaluate.unsure for {target.metadata['kind']}", expected="a classifier",
+            do="write `unsure: null` under evaluate",
+        )  # fmt: skip
+    validation = None
+    if target.rows("validation"):
+        labels = target.column("validation", target.target).all()
+        validation = labels, _finite(evaluation.infer(tflite, target.fed("validation"), threads), tflite)
+    found = selective.measured(validation, test, params)
+    said = found["reason"] or f"{found['coverage']:.1%} of the test rows answered, the others unsure"
+    say(f"evaluate: {tflite.stem} {said}")
+    return found
 
 
 def _finite(outputs: Array, tflite: Path) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import ParamsError
 from tasks.core.files import replacing, write_json
+from tasks.core.numbers import written
 from tasks.core.params.sections import Compute, FineTune
 from tasks.core.progress import say
 from tasks.data import columns
@@ -73,7 +74,7 @@ def fine_tune(
         write_json(comparison_file, compared)
     forget(checkpoints)
     primary = compared["primary"]
-    summary = (f"{run} {value[primary]:.4f}" for run, value in compared.items() if isinstance(value, dict))
+    summary = (f"{run} {written(value[primary])}" for run, value in compared.items() if isinstance(value, dict))
     say(f"fine_tune: {primary}, {', '.join(summary).replace('_', ' ')}")
 
 
@@ -119,7 +120,7 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
         shutil.copytree(base, folder)
         write_history(history_file, [])
         write_json(comparison_file, {"tuned": False, "primary": primary, "as_it_is": taken})
-    summary = f"; {primary} {taken[primary]:.4f} as it is" if primary in taken else ""
+    summary = f"; {primary} {written(taken[primary])} as it is" if primary in taken else ""
     say(f"[100%] fine_tune: nothing is tuned{summary}")
 
 

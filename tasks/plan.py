@@ -2,17 +2,17 @@
 
 import ast
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from tasks.core import code_digest, environment
 from tasks.core.code_digest import Choices
 from tasks.core.errors import ParamsError
-from tasks.core.files import read_json, replacing, shipped
+from tasks.core.files import replacing, shipped
 from tasks.core.params import gates
 from tasks.core.progress import say
-from tasks.line.params import Params, architecture_settings, kind_settings
+from tasks.line import consistency
+from tasks.line.params import Params, architecture_settings
 from tasks.line.plan_file import PlanFile
 from tasks.models import architectures
 from tasks.models.layer_names import LayerReferences, layer_problems
@@ -36,13 +36,15 @@ def plan(line: Params, *, schemas: Path, plan: Path) -> None:
     in `params.yaml`, and a default that is written out, change no byte.
 
     Raises:
-        ParamsError: a name in the parameters leads nowhere.
+        ParamsError: a name in the parameters or in a rule of a schema leads nowhere.
     """
-    if problems := problems_of(line):
+    if problems := problems_of(line, schemas):
         raise ParamsError(
             got=f"{len(problems)} problem{'s' * (len(problems) > 1)} in params.yaml:\n  " + "\n  ".join(problems),
             do="correct params.yaml; `trimline params` prints all of it, docs/reference/params.md explains each key",
         )
+    if wrong := list(_rule_problems(line, schemas)):
+        raise ParamsError(got="\n  ".join(wrong), do="correct `rules` in that file")
     plans = list(plans_of(line))
     with replacing(plan) as folder:
         for one in plans:
@@ -112,11 +114,15 @@ def _packages(line: Params, modules: set[str], settings: dict[str, Any]) -> dict
 
 
 def _weights_package(line: Params, modules: set[str]) -> Iterator[str]:
-    """Yield the package that the architecture takes its weights from, where no setting names it."""
+    """Yield the packages that weights are taken from where no setting names them: the architecture's, a baseline's."""
     if f"tasks.models.architectures.{line.train.architecture}" in modules:
         module = architecture_settings(line.train.architecture)
         if isinstance(package := vars(module).get("PACKAGE"), str):
             yield environment.distribution_of(package)
+    if "tasks.data.image_features" in modules:
+        from tasks.data.image_features import PACKAGE
+
+        yield environment.distribution_of(PACKAGE)
 
 
 def data_packages(value: Any) -> Iterator[str]:
@@ -131,18 +137,11 @@ def data_packages(value: Any) -> Iterator[str]:
             yield from data_packages(each)
 
 
-def problems_of(line: Params) -> list[str]:
+def problems_of(line: Params, schemas: Path) -> list[str]:
     """Say what is wrong with the parameters beside their types."""
     types = _layer_types(line)
     layers = [] if types is None else layer_problems(types, line.train.architecture, _layer_references(line))
-    return [*layers, *_metric_problems(line), *_device_problems(line)]
-
-
-def _device_problems(line: Params) -> Iterator[str]:
-    """Say that there is no such device profile."""
-    known = sorted(path.stem for path in shipped("presets/devices").glob("*.yaml"))
-    if line.release.device not in known:
-        yield f"release.device: {line.release.device} is no file of presets/devices; there are {', '.join(known)}"
+    return [*layers, *consistency.problems(line, schemas), *_rule_problems(line, schemas)]
 
 
 def _layer_types(line: Params) -> architectures.LayerTypes | None:
@@ -154,26 +153,15 @@ def _layer_references(line: Params) -> LayerReferences:
     return LayerReferences(compress=line.compress, fine_tune=line.fine_tune)
 
 
-def _metric_problems(line: Params) -> Iterator[str]:
-    """Say which bounds name no metric of the kind."""
-    names: tuple[str, ...] = vars(kind_settings(line.kind))["METRICS"]
-    known = [name.format(top_k=line.evaluate.top_k) for name in names]
-    bounds = {f"release.{key}": getattr(line.release, key) for key in ("at_least", "at_most", "max_drop")}
-    for key, named in {**bounds, "compare.max_drop": line.compare.max_drop}.items():
-        for name in named:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                meant = f"did you mean {near[0]}?" if near else f"the metrics are {', '.join(known)}"
-                yield f"{key}.{name}: no metric of {line.kind}; {meant}"
+def _rule_problems(line: Params, schemas: Path) -> Iterator[str]:
+    """Say which rules of a schema cannot be read, or name a column that is not there."""
+    for role, params in line.preprocess.items():
+        path = schemas / f"{role}.json"
+        if path.is_file() and b'"rules"' in path.read_bytes():
+            from tasks.data import rules, schema  # here: most schemas have no rules, and SciPy takes a second
 
-
-def _kind_of(schema: Path) -> str | None:
-    """Return the kind that a schema is of, None where it says none or is no JSON: it is replaced in any case."""
-    try:
-        found = read_json(schema)
-    except ValueError:
-        return None
-    return found.get("kind") if isinstance(found, dict) else None
+            problems = rules.problems_of(schema.rules_in(path), params)
+            yield from (f"{path}: {problem}" for problem in problems)
 
 
 def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:
@@ -182,7 +170,7 @@ def _schema_notes(line: Params, schemas: Path) -> Iterator[str]:
         path = schemas / f"{role}.json"
         if not path.is_file():
             yield f"  {path} is not there yet: `dvc repro ingest@{role}`, then `trimline schema {role}` writes it"
-        elif (kind := _kind_of(path)) != line.kind:
+        elif (kind := consistency.schema_of(path).get("kind")) != line.kind:
             yield (
                 f"  {path} is of kind {kind!r}, params.yaml of kind {line.kind!r}: "
                 f"`dvc repro ingest@{role}`, then `trimline schema {role} --replace` writes a new one"

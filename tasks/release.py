@@ -15,7 +15,7 @@ from tasks.core.progress import say
 from tasks.data import columns
 from tasks.kinds import evaluation_of
 from tasks.line.params import Params
-from tasks.metrics.gates import require_exactly
+from tasks.metrics.candidates import require_exactly
 from tasks.tflite import bundle
 from tasks.tflite import bundle as golden_vectors
 
@@ -43,10 +43,10 @@ def release(
     """
     decision = read_json(verdict)
     if not decision["released"]:
-        raise _refused(decision["candidates"])
+        raise _refused(decision)
     require_exactly(list(line.compress), models=models, evaluations=evaluations)
     recipe, target = decision["chosen"], columns.load(data)
-    file = bundle.tflite_file(models, recipe)
+    file, measured = bundle.tflite_file(models, recipe), read_json(evaluations / recipe / "metrics.json")
     with replacing(release) as folder:
         folder.mkdir()
         shutil.copyfile(file, folder / bundle.MODEL)
@@ -61,26 +61,42 @@ def release(
             "kind": line.kind,
             "recipe": recipe,
             "interface": bundle.interface(file, target),
+            "unsure": measured.get("unsure"),
             "files": sha256_tree(folder),
-            "metrics": read_json(evaluations / recipe / "metrics.json"),
+            "metrics": measured,
             "device": decision["device"],
             "gates": decision["gates"],
             "candidates": decision["candidates"],
+            "baselines": decision["baselines"],
+            "accepted": decision["accepted"],
+            "classes_without_rows": decision["classes_without_rows"],
             "parameters": line.model_dump(mode="json"),
             "inputs": bundle.inputs(base, data, models, evaluations),
             "plan": bundle.digests(plans),
             "environment": environment.describe(),
         })  # fmt: skip
         size_bytes = (folder / bundle.MODEL).stat().st_size
-    say(f"[100%] release: {recipe}, {size_bytes:,} bytes, {len(decision['gates'])} gates passed")
+    say(f"[100%] release: {recipe}, {size_bytes:,} bytes, {_outcome(decision)}")
 
 
-def _refused(candidates: Iterable[dict[str, Any]]) -> StageError:
-    rows = "\n  ".join(f"{one['recipe']}: {'; '.join(_reasons(one['gates']))}" for one in candidates)
+def _outcome(decision: dict[str, Any]) -> str:
+    """Say how many gates passed, which are undecided, and at whose risk the rest is taken."""
+    statuses = [gate["status"] for gate in decision["gates"]]
+    found = [f"{statuses.count('passed')} of {len(statuses)} gates passed"]
+    found += [f"{count} {status}" for status in ("undecided", "failed") if (count := statuses.count(status))]
+    return ", ".join(found) + (" and accepted at its owner's risk" if decision["accepted"] else "")
+
+
+def _refused(decision: dict[str, Any]) -> StageError:
+    rows = [f"{one['recipe']}: {'; '.join(_reasons(one['gates']))}" for one in decision["candidates"]]
+    rows += [decision["not_accepted"]] if decision["not_accepted"] else []
+    changes = [gate["smallest_change"] for gate in decision["gates"] if not gate["passed"] and gate["smallest_change"]]
+    smallest = f"; the smallest change for {decision['described']}: {', '.join(changes)}" if changes else ""
     return StageError(
-        got=f"no recipe passes every gate\n  {rows}",
-        do="read reports/report.html; then change a bound of release, or add a recipe under compress, in params.yaml. "
-        "The last release is untouched",
+        got="no recipe passes every gate\n  " + "\n  ".join(rows),
+        do=f"read reports/report.html; then change a bound of release, or add a recipe under compress, in "
+        f"params.yaml{smallest}. `trimline release --accept {decision['described']} --reason TEXT` takes it at your "
+        "own risk. The last release is untouched",
     )
 
 
@@ -89,7 +105,7 @@ def _reasons(gates: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _write_golden(path: Path, target: columns.Dataset, predictions: Path, wanted: int) -> None:
-    rows = golden_vectors.evenly(target.rows("test"), wanted)
+    rows = columns.evenly(target.rows("test"), wanted)
     inputs = {name: target.column("test", name).take(rows) for name in target.inputs}
     with np.load(predictions) as seen:
         golden_vectors.write_golden(path, inputs, seen[golden_vectors.OUTPUTS][rows])

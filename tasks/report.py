@@ -11,6 +11,7 @@ from tasks.reporting.findings import Places, read
 from tasks.reporting.model_card import model_card
 from tasks.reporting.results import results
 from tasks.reporting.sections import report_page
+from tasks.reporting.summary import write_plots, write_summary
 
 
 def report(
@@ -22,6 +23,7 @@ def report(
     profiles: Path,
     comparison: Path,
     cross_validation: Path,
+    labels: Path,
     baseline: Path,
     train_history: Path,
     fine_tune_history: Path,
@@ -31,8 +33,10 @@ def report(
     card: Path,
     bom: Path,
     table: Path,
+    summary: Path,
+    plots: Path,
 ) -> None:
-    """Write the report, the model card, the bill of materials and the result table.
+    """Write the report, the model card, the bill of materials, the result table, and what DVC shows of a run.
 
     They describe the recipe that is released, or else the one that came nearest, and say which. All but the bill show
     latencies, so their bytes differ between equal runs.
@@ -42,7 +46,7 @@ def report(
     """
     found = read(line, Places(
         verdict=verdict, models=models, evaluations=evaluations, profiles=profiles, comparison=comparison,
-        cross_validation=cross_validation, baseline=baseline, train_history=train_history,
+        cross_validation=cross_validation, labels=labels, baseline=baseline, train_history=train_history,
         fine_tune_history=fine_tune_history, base=base, data=data,
     ))  # fmt: skip
     with ExitStack() as stack:
@@ -53,4 +57,6 @@ def report(
         card_file.write_text(model_card(found), encoding="utf-8")
         write_json(bom_file, bill_of_materials(found))
         table_file.write_text(results(found), encoding="utf-8")
+        write_summary(found, stack.enter_context(replacing(summary)))
+        write_plots(found, evaluations, stack.enter_context(replacing(plots)))
     say(f"[100%] report: {page}")

@@ -76,24 +76,10 @@ def test_the_lock_is_that_of_the_committed_code(tmp_path: Path) -> None:
     assert "Data and pipelines are up to date." in said
 
 
-def test_the_readme_shows_the_graph_as_dvc_has_it() -> None:
-    readme = (ROOT / "README.md").read_text()
-    drawn = readme.split("```mermaid\n")[1].split("```")[0]
-    assert drawn.split() == dvc("dag", "--mermaid", "--collapse-foreach-matrix").split()
-
-
 def test_the_params_reference_is_generated_from_the_code() -> None:
     command = [sys.executable, "-c", "from docs.reference.generate import params_reference as p; print(p(), end='')"]
     generated = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert (ROOT / "docs/reference/params.md").read_text() == generated
-
-
-def test_links_in_the_documentation_lead_somewhere() -> None:
-    import re
-
-    for path in [ROOT / name for name in tracked_files() if name.endswith(".md")]:
-        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
 def test_no_machine_and_no_package_index_is_named() -> None:

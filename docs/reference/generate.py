@@ -32,7 +32,7 @@ default is required where its section is given. Where the default differs by kin
 
 A value is looked up in `params.yaml`, then in the defaults of the architecture, of the kind, and of the key. Mappings
 are merged key by key. Lists replace the default as a whole, and so do mappings whose keys are free names: `at_least`,
-`at_most`, `max_drop`, `layers`, `columns`, and `tokenizer`.
+`at_most`, `max_drop`, `layers`, `columns`, `split_folders`, and `tokenizer`.
 
 Every training run after the first one has the batch size and the augmentation of the first one, `train.fit`, or
 `fine_tune.head` where the base model is not trained here. `fine_tune` is `null` by default where `train.data` is

@@ -1,7 +1,7 @@
 """Compares a new release with the current one on the same test rows: `trimline compare CHAMPION CANDIDATE`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,16 @@ from tasks.commands.stage import guarded
 from tasks.core import environment
 from tasks.core.errors import DataError, StageError
 from tasks.core.files import replacing, sha256, sha256_tree, write_json
+from tasks.core.numbers import written
+from tasks.core.params.gates import Compare
 from tasks.core.progress import say
 from tasks.data import classes, columns
 from tasks.data.records import Columns
 from tasks.kinds import data_of, evaluation_of
 from tasks.line import params_file
 from tasks.line.params import Params
-from tasks.metrics.gates import Gate, at_most, drop_gates, failed, slice_gate
+from tasks.metrics.gates import Gate, Judge, failed
+from tasks.metrics.kind_evaluation import Predictions
 from tasks.reporting.results import markdown_table
 from tasks.reporting.sections.champion import champion_page
 from tasks.reporting.words import shortened
@@ -53,9 +56,8 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
     evaluation = evaluation_of(line.kind)
     outputs = {role: evaluation.infer(bundle / MODEL, inputs[role], 1) for role, bundle in bundles.items()}
     slices = target.chosen("test", {one.column for one in line.evaluate.slices}, "evaluate.slices")
-    measured = evaluation.measure(
-        truth, outputs["candidate"], outputs["champion"], target.metadata, slices, line.evaluate
-    )
+    predictions = Predictions(truth, outputs["candidate"], outputs["champion"], target.metadata, slices, line.evaluate)
+    measured = evaluation.measure(predictions)
     new, old = (
         np.median(taken)
         for taken in in_turn(
@@ -64,13 +66,19 @@ def compare(line: Params, champion: Path, candidate: Path, data: Path = DATA, re
             line.profile.runs,
         )
     )
-    gates = _gates(line, evaluation.infer, bundles, measured, float(new / old) - 1)
+    before = evaluation.score(truth, outputs["champion"], target.metadata, line.evaluate).values
+    judge = Judge("compare", len(truth), line.compare.undecided == "allow")
+    gates = [
+        *_sampled(line.compare, judge, measured, before),
+        *_exact(line.compare, judge, evaluation.infer, bundles, float(new / old) - 1),
+    ]
     _write(reports, manifests, evaluation.primary, measured, gates, len(truth))
     say(_table(gates, measured, evaluation.primary, len(truth), lower_is_better=evaluation.lower_is_better))
     if failures := failed(gates):
         raise StageError(
             got="a candidate that is worse than the champion\n  " + "\n  ".join(failures),
-            do="keep the champion; or, where the loss is wanted, raise the bound",
+            do="keep the champion; where the loss is wanted, raise the bound; where only the rows are too few, bring "
+            "more, or `trimline set 'compare.undecided=\"allow\"'`",
         )
 
 
@@ -112,10 +120,18 @@ def _inputs(kind: str, assets: Path, target: columns.Dataset) -> Columns:
     return {name: encoded[name] for name in target.inputs}
 
 
-def _gates(
-    line: Params, infer: golden.Infer, bundles: dict[str, Path], measured: dict[str, Any], latency_growth: float
+def _sampled(bounds: Compare, judge: Judge, measured: dict[str, Any], before: Mapping[str, float | None]) -> list[Gate]:
+    """Return the gates that the test rows decide."""
+    return [
+        *judge.drops(measured["scores"], bounds.max_drop),
+        *judge.relative_drops(measured["scores"], before, bounds.max_relative_drop),
+        *judge.slices(measured["slices"], bounds.max_slice_drop, bounds.min_slice_rows),
+    ]
+
+
+def _exact(
+    bounds: Compare, judge: Judge, infer: golden.Infer, bundles: dict[str, Path], latency_growth: float
 ) -> list[Gate]:
-    bounds = line.compare
     size = {role: (bundle / MODEL).stat().st_size for role, bundle in bundles.items()}
     replayed = [
         golden.replay_golden(bundle / MODEL, bundle / golden.GOLDEN, infer)
@@ -123,11 +139,9 @@ def _gates(
         if (bundle / golden.GOLDEN).is_file()
     ]
     return [
-        *drop_gates(measured["scores"], bounds.max_drop),
-        *slice_gate(measured["slices"], bounds.max_slice_drop, bounds.min_slice_rows),
-        *at_most("max_size_growth", size["candidate"] / size["champion"] - 1, bounds.max_size_growth),
-        *at_most("max_latency_growth", latency_growth, bounds.max_latency_growth),
-        *at_most("max_golden_difference", max(replayed, default=None), bounds.max_golden_difference),
+        *judge.exact("max_size_growth", size["candidate"] / size["champion"] - 1, bounds.max_size_growth),
+        *judge.exact("max_latency_growth", latency_growth, bounds.max_latency_growth),
+        *judge.exact("max_golden_difference", max(replayed, default=None), bounds.max_golden_difference),
     ]
 
 
@@ -151,15 +165,17 @@ def _write(
 
 
 def _table(gates: list[Gate], measured: dict[str, Any], primary: str, rows: int, *, lower_is_better: bool) -> str:
-    shown: list[tuple[str, ...]] = [("gate", "value", "interval", "bound", "passed")]
+    shown: list[tuple[str, ...]] = [("gate", "value", "interval", "bound", "status")]
     for gate in gates:
         value = "undefined" if gate.value is None else f"{gate.value:+.4f}"
         interval = "[{:+.4f}, {:+.4f}]".format(*gate.interval) if gate.interval else ""
-        shown.append((gate.name, value, interval, f"{gate.bound:g}", "yes" if gate.passed else "NO"))
+        shown.append(
+            (gate.name, value, interval, f"{gate.bound:g}", gate.status if gate.passed else gate.status.upper())
+        )
     score = measured["scores"][primary]
     return (
-        f"{markdown_table(shown)}\n\nOn {rows} test rows: {primary} {score['value']:.4f}, "
-        f"the champion's {score['value'] + (-score['drop'] if lower_is_better else score['drop']):.4f}."
+        f"{markdown_table(shown)}\n\nOn {rows} test rows: {primary} {written(score['value'])}, "
+        f"the champion's {written(score['value'] + (-score['drop'] if lower_is_better else score['drop']))}."
     )
 
 

@@ -94,7 +94,13 @@ class Bundle:
 
     def describe(self, answer: Array) -> str:
         """Return an output as text for people."""
-        return self._evaluation.describe(answer, self._assets)
+        said = self._evaluation.describe(answer, self._assets)
+        return f"unsure: {said}" if self.is_unsure(answer) else said
+
+    def is_unsure(self, answer: Array) -> bool:
+        """Tell whether an output is less sure than the answers that keep the error rate that was asked for."""
+        threshold = (self.manifest.get("unsure") or {}).get("threshold")  # older bundles do not say it
+        return threshold is not None and float(answer.max()) < threshold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -60,9 +60,9 @@ def search(line: Params) -> None:
     code = {name: digest for name, digest in sha256_tree(Path(__file__).parents[1]).items() if name.endswith(".py")}
     journal = Journal([settings, sha256(weights), sha256(DATA / "dataset.json"), code])
     with Workers(line.search.workers, journal) as workers:
-        (float32,) = workers.measure([_task(line, "float32", FLOAT32, None)])
+        float32 = workers.required(_task(line, "float32", FLOAT32, None))
         int8_task = _task(line, "int8", INT8, float32)
-        (int8,) = workers.measure([int8_task])
+        int8 = workers.required(int8_task)
         layers = workers.sensitivities(int8_task)
         if line.search.max_latency_us:
             require_latency(workers.latency_us(int8_task, line.profile), line.search.max_latency_us)

@@ -32,12 +32,17 @@ def set_values(path: Path, changes: list[str]) -> None:
     Raises:
         ParamsError: there is no such key, a value is no JSON, or the result breaks a rule of `params.yaml`.
     """
+    parsed = [(change.partition("=")[0], _parsed(change, change.partition("=")[2])) for change in changes]
+    put_values(path, dict(parsed))
+    say(f"{path}: " + ", ".join(changes))
+
+
+def put_values(path: Path, values: dict[str, Any]) -> None:
+    """Write values by their dotted keys; see `set_values`."""
     with _edited(path) as document:
         complete = _complete(document)
-        for change in changes:
-            key, _, value = change.partition("=")
-            _put(document, complete, key, _parsed(change, value))
-    say(f"{path}: " + ", ".join(changes))
+        for key, value in values.items():
+            _put(document, complete, key, value)
 
 
 def put_recipe(path: Path, name: str, recipe: dict[str, Any]) -> None:

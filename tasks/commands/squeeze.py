@@ -4,8 +4,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from tasks.commands import parser_of
 from tasks.commands.stage import guarded
 from tasks.compression.finish.round_weights import Rounding
 from tasks.core import environment
-from tasks.core.errors import DataError, ParamsError, StageError
+from tasks.core.errors import DataError, ParamsError, StageError, TrimlineError
 from tasks.core.files import replacing
+from tasks.core.isolation import ProcessEnded, RestartedProcess
 from tasks.core.progress import say
 from tasks.data import user_samples as own_samples
 from tasks.data.records import Array
@@ -106,7 +108,10 @@ def are_probabilities(outputs: Array) -> bool:
     return bool(outputs.min() >= 0 and np.abs(outputs.sum(axis=1) - 1).max() < PROBABILITY_TOLERANCE)
 
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
+FLOAT32 = "float32"  # all others are compared to it
+PRECISIONS = ("float16", "dynamic", "int8")
+PRELOADED = ["tasks.models.user_model", "tasks.commands.squeeze"]
+CRASH_REMEDY = "replace the layers that TensorFlow's converter crashes on; recurrent ones with `unroll=True` often work"
 NOISE_LADDER = (1e-8, 1e-7, 1e-6, 1e-5)
 BISECTIONS = 4
 
@@ -130,18 +135,17 @@ class Candidates:
         self.files[name].write_bytes(content)
         return zip_bytes(content)
 
-    def add_precisions(self, convert: Callable[[str], bytes]) -> None:
-        """Add a slimmed file for each precision; float32, which the others are compared to, has to work.
+    def add_precisions(self, float32: bytes, convert: Callable[[str], bytes]) -> None:
+        """Add a slimmed file for each precision, as far as the converter can make one.
 
-        Raises:
-            DataError: the model cannot be converted at all.
+        Args:
+            float32: the file that the others are compared to.
+            convert: to another precision; its refusal, or its death, leaves that one out.
         """
-        for precision in PRECISIONS:
+        for precision in (FLOAT32, *PRECISIONS):
             try:
-                content = convert(precision)
-            except DataError as error:
-                if precision == "float32":
-                    raise
+                content = float32 if precision == FLOAT32 else convert(precision)
+            except (DataError, ProcessEnded) as error:
                 self._leave_out(precision, error)
                 continue
             self.add(precision, slim(content))
@@ -188,7 +192,7 @@ class Candidates:
                 self._leave_out(name, error)
         return loaded
 
-    def _leave_out(self, name: str, error: DataError) -> None:
+    def _leave_out(self, name: str, error: TrimlineError) -> None:
         self.left_out[name] = error.got
         say(f"{name}: left out, {error.got}")
 
@@ -289,17 +293,38 @@ def _make(candidates: Candidates, options: Options, given: Samples, test: Sample
         calibration, measuring = _rows(first, options, given, test)
         _add_given(candidates, options, calibration)
         return measuring
-    from tasks.models.user_model import load_user_model
+    with RestartedProcess(PRELOADED, "the conversion", CRASH_REMEDY) as process:
 
-    model = load_user_model(options.model)
-    with tempfile.TemporaryDirectory() as folder:
-        float32 = Path(folder) / "model.tflite"
-        float32.write_bytes(model.convert("float32", given.x[:0]))
-        calibration, measuring = _rows(UserFile(float32), options, given, test)
-    candidates.add_precisions(lambda precision: model.convert(precision, calibration.x))
+        def convert(precision: str, rows: Array) -> bytes:
+            content, notes = process.compute(converted, options.model, precision, rows)
+            for note in notes if precision == FLOAT32 else []:
+                say(f"{options.model}: {note}")
+            return bytes(content)
+
+        float32 = convert(FLOAT32, given.x[:0])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "model.tflite").write_bytes(float32)
+            calibration, measuring = _rows(UserFile(Path(folder) / "model.tflite"), options, given, test)
+        candidates.add_precisions(float32, lambda precision: convert(precision, calibration.x))
     if "int8" in candidates.files:
         candidates.add_rounded("int8", calibration.x, options.max_size)
     return measuring
+
+
+def converted(path: Path, precision: str, rows: Array) -> tuple[bytes, list[str]]:
+    """Return the file of a precision of a user's model, and what was changed in the model for that.
+
+    It is for a process of its own: TensorFlow's converter may crash, and the caller needs no TensorFlow.
+    """
+    model = _loaded(path, rows.shape[1:])
+    return model.convert(precision, rows), model.notes
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, row_shape: tuple[int, ...]) -> Any:
+    from tasks.models.user_model import load_user_model
+
+    return load_user_model(path, row_shape)
 
 
 def _rows(file: UserFile, options: Options, given: Samples, test: Samples | None) -> tuple[Samples, Samples]:

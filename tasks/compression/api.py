@@ -1,6 +1,9 @@
 """Compression of a model in memory, without stages, params.yaml or DVC."""
 
+import tempfile
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,15 +15,19 @@ from pydantic import ValidationError
 from tasks.compression.export import apply_finish
 from tasks.compression.recipe import train
 from tasks.core.errors import DataError, ParamsError
+from tasks.core.isolation import RestartedProcess
 from tasks.core.params.recipes import Recipe
+from tasks.core.progress import say
 from tasks.data.records import Array
 from tasks.data.user_samples import MAX_CALIBRATION_ROWS, checked, digests, in_memory, require_fit
 from tasks.models.learning_task import IMAGES, LearningTask
+from tasks.models.plain_model import plain
 from tasks.models.saving import ModelMetadata, image_metadata
-from tasks.models.user_model import convert, ends_in_softmax, logits_of
+from tasks.models.user_model import convert_saved, ends_in_softmax, logits_of
 
 RAW_MAX = 255
 WHERE = "compress"
+CRASH_REMEDY = "choose another precision of the recipe: `dynamic` (int8 weights) needs no calibration"
 
 
 class Rows(Protocol):
@@ -72,9 +79,10 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     Raises:
         DataError: the samples are not taken (see `tasks.data.user_samples.checked`), or the model is not.
         ParamsError: the recipe is not valid, or asks for what only images have.
-        StageError: a step did not reach its target.
+        StageError: a step did not reach its target, or TensorFlow's converter crashed.
     """
     recipe = _recipe(recipe)
+    model = _plain(model, np.shape(samples.x)[1:])
     shape, classes = _shapes(model)
     given = checked(np.asarray(samples.x), None if samples.y is None else np.asarray(samples.y), WHERE)
     require_fit(given, shape, classes, WHERE)
@@ -90,8 +98,19 @@ def compress(model: Any, recipe: Recipe | dict[str, Any], samples: Rows) -> Comp
     network, _, _ = train(logits_of(model), LearningTask(IMAGES, metadata), recipe, data, WHERE, lambda name: None)
     answering = tf_keras.Model(network.inputs, tf_keras.layers.Softmax()(network.outputs[0])) if softmax else network
     rows = x[np.unique(digests(x), return_index=True)[1]][:MAX_CALIBRATION_ROWS]
-    content = convert(answering, recipe.precision, rows)
-    return Compressed(answering, apply_finish(content, recipe, rows, lambda: convert(answering, "float32", rows)))
+    with RestartedProcess(["tasks.models.user_model"], "the conversion", CRASH_REMEDY) as process:
+        content = _converted(process, answering, recipe.precision, rows)
+        finished = apply_finish(content, recipe, rows, lambda: _converted(process, answering, "float32", rows))
+    return Compressed(answering, finished)
+
+
+def _converted(process: RestartedProcess, model: Any, precision: str, rows: Array) -> bytes:
+    """Convert a model that lives here in another process, which the converter may crash: this one may be a notebook."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*HDF5 file")  # chosen: quantization-aware models load from no other
+        model.save(Path(folder) / "model.h5", include_optimizer=False)
+        content: bytes = process.compute(convert_saved, Path(folder) / "model.h5", precision, rows)
+    return content
 
 
 def _recipe(recipe: Recipe | dict[str, Any]) -> Recipe:
@@ -112,13 +131,23 @@ def _recipe(recipe: Recipe | dict[str, Any]) -> Recipe:
     return recipe
 
 
-def _shapes(model: Any) -> tuple[tuple[int, ...], int]:
-    """Return the shape of a row and the number of classes."""
+def _plain(model: Any, row_shape: tuple[int, ...]) -> Any:
+    """Return the model in a form that can be trained and converted, and say what was changed."""
     if not isinstance(model, tf_keras.Model) or not model.built:
         raise DataError(
             got=f"a {type(model).__module__}.{type(model).__name__}", expected="a built model of tf_keras (Keras 2)",
             do="build it with tf_keras; TFMOT refuses models of Keras 3",
         )  # fmt: skip
+    if len(model.inputs or []) != 1:
+        return model
+    model, notes = plain(model, row_shape)
+    for note in notes:
+        say(f"{WHERE}: {note}")
+    return model
+
+
+def _shapes(model: Any) -> tuple[tuple[int, ...], int]:
+    """Return the shape of a row and the number of classes."""
     shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
     if len(shapes) != 2 or None in (*shapes[0][1:], *shapes[-1][1:]) or len(shapes[1]) != 2 or shapes[1][1] < 2:
         raise DataError(

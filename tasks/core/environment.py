@@ -29,6 +29,7 @@ PLAN_DIGEST = "TRIMLINE_PLAN_SHA256"  # of the code, packages and threads of the
 COMPUTING_PACKAGES = {
     "PIL": "pillow",
     "ai_edge_litert": "ai-edge-litert",
+    "cleanlab": "cleanlab",
     "cyclonedx": "cyclonedx-python-lib",
     "flatbuffers": "flatbuffers",
     "h5py": "h5py",

@@ -7,7 +7,6 @@ is set.
 
 import multiprocessing
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,7 +14,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -174,49 +172,3 @@ def _lost_worker(setting: str) -> StageError:
         got=f"a worker was killed, probably out of memory: {setting}",
         do=f"lower {WORKERS} or preprocess.<role>.shard_rows; `dmesg` shows whether the system ran out of memory",
     )
-
-
-class FreshProcesses(ProcessPoolExecutor):
-    """Up to `count` processes at once, none used twice; as a context manager it leaves none, and drops what waits."""
-
-    def __init__(self, count: int, preloaded: list[str]) -> None:
-        """`preloaded`: modules that are imported once, by the process that all others are forked from.
-
-        Nothing of TensorFlow may run when they are imported: a fork does not take its threads along.
-        """
-        context: Any = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(preloaded)
-        with _own_code():
-            forkserver.ensure_running()
-        super().__init__(count, mp_context=context, initializer=_end_with_the_stage, max_tasks_per_child=1)
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _own_code() -> Iterator[None]:
-    """Let a new interpreter import the code that runs here, and nothing from the working folder.
-
-    The server that processes are forked from preloads modules before it is told our `sys.path`. It would take them from
-    the folder of the line, where a package `tasks` may be a company's own, or from another checkout that is installed.
-    """
-    path = {} if ray_cluster.INSTALLED else {"PYTHONPATH": str(ray_cluster.CODE_ROOT)}
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
-    os.environ.update(path, PYTHONSAFEPATH="1")
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({} if value is None else {name: value})
-
-
-def _end_with_the_stage() -> None:
-    """End this process when the stage is killed; its own parent, the server that it was forked from, waits for it."""
-    threading.Thread(target=_follow, args=(multiprocessing.parent_process(),), daemon=True).start()
-
-
-def _follow(stage: Any) -> None:
-    stage.join()
-    os._exit(1)

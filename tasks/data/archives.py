@@ -22,8 +22,8 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack the regular files of an archive into `folder`, byte for byte.
+def unpack(archive: Path, folder: Path) -> list[PurePosixPath]:
+    """Unpack the regular files of an archive into `folder`, byte for byte; return the hidden ones, which are left out.
 
     Raises:
         DataError: the archive is damaged, or a member's path leads outside it or is a link or a device.
@@ -31,9 +31,8 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     try:
         if archive.name.lower().endswith(".zip"):
-            _unpack_zip(archive, folder)
-        else:
-            _unpack_tar(archive, folder)
+            return _unpack_zip(archive, folder)
+        return _unpack_tar(archive, folder)
     except (*DAMAGES, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk, not of the archive
             raise
@@ -44,23 +43,26 @@ def unpack(archive: Path, folder: Path) -> None:
         ) from None
 
 
-def _unpack_zip(archive: Path, folder: Path) -> None:
+def _unpack_zip(archive: Path, folder: Path) -> list[PurePosixPath]:
     with zipfile.ZipFile(archive) as file:
         members = [member for member in file.infolist() if not member.is_dir()]
         for member in members:
             _require_inside(archive, member.filename, is_regular=(member.external_attr >> 28) in {0, 8})
+        hidden = [path for path in (PurePosixPath(member.filename) for member in members) if is_hidden(path)]
         members = [member for member in members if not is_hidden(PurePosixPath(member.filename))]
         require_free_space(folder, sum(member.file_size for member in members))
         for member in members:
             with file.open(member) as source:
                 _write(source, folder / member.filename)
+    return hidden
 
 
-def _unpack_tar(archive: Path, folder: Path) -> None:
+def _unpack_tar(archive: Path, folder: Path) -> list[PurePosixPath]:
     with tarfile.open(archive) as file:
         members = [member for member in file if not member.isdir()]
         for member in members:
             _require_inside(archive, member.name, is_regular=member.isreg())
+        hidden = [path for path in (PurePosixPath(member.name) for member in members) if is_hidden(path)]
         members = [member for member in members if not is_hidden(PurePosixPath(member.name))]
         require_free_space(folder, sum(member.size for member in members))
         for member in members:
@@ -68,6 +70,7 @@ def _unpack_tar(archive: Path, folder: Path) -> None:
                 _write(source, folder / member.name)
         while cast(IO[bytes], file.fileobj).read(1 << 20):  # the checksum of what was unpacked stands at the very end
             pass
+    return hidden
 
 
 def _write(source: IO[bytes], target: Path) -> None:

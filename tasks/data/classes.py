@@ -9,6 +9,7 @@ from tasks.core.errors import DataError
 from tasks.data.records import Array
 
 LABELS = "labels.txt"
+MAX_DIGITS = 18
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -25,7 +26,10 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def place_of(name: str) -> tuple[bool, int, str]:
     """Return what names are sorted by."""
-    return not name.isdigit(), int(name) if name.isdigit() else 0, name
+    whole = (
+        name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS
+    )  # int() refuses a superscript 2, or 5,000 digits
+    return not whole, int(name) if whole else 0, name
 
 
 def require_rows(labels: Iterable[set[str]], classes: list[str]) -> None:
@@ -47,13 +51,13 @@ def require_rows(labels: Iterable[set[str]], classes: list[str]) -> None:
 
 
 def write(assets: Path, classes: list[str]) -> None:
-    """Write the names, a line each, in the order of the model's outputs."""
+    """Write the names, a line each, in the order of the model's outputs; see `names.name_of`: none has a line end."""
     (assets / LABELS).write_text("\n".join(classes) + "\n", encoding="utf-8")
 
 
 def read(assets: Path) -> list[str]:
     """Return the names in the order of the model's outputs."""
-    return (assets / LABELS).read_text(encoding="utf-8").splitlines()
+    return (assets / LABELS).read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
 def numbered(labels: Array, classes: list[str]) -> Array:

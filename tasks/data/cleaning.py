@@ -18,10 +18,11 @@ import numpy as np
 from tasks.core.errors import DataError
 from tasks.core.files import require_free_space
 from tasks.core.params.data import Preprocess
-from tasks.data import splits
+from tasks.data import account, rules, splits
 from tasks.data.columns import Texts, encode_texts
-from tasks.data.records import Array, BadRow, Chunk, Columns, Places
+from tasks.data.records import Array, BadRow, Chunk, Columns, Places, Reasons
 from tasks.data.schema import AnyKindData, Schema
+from tasks.data.split_keys import with_keys
 
 ALIGNMENT = 64
 ENDS = ".ends"
@@ -185,7 +186,6 @@ def block_name(part: int, number: int) -> str:
 
 
 BAD = "bad-{part:07d}.csv"
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -211,43 +211,57 @@ class LeftOut:
 
     Attributes:
         path: of the file.
-        counts: by the kind of reason, in the order of reading.
-        first: some of them.
+        reasons: why, and some of them.
     """
 
     path: Path
-    counts: Counter[str]
-    first: list[BadRow]
+    reasons: Reasons
 
 
-def clean(task: Cleaning, numbered: tuple[int, Any]) -> tuple[list[int], LeftOut]:
-    """Clean a part, given with its number; return how many rows each of its blocks has, and what was left out.
+@dataclass(frozen=True)
+class Cleaned:
+    """What became of a part.
+
+    Attributes:
+        blocks: how many good rows each of its blocks has.
+        left_out: the bad rows.
+        skipped: how many units of the file were read that are no rows, by what they are.
+        notes: what was done to how many rows.
+    """
+
+    blocks: list[int]
+    left_out: LeftOut
+    skipped: Counter[str]
+    notes: Counter[str]
+
+
+def clean(task: Cleaning, numbered: tuple[int, Any]) -> Cleaned:
+    """Clean a part, given with its number.
 
     Raises:
         DataError: the file is damaged.
-        StageError: the disk has no room.
+        StageError: the disk has no room, or a row was lost.
     """
     number, part = numbered
     reader = import_module(f"tasks.data.formats.{task.params.format}")
-    blocks, bad = list[int](), list[BadRow]()
-    for chunks in _filled(_good(reader.chunks(part, task.params), task, bad), task.params.shard_rows):
+    blocks, bad, skipped, notes = list[int](), list[BadRow](), Counter[str](), Counter[str]()
+    read = _counted(reader.chunks(part, task.params), skipped, notes)
+    for chunks in _filled(_good(read, task, bad), task.params.shard_rows):
         path = task.folder / block_name(number, len(blocks))
         write_block(path, _columns(chunks, task.kind, task.params))
         blocks.append(sum(map(len, chunks)))
-    return blocks, left_out(task.folder / BAD.format(part=number), bad)
+    return Cleaned(blocks, left_out(task.folder / BAD.format(part=number), bad), skipped, notes)
 
 
 def left_out(path: Path, bad: Iterable[BadRow]) -> LeftOut:
     """Write the rows that are left out into a file, one after the other."""
-    counts, first = Counter[str](), list[BadRow]()
+    reasons = Reasons()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         for row in bad:
             writer.writerow((row.source, row.reason))
-            counts[row.reason.split(":")[0]] += 1
-            if len(first) < SHOWN:
-                first.append(row)
-    return LeftOut(path, counts, first)
+            reasons.add([row])
+    return LeftOut(path, reasons)
 
 
 def sources_of(block: Block) -> list[str]:
@@ -266,12 +280,26 @@ def sources_at(block: Block, rows: Array) -> list[str]:
     return found
 
 
-def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
+def _counted(chunks: Iterator[Chunk], skipped: Counter[str], notes: Counter[str]) -> Iterator[Chunk]:
     for chunk in chunks:
-        good, wrong = task.kind.good_rows(chunk, task.promised, task.params)
+        skipped.update(chunk.skipped)
+        notes.update(chunk.notes)
+        yield chunk
+
+
+def _good(chunks: Iterator[Chunk], task: Cleaning, bad: list[BadRow]) -> Iterator[Chunk]:
+    kept_rules = rules.rules_of(task.promised.rules, task.params)
+    for chunk in chunks:
+        allowed, breaking = rules.divided(chunk, kept_rules)
+        good, wrong = task.kind.good_rows(allowed, task.promised, task.params)
+        wrong = breaking + wrong
+        account.require_all(chunk, good, wrong)
+        if task.params.split.by in allowed.columns:
+            good, more = with_keys(allowed, good, task.params.split)
+            wrong = wrong + more
         bad += wrong
         if len(good):
-            yield good
+            yield rules.with_keys(good, allowed, kept_rules)
 
 
 def _filled(chunks: Iterator[Chunk], rows: int) -> Iterator[list[Chunk]]:
@@ -304,17 +332,19 @@ def _joined(values: list[Array]) -> Array:
     return np.concatenate(values) if len(values) > 1 else values[0]
 
 
+DUPLICATE = "duplicate"  # the reason of a row that says nothing new; one that contradicts another has more words
+
+
 class Quarantine:
     """Takes bad rows in their order; a context manager that closes the file.
 
     Attributes:
-        counts: of the kinds of reasons.
+        reasons: why they are bad.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
-        self.counts = Counter[str]()
-        self._first = list[BadRow]()
+        self.reasons = Reasons()
         self._file.write(b"source,reason\n")
 
     def __enter__(self) -> "Quarantine":
@@ -323,28 +353,33 @@ class Quarantine:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    @property
+    def counts(self) -> Counter[str]:
+        """How many rows there are, by the kind of reason."""
+        return self.reasons.counts
+
     def take(self, rows: LeftOut) -> None:
         """Add rows, and remove the file that they are in."""
         with rows.path.open("rb") as file:
             shutil.copyfileobj(file, self._file)
         rows.path.unlink()
-        self.counts.update(rows.counts)
-        self._first += rows.first[: SHOWN - len(self._first)]
+        self.reasons.merge(rows.reasons)
 
     def require_few(self, good: int, max_bad_fraction: float) -> None:
-        """Refuse too many bad rows for this number of good ones.
+        """Refuse too many bad rows for this number of good ones. A row that only repeats another is not bad.
 
         Raises:
             DataError: they are more than the fraction of all.
         """
-        bad = self.counts.total()
-        total = good + bad
-        if bad <= max_bad_fraction * total:
+        bad = Reasons(
+            Counter(self.counts), [row for row in self.reasons.first if row.reason.split(":")[0] != DUPLICATE]
+        )
+        repeated = bad.counts.pop(DUPLICATE, 0)
+        total = good + repeated + bad.counts.total()
+        if bad.counts.total() <= max_bad_fraction * total:
             return
-        counts = ", ".join(f"{count} {reason}" for reason, count in self.counts.most_common())
-        first = "\n  ".join(f"{row.source}: {row.reason}" for row in self._first)
         raise DataError(
-            got=f"{bad} bad rows of {total} ({counts}), the first of them:\n  {first}",
+            got=f"{bad.counts.total()} bad rows of {total} {bad}",
             expected=f"at most {max_bad_fraction:.2%} bad rows (preprocess.<role>.max_bad_fraction)",
             do="correct the data; if they are right and the schema is out of date: `trimline schema <role> --replace`",
         )

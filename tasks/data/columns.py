@@ -34,6 +34,11 @@ class Texts:
         return found
 
 
+def evenly(rows: int, wanted: int) -> Array:
+    """Return the indices of `wanted` rows, or of all where there are fewer, evenly from the first to the last."""
+    return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(np.int64))
+
+
 def encode_texts(values: Array) -> tuple[Array, Array]:
     """Return the bytes of texts, (rows,) of str objects, and their ends, (rows + 1,) of int64 from 0."""
     texts = [text.encode("utf-8") for text in values.tolist()]
@@ -42,6 +47,7 @@ def encode_texts(values: Array) -> tuple[Array, Array]:
 
 
 DATASET, ASSETS = "dataset.json", "assets"
+ROW_SOURCE = "row_source"  # the column that says where a row came from, for people: `sms.tsv:17`
 
 
 class Column:
@@ -158,6 +164,11 @@ class Dataset:
     def pooled(self, name: str) -> Column:
         """Open a column over all splits: training rows first, then validation, then test."""
         return Column(self._opened([shard for split in SPLITS for shard in self.metadata["splits"][split]], name))
+
+    def row_sources(self, rows: Array) -> list[str]:
+        """Return where rows came from, for people; they are counted as `pooled` has them."""
+        found: list[str] = self.pooled(ROW_SOURCE).take(rows).tolist()
+        return found
 
     def chosen(self, split: SplitName, columns: Iterable[str], wanted_by: str) -> Columns:
         """Return whole columns that a person has named, (rows,) each.

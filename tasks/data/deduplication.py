@@ -1,7 +1,7 @@
 """De-duplication: of rows with equal content the first stays, for more rows than memory holds."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,14 +11,27 @@ import numpy as np
 
 from tasks.core.files import remove
 from tasks.core.processes import Each, Result
-from tasks.data.cleaning import DIGEST, GIVEN, RANK, STRATA, STRATUM, Block, LeftOut, Staged, left_out, sources_at
+from tasks.data.cleaning import (
+    DIGEST,
+    DUPLICATE,
+    GIVEN,
+    RANK,
+    STRATA,
+    STRATUM,
+    Block,
+    LeftOut,
+    Staged,
+    left_out,
+    sources_at,
+)
 from tasks.data.records import Array, BadRow
+from tasks.data.rules import KEY, NO_KEY, Rule, any_unique
 from tasks.data.splits import GIVEN_SPLITS, RANKED
 
 # A row and what copies are found by; the digest is in two halves, which are compared faster than bytes are.
 DIGESTED = np.dtype([("high", "<u8"), ("low", "<u8"), ("row", "<i8"), ("stratum", "<i4"), ("given", "u1")], align=True)
-# A duplicate, the row that stays instead, and whether that has another stratum.
-COPY = np.dtype([("row", "<i8"), ("first", "<i8"), ("another", "?")])
+# A duplicate, the row that stays instead, and whether that has another stratum, or was given another split.
+COPY = np.dtype([("row", "<i8"), ("first", "<i8"), ("another", "?"), ("across", "?")])
 PREFERENCE = np.array([{"test": 0, "validation": 1}.get(name, 2) for name in GIVEN_SPLITS], np.uint8)
 BUCKET_ROWS = 1 << 17
 MAX_BUCKETS = 256
@@ -99,6 +112,7 @@ def find_duplicates(rows: Array) -> Array:
     found = np.empty(int((~is_first).sum()), COPY)
     found["row"], found["first"] = alike["row"][~is_first], first["row"][~is_first]
     found["another"] = (alike["stratum"] != first["stratum"])[~is_first]
+    found["across"] = (alike["given"] != first["given"])[~is_first]
     return found
 
 
@@ -119,12 +133,22 @@ class Deduplicated:
         groups: of rows, each with a file, whose name is its number.
         rows: how many.
         strata: how many there are of these.
+        repeated: how many of the rows equal another one, which are kept.
     """
 
     folder: Path
     groups: int
     rows: int
     strata: int
+    repeated: int = 0
+
+    def without(self, rows: Array) -> "Deduplicated":
+        """Leave out more rows, given by their numbers, (left out,) of int."""
+        for path in self._files:
+            records = _read(path)
+            with path.open("wb") as file:
+                file.write(records[~np.isin(records["row"], rows)].data)
+        return replace(self, rows=self.rows - len(rows))
 
     @property
     def _files(self) -> list[Path]:
@@ -133,6 +157,14 @@ class Deduplicated:
     def records(self) -> Iterator[Array]:
         """Yield all of them in order, some at a time, (rows,) of RANKED."""
         return map(_read, self._files)
+
+    def ranked(self, ranks: Array) -> "Deduplicated":
+        """Give all rows other ranks, (good rows,) of uint64, in a single stratum."""
+        for path in self._files:
+            records = _read(path)
+            records["rank"], records["stratum"] = ranks[records["row"]], 0
+            path.write_bytes(records.tobytes())
+        return replace(self, strata=1)
 
     def map(self, each: Each, function: Callable[[Array], Result]) -> Iterator[Result]:
         """Call a function, one that can be pickled, with each array of `records`."""
@@ -165,8 +197,12 @@ class _Rows:
         return numbers
 
 
-def drop_duplicates(each: Each, staged: Staged, take: Callable[[LeftOut], None]) -> Deduplicated:
-    """Leave out the copies of rows; `take` is given those of each group."""
+def drop_duplicates(each: Each, staged: Staged, take: Callable[[LeftOut], None], keep: bool = False) -> Deduplicated:
+    """Leave out the copies of rows; `take` is given those of each group.
+
+    Where `keep` is set, a copy is left out only if the source puts it into another split than the row that it equals:
+    a row of the test may not train.
+    """
     for name in (DIGESTS, COPIES, UNIQUE):
         (staged.folder / name).mkdir()
     rows, groups = _Rows(staged, _strata(staged)), list(enumerate(staged.groups(GROUP_ROWS)))
@@ -174,8 +210,10 @@ def drop_duplicates(each: Each, staged: Staged, take: Callable[[LeftOut], None])
     for _ in each(partial(_digest, rows, digested), groups):
         pass
     found = Buckets(staged.folder / COPIES, len(groups), COPY)
-    firsts, written = [staged.start(blocks[0]) for _, blocks in groups], list[int]()
-    for number, pairs in enumerate(each(partial(_duplicates_in, digested, len(groups)), range(digested.count))):
+    firsts, written, repeated = [staged.start(blocks[0]) for _, blocks in groups], list[int](), 0
+    for number, copies in enumerate(each(partial(_duplicates_in, digested, len(groups)), range(digested.count))):
+        pairs = copies[copies["across"]] if keep else copies
+        repeated += len(copies) - len(pairs)
         if len(pairs):
             found.add(number, np.searchsorted(firsts, pairs["row"], side="right") - 1, pairs)
             written.append(number)
@@ -184,7 +222,7 @@ def drop_duplicates(each: Each, staged: Staged, take: Callable[[LeftOut], None])
     for count, copied in each(partial(_keep, rows, found, written), groups):
         take(copied)
         num_unique += count
-    return Deduplicated(staged.folder / UNIQUE, len(groups), num_unique, len(rows.strata))
+    return Deduplicated(staged.folder / UNIQUE, len(groups), num_unique, len(rows.strata), repeated)
 
 
 def _strata(staged: Staged) -> dict[Any, int]:
@@ -242,13 +280,46 @@ def _unique_rows(rows: _Rows, number: int, pairs: Array) -> Array:
 def _copies_with_reasons(staged: Staged, pairs: Array) -> Iterator[BadRow]:
     """Yield the copies among some rows for the quarantine; `pairs`, (copies,) of COPY, are in the order of rows."""
     rows = np.union1d(pairs["row"], pairs["first"])
-    sources = dict(zip(rows.tolist(), _sources(staged, rows), strict=True))
-    for row, first, another in pairs.tolist():
-        reason = f"duplicate{' with another class' if another else ''}: of {sources[first]}"
+    sources = dict(zip(rows.tolist(), sources_in(staged, rows), strict=True))
+    for row, first, another, _ in pairs.tolist():
+        reason = f"{DUPLICATE}{' with another class' if another else ''}: of {sources[first]}"
         yield BadRow(sources[row], reason)
 
 
-def _sources(staged: Staged, rows: Array) -> Iterator[str]:
+def sources_in(staged: Staged, rows: Array) -> Iterator[str]:
     """Yield where each of some rows, which ascend, came from. The first rows may lie anywhere: each block is read."""
     for number, local in staged.within(rows):
         yield from sources_at(Block(staged.path(number)), local)
+
+
+REPEATS = "repeats.csv"
+
+
+def drop_repeats(
+    staged: Staged, unique: Deduplicated, rules: list[Rule], take: Callable[[LeftOut], None]
+) -> Deduplicated:
+    """Leave out the rows that repeat what a rule says is unique; the first stays. All keys are in memory."""
+    if not any_unique(rules):
+        return unique
+    rows, reasons = np.concatenate([records["row"] for records in unique.records()]), dict[int, str]()
+    for number, rule in enumerate(rules):
+        if rule.breaks is None:
+            name = KEY.format(number=number)
+            for row, first in _repeats(staged.take(rows, (name,))[name]).tolist():
+                reasons.setdefault(int(rows[row]), f"breaks the rule {rule.text}: as in {_source(staged, rows[first])}")
+    dropped = np.array(sorted(reasons), np.int64)
+    bad = map(BadRow, sources_in(staged, dropped), [reasons[row] for row in dropped.tolist()])
+    take(left_out(staged.folder / REPEATS, bad))
+    return unique.without(dropped)
+
+
+def _repeats(keys: Array) -> Array:
+    """Return which rows have the key of one before them, and the first that has it, (repeats, 2) of int."""
+    _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    first = firsts[inverse]
+    repeats = np.flatnonzero((first != np.arange(len(keys))) & (keys != NO_KEY))
+    return np.column_stack([repeats, first[repeats]])
+
+
+def _source(staged: Staged, row: int) -> str:
+    return next(sources_in(staged, np.array([row])))

@@ -1,6 +1,7 @@
 """What a format reads from raw files, a chunk at a time."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ Columns = dict[str, Array]
 SplitName = Literal["train", "validation", "test"]
 Result = TypeVar("Result")
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,31 @@ class BadRow:
 
     source: str
     reason: str
+
+
+@dataclass
+class Reasons:
+    """Why rows were left out: how many by the kind of reason, in the order of reading, and some of them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: list[BadRow] = field(default_factory=list)
+
+    def add(self, rows: Iterable[BadRow]) -> None:
+        """Count rows; what stands before the first colon is the kind of a reason."""
+        for row in rows:
+            self.counts[row.reason.split(":")[0]] += 1
+            if len(self.first) < SHOWN:
+                self.first.append(row)
+
+    def merge(self, others: "Reasons") -> None:
+        """Count what was counted elsewhere, of rows that come behind these."""
+        self.counts.update(others.counts)
+        self.first += others.first[: SHOWN - len(self.first)]
+
+    def __str__(self) -> str:
+        """Tell the counts, and name the first rows, a line each."""
+        counts = ", ".join(f"{count} {reason}" for reason, count in self.counts.most_common())
+        return f"({counts}), the first of them:\n  " + "\n  ".join(f"{row.source}: {row.reason}" for row in self.first)
 
 
 @dataclass(frozen=True)
@@ -58,12 +85,17 @@ class Chunk:
             records text as it was read, by role.
         sources: where each row came from, (rows,) of str, or what stands for it, for people.
         given: the split that the source puts the rows in, None where it does not say.
+        unreadable: the rows that could not be read, each with its reason.
+        skipped: how many units of the file were read that are no rows, by what they are: a header, empty lines.
+        notes: what was done to how many rows that their owner may want to know, such as turning a picture.
     """
 
     columns: Columns
     sources: Array | Places
     given: SplitName | None = None
     unreadable: list[BadRow] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
         return len(self.sources)

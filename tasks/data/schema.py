@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, write_json
@@ -24,6 +24,7 @@ class Schema(Section):
     """What the raw data of a kind look like; each kind adds its own keys."""
 
     kind: str
+    rules: list[str] = Field(default_factory=list)  # of the user's, which rows keep; see `tasks.data.rules`
 
 
 class Range(Section):
@@ -49,9 +50,20 @@ def load(path: Path, schema: type[AnySchema]) -> AnySchema:
         ) from None
 
 
+def rules_in(path: Path) -> list[str]:
+    """Return the rules of a schema, of any kind; none where there is no file, or no JSON."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return []
+    rules = found.get("rules", []) if isinstance(found, dict) else []
+    return [rule for rule in rules if isinstance(rule, str)] if isinstance(rules, list) else []
+
+
 def write(path: Path, schema: Schema) -> None:
     """Write a schema for people to read and git to keep."""
-    write_json(path, _whole_numbers(schema.model_dump()))
+    document = schema.model_dump(exclude=set() if schema.rules else {"rules"})
+    write_json(path, _whole_numbers(document))
 
 
 def _whole_numbers(value: Any) -> Any:
@@ -89,6 +101,7 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
         target: the column on disk that a model learns.
         raw: the columns on disk that the inputs are encoded from; none where a row is stored as the model takes it.
         output_assets: the assets that say what an output means, such as the vocabulary of a translation.
+        compared: the column of pictures or texts by which near copies are found; empty where none are looked for.
         split_columns: what `split_together` needs of the rows. None: the split of a row follows from its own content.
     """
 
@@ -97,6 +110,7 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
     raw: ClassVar[tuple[str, ...]]
     output_assets: ClassVar[tuple[str, ...]] = ()
     split_columns: ClassVar[tuple[str, ...]] = ()
+    compared: ClassVar[str] = ""
 
     def observe(self, chunks: Iterable[Chunk], kind: str, params: PreprocessT_contra) -> SchemaT:
         """Describe the readable rows.
@@ -108,6 +122,10 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
     def good_rows(self, chunk: Chunk, schema: SchemaT, params: PreprocessT_contra) -> tuple[Chunk, list[BadRow]]:
         """Divide a chunk into its good rows, cleaned, and its bad ones, each with its reason."""
 
+    def completed(self, params: PreprocessT_contra, schema: SchemaT) -> Any:
+        """Return params with what the schema knows and params leave open: all of them, where nothing is left open."""
+        return params
+
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of the content of each good row, (rows,) of void; of equal rows the first stays."""
 
@@ -118,7 +136,7 @@ class KindData(Protocol[SchemaT, PreprocessT_contra]):
         """Divide rows whose splits depend on one another, all in memory.
 
         Args:
-            columns: `split_columns` of all rows.
+            columns: `split_columns` of all rows, and what decides their split where a column does; see `split_keys`.
             digests: of their contents, (rows,) of void.
             given: the splits that their source puts them in, (rows,) of str, empty where it does not say.
             params: the section `preprocess.<role>`.

@@ -21,13 +21,14 @@ from tasks.core.params.data import Preprocess, Split
 from tasks.core.processes import Each
 from tasks.data import splits
 from tasks.data.cleaning import DIGEST, Staged
-from tasks.data.columns import ASSETS, encode_texts
-from tasks.data.deduplication import Deduplicated
-from tasks.data.records import SPLITS, Array, Columns, SplitName
+from tasks.data.columns import ASSETS, ROW_SOURCE, encode_texts
+from tasks.data.deduplication import Deduplicated, sources_in
+from tasks.data.records import SPLITS, Array, Columns, SplitName, objects
 from tasks.data.schema import AnyKindData
+from tasks.data.split_keys import KEY
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-TAKEN = {"image", "label", "row", "source"}
+TAKEN = {"image", "label", "row", "source", ROW_SOURCE}
 SHOWN = 5
 
 
@@ -99,17 +100,23 @@ def by_content(
 
 
 def together(
-    kind: AnyKindData, staged: Staged, deduplicated: Deduplicated, params: Preprocess, described: Columns
+    kind: AnyKindData,
+    staged: Staged,
+    deduplicated: Deduplicated,
+    params: Preprocess,
+    described: Columns,
+    keys: Array | None,
 ) -> Iterator[Array]:
     """Divide rows that depend on one another, as their kind says, and join what it adds to their columns.
 
-    All rows are in memory.
-    See `by_content`.
+    All rows are in memory. `keys` is what decides the split of each good row, where a column does; see `by_content`.
     """
     some = list(deduplicated.records())
     records = np.concatenate(some)
     columns = staged.take(records["row"], (*kind.split_columns, DIGEST))
     given = np.array(splits.GIVEN_SPLITS)[records["given"]]
+    if keys is not None:
+        columns[KEY] = keys[records["row"]]
     found = kind.split_together(columns, columns.pop(DIGEST), given, params)
     _join(staged, deduplicated, described, found.columns)
     codes = np.select([found.splits == name for name in SPLITS], range(len(SPLITS))).astype(np.uint8)
@@ -233,7 +240,9 @@ def written(each: Each, shards: Shards, kind: AnyKindData, folder: Path) -> dict
 
 def _write(shards: Shards, kind: AnyKindData, folder: Path, shard: tuple[SplitName, int]) -> dict[str, Any]:
     values = shards.take(shard)
-    apart = {"row": values.pop("row"), **{name: values.pop(BESIDE + name) for name in shards.described}}
+    rows = values.pop("row")
+    apart = {"row": rows, ROW_SOURCE: objects(list(sources_in(shards.staged, rows)))}
+    apart |= {name: values.pop(BESIDE + name) for name in shards.described}
     return write_shard(folder, *shard, {**kind.encoder(folder / ASSETS).encode(values), **apart})
 
 

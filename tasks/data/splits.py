@@ -205,12 +205,18 @@ def _placed(test: Which, validation: Which, rows: Array) -> Array:
 
 
 def _bound(rows: Array, count: int, everything: bool) -> tuple[int, int]:
-    """Return rank and place of the last row that is taken of a bin, whose rows are in order."""
+    """Return rank and place of the last row that is taken of a bin, whose rows are in order.
+
+    Rows of one rank, such as equal ones that were kept, are taken all or not at all, whichever is nearer to the count.
+    """
+    all_of_rank, none_of_rank = np.iinfo(np.int64).max, -1
     if everything:
-        return np.iinfo(np.uint64).max, np.iinfo(np.int64).max
+        return np.iinfo(np.uint64).max, all_of_rank
     if count <= 0:
-        return 0, -1
-    return int(rows["rank"][count - 1]), int(rows["row"][count - 1])
+        return 0, none_of_rank
+    rank = rows["rank"][count - 1]
+    first, stop = np.searchsorted(rows["rank"], rank), np.searchsorted(rows["rank"], rank, side="right")
+    return int(rank), all_of_rank if stop - count <= count - first else none_of_rank
 
 
 def linked(sides: Sequence[Array]) -> Array:
@@ -231,7 +237,9 @@ def linked(sides: Sequence[Array]) -> Array:
     return groups if rows else np.zeros(0, np.int64)
 
 
-def assign_groups(digests: Array, groups: Array, held_out: Array, given: Array, split: Split) -> Array:
+def assign_groups(
+    digests: Array, groups: Array, held_out: Array, given: Array, split: Split, ranks: Array | None = None
+) -> Array:
     """Put each group whole into "train", "validation" or "test", (rows,) of str.
 
     Groups are ranked by a keyed hash of a row's content, so that nearly all stay where they are when rows are
@@ -244,11 +252,15 @@ def assign_groups(digests: Array, groups: Array, held_out: Array, given: Array, 
         held_out: which rows may be in validation or test; a group with one that may not trains, (rows,) of bool.
         given: the split that the source says, (rows,) of str.
         split: fractions of all rows.
+        ranks: of rows, (rows,) of uint64, that decide instead of their content; a group has the least of its rows'.
     """
     count = int(groups.max(initial=-1)) + 1
     by_content = np.argsort(digests)
     first = by_content[np.unique(groups[by_content], return_index=True)[1]]  # not the least hash: large groups have it
-    ranks = keyed(digests[first], split.seed)
+    group_ranks = keyed(digests[first], split.seed)
+    if ranks is not None:
+        group_ranks = np.full(count, np.iinfo(np.uint64).max, np.uint64)
+        np.minimum.at(group_ranks, groups, ranks)
     sizes, free = np.bincount(groups, minlength=count), np.ones(count, bool)
     free[groups[~held_out]] = False
     names = np.full(count, "train", "<U10")
@@ -257,7 +269,7 @@ def assign_groups(digests: Array, groups: Array, held_out: Array, given: Array, 
             chosen = np.setdiff1d(groups[given == name], np.flatnonzero(names != "train"))
         else:
             order = np.flatnonzero(free & (names == "train"))
-            order = order[np.argsort(ranks[order], kind="stable")]
+            order = order[np.argsort(group_ranks[order], kind="stable")]
             chosen = order[np.cumsum(sizes[order]) <= round(part * len(groups))]
         names[chosen] = name
     assigned: Array = names[groups]

@@ -5,6 +5,7 @@ column that had missing numbers in training, whether this one is; then each cate
 column the first index is that of a missing value, the second that of one which training has not seen.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,23 +14,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, write_json
 from tasks.core.params.data import Tables
-from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
+from tasks.data.names import name_of, names_of
+from tasks.data.records import Array, BadRow, Chunk, Columns, Reasons, Train, objects
 from tasks.data.schema import Range, Schema
 from tasks.data.splits import contents_of, joined_digests
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})  # of numbers; of categories only the empty text
+# Of numbers; of categories only the empty text, as NA may be Namibia. The UCI repository writes "?", Excel #N/A.
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "#n/a", "<na>"})
 MISSING_SPELLINGS = sorted(
     "".join(letters) for word in MISSING for letters in product(*({letter, letter.upper()} for letter in word))
 )
+POINT = "."
 MAX_NUMBER = float(np.finfo(np.float32).max)
 
 
-def number(text: str) -> float | None:
+THOUSANDS = re.compile(r"\s*[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]+)?\s*")
+DECIMAL_COMMA = re.compile(r"not a number: '\s*[+-]?[0-9.]*,[0-9]+\s*'")
+
+
+def number(text: str, decimal: str = POINT) -> float | None:
     """Return a number as it was written, None where it is missing.
+
+    Args:
+        text: what a cell holds.
+        decimal: the sign before the decimals; where it is a comma, points may stand between thousands.
 
     Raises:
         ValueError: it is none, or too large for a float of 32 bits; the text is what to tell people.
@@ -38,7 +51,7 @@ def number(text: str) -> float | None:
     if stripped.casefold() in MISSING:
         return None
     try:
-        value = float(stripped.replace("_", "?"))  # Python reads 1_000 as a number
+        value = float(_pointed(stripped, decimal).replace("_", "?"))  # Python reads 1_000 as a number
     except ValueError:
         raise ValueError(f"not a number: {_shown(text)}") from None
     if not abs(value) <= MAX_NUMBER:
@@ -46,21 +59,29 @@ def number(text: str) -> float | None:
     return value
 
 
-def numbers_of(values: Array) -> tuple[Array, dict[int, str]]:
+def _pointed(text: str, decimal: str) -> str:
+    if decimal == POINT:
+        return text
+    plain = text.replace(POINT, "") if THOUSANDS.fullmatch(text) else text.replace(POINT, "?")
+    return plain.replace(decimal, POINT)
+
+
+def numbers_of(values: Array, decimal: str = POINT) -> tuple[Array, dict[int, str]]:
     """Return the numbers of cells, (rows,) of float64 with NaN for missing, and what is wrong with some, by row.
 
     Args:
         values: texts, (rows,) of str objects; or numbers that were read as such, (rows,) of float64.
+        decimal: see `number`.
     """
     if values.dtype != object:
         return values, {}
-    read = _all_numbers(values)
+    read = _all_numbers(values) if decimal == POINT else None
     if read is not None:
         return read, {}
     found, wrong = np.full(len(values), np.nan), dict[int, str]()
     for row, text in enumerate(values.tolist()):
         try:
-            value = number(text)
+            value = number(text, decimal)
         except ValueError as error:
             wrong[row] = str(error)
             continue
@@ -105,7 +126,7 @@ def _shown(text: str) -> str:
 
 
 NUMBERS, CATEGORIES = "numbers", "categories"
-SEPARATOR = "\x1f"  # stands between the categories of a row
+SEPARATOR = "\x1f"  # stands between the categories of a row; no name has it
 
 
 Values = dict[str, str]
@@ -115,26 +136,28 @@ class TableSchema(Schema):
     """Rows of numbers and categories.
 
     Attributes:
-        numeric: which numbers are believed, by column.
-        categorical: the columns of categories; new ones may come at any time.
+        columns: name or number in the file of each role; none in a schema of an older version.
+        numeric: which numbers are believed, by role.
+        categorical: the roles that are categories; new ones may come at any time.
     """
 
+    columns: dict[str, str | int] = Field(default_factory=dict)
     numeric: dict[str, Range]
     categorical: list[str]
 
 
-def category(text: str) -> str:
-    """Return a category as it is stored: the empty text for a missing one."""
-    return text.strip().replace(SEPARATOR, " ")
-
-
 def categories_of(columns: list[Array], rows: int) -> Array:
-    """Return the categories of each row as one text, (rows,) of str objects, from texts, (rows,) each."""
-    cleaned = [list(map(category, column.tolist())) for column in columns]
+    """Return the categories of each row as one text, (rows,) of str objects, from texts, (rows,) each.
+
+    A category is a name; the empty text stands for a missing one.
+    """
+    cleaned = [names_of(column.tolist()) for column in columns]
     return objects([SEPARATOR.join(row) for row in zip(*cleaned, strict=True)] if cleaned else [""] * rows)
 
 
-def values_of(columns: Columns, numeric: list[str], categorical: list[str]) -> tuple[Columns, dict[int, str]]:
+def values_of(
+    columns: Columns, numeric: list[str], categorical: list[str], decimal: str = POINT
+) -> tuple[Columns, dict[int, str]]:
     """Return the columns that rows are stored as, and the problems of invalid rows, by row.
 
     `numbers` is (rows, numeric) of float64, NaN where one is missing; `categories` (rows,) of str objects. Neither is
@@ -142,7 +165,7 @@ def values_of(columns: Columns, numeric: list[str], categorical: list[str]) -> t
     """
     found, wrong = list[Array](), dict[int, str]()
     for name in numeric:
-        values, problems = numbers_of(columns[name])
+        values, problems = numbers_of(columns[name], decimal)
         found.append(values)
         wrong = {row: f"{problem} in {name}" for row, problem in problems.items()} | wrong
     stored: Columns = {}
@@ -170,15 +193,17 @@ def digests_of(columns: Columns, target: Array) -> Array:
     return joined_digests(parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True)))
 
 
-def ranges(chunks: Iterable[Chunk], names: list[str]) -> dict[str, Range]:
+def ranges(chunks: Iterable[Chunk], names: list[str], decimal: str) -> tuple[dict[str, Range], Reasons]:
     """Return which numbers are believed: those that were seen, and as much again to both sides.
 
-    A value further off is rather another unit or a code for "unknown" than a new record.
+    A value further off is rather another unit or a code for "unknown" than a new record. The second value says which
+    cells hold no number.
     """
-    low, high = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf)
+    low, high, reasons = dict.fromkeys(names, np.inf), dict.fromkeys(names, -np.inf), Reasons()
     for chunk in chunks:
         for name in names:
-            values = numbers_of(chunk.columns[name])[0] if len(chunk) else np.empty(0)
+            values, wrong = numbers_of(chunk.columns[name], decimal) if len(chunk) else (np.empty(0), {})
+            reasons.add(BadRow(str(chunk.sources[row]), f"{wrong[row]} in {name}") for row in sorted(wrong))
             numbers = values[~np.isnan(values)]
             if len(numbers):
                 low[name], high[name] = min(low[name], numbers.min()), max(high[name], numbers.max())
@@ -187,7 +212,18 @@ def ranges(chunks: Iterable[Chunk], names: list[str]) -> dict[str, Range]:
         least, most = (low[name], high[name]) if low[name] <= high[name] else (0.0, 0.0)
         span = most - least
         found[name] = Range(min=max(least - span, -MAX_NUMBER), max=min(most + span, MAX_NUMBER))
-    return found
+    return found, reasons
+
+
+def told(reasons: Reasons) -> str:
+    """Say what follows from cells that hold no number, nothing where there are none."""
+    return f"; {reasons.counts.total()} cells hold no number {reasons}" if reasons.counts else ""
+
+
+def remedy(reasons: Reasons) -> str:
+    """Say what helps where the cells that hold no number have a comma before the decimals; nothing elsewhere."""
+    commas = bool(reasons.first) and all(DECIMAL_COMMA.match(row.reason) for row in reasons.first)
+    return 'write `decimal: ","` in preprocess.<role>: the numbers have a comma before their decimals' if commas else ""
 
 
 def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, Columns, list[BadRow]]:
@@ -197,9 +233,9 @@ def divided(chunk: Chunk, schema: TableSchema, params: Tables) -> tuple[Array, C
     """
     if not len(chunk):
         return np.empty(0, bool), {}, []
-    columns, wrong = values_of(chunk.columns, params.numeric, params.categorical)
+    columns, wrong = values_of(chunk.columns, params.numbers, params.categories, params.decimal)
     for name, believed in schema.numeric.items():
-        values = columns[NUMBERS][:, params.numeric.index(name)]
+        values = columns[NUMBERS][:, params.numbers.index(name)]
         wrong = out_of_range(name, values, believed) | wrong
     no_target = f"missing target: {params.target}"
     targets = map(str.strip, chunk.columns[params.target].tolist())
@@ -255,22 +291,20 @@ def fitted(train: Train, params: Tables, assets: Path) -> dict[str, Any]:
         from the least to the greatest; `categorical` has `name` and `values`; `target` the name.
     """
     stride = max(1, -(-train.rows // MAX_SAMPLE))
-    note = partial(described, stride, len(params.numeric), len(params.categorical))
-    noted = list(train.map(note, *columns_of(params.numeric, params.categorical)))
+    note = partial(described, stride, len(params.numbers), len(params.categories))
+    noted = list(train.map(note, *columns_of(params.numbers, params.categories)))
     pooled, missing = np.concatenate([each.sample for each in noted]), np.any([each.missing for each in noted], axis=0)
     seen = [sorted(set().union(*values)) for values in zip(*(each.seen for each in noted), strict=True)]
     table = {
         "numeric": [
             {"name": name, "has_missing": bool(missing[index]), **_described(pooled[:, index], name)}
-            for index, name in enumerate(params.numeric)
+            for index, name in enumerate(params.numbers)
         ],
-        "categorical": [
-            {"name": name, "values": values} for name, values in zip(params.categorical, seen, strict=True)
-        ],
+        "categorical": [{"name": name, "values": values} for name, values in zip(params.categories, seen, strict=True)],
         "target": params.target,
     }
     write_json(assets / COLUMNS, table)
-    features = len(params.numeric) + int(missing.sum()) + len(params.categorical)
+    features = len(params.numbers) + int(missing.sum()) + len(params.categories)
     return {"inputs": {FEATURES: {"shape": [features], "dtype": "float32"}}, "table": table}
 
 
@@ -330,7 +364,7 @@ def parsed(words: list[str], assets: Path) -> Columns:
     numeric, categorical = ([column["name"] for column in table[part]] for part in ("numeric", "categorical"))
     wanted = [*numeric, *categorical]
     pairs = [word.partition("=") for word in words]
-    values: Values = {name.strip(): value for name, _, value in pairs}
+    values: Values = {name_of(name): value for name, _, value in pairs}
     if len(values) < len(pairs) or set(values) != set(wanted):
         problem = ", ".join(sorted(set(wanted) ^ set(values))) or "a column twice"
         raise DataError(
@@ -350,7 +384,7 @@ def _described(values: Array, name: str) -> dict[str, Any]:
     if not len(known):
         raise DataError(
             got=f"no number in the column {name} of the training rows",
-            do="remove the column from preprocess.<role>.numeric and columns",
+            do="remove the column from preprocess.<role>.numeric and columns, or name it in ignore",
         )  # fmt: skip
     quantiles = np.unique(np.quantile(ordered, np.linspace(0, 1, QUANTILES)).astype(np.float32))
     return {

@@ -1,169 +1,79 @@
-"""Text files of records, read chunk by chunk: each chunk ends at a line end, so that it can be read by itself."""
+"""Text files of records: the files of a format, the rows of cells in their lines."""
 
-import gzip
-import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from io import BufferedReader
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tasks.core.errors import DataError
 from tasks.core.params.data import Records
-from tasks.data.records import SPLITS, Array, BadRow, Chunk, Places, SplitName, objects
+from tasks.data.names import COMPRESSED, name_of, suffix_of
+from tasks.data.records import SPLITS, BadRow, Chunk, Places, SplitName, objects
+from tasks.data.text_lines import FileChunk, is_whole, lines_of, refused, split_file
 
-MIN_BYTES = 1 << 16  # of a part: with less, there would be more to do around it than in it
-SAMPLE_BYTES = 1 << 20
-MAX_LINE_BYTES = 1 << 24
-QUOTE, COMMA, NEWLINE, RETURN = b'",\n\r'
+SEPARATORS = ",;\t|"
+EMPTY_BEHIND = "(those behind are empty)"
+HEADER, EMPTY, CONTINUED = "header", "empty lines", "more lines of a row"
 
 
-@dataclass(frozen=True)
-class FileChunk:
-    """Some lines of a file, or all.
+class Row(NamedTuple):
+    """A row of a file, or an empty line.
 
     Attributes:
-        path: of the file.
-        start: of the first line, in bytes.
-        stop: of the last; None: the file's, which may be far.
-        first: number of the first line, from 1.
-        names: of the columns, None where it is in the first line of a part that begins the file, or nowhere.
-        width: how many cells a row has, 0 where that is to be found out.
+        number: of its first line, from 1.
+        cells: what it holds, or why that is not known; None of an empty line.
+        lines: how many it takes.
     """
 
-    path: Path
-    start: int = 0
-    stop: int | None = None
-    first: int = 1
-    names: tuple[str, ...] | None = None
-    width: int = 0
-
-
-def split_file(path: Path, start: int, first: int, rows: int, quoted: bool) -> Iterator[FileChunk]:
-    """Yield the parts of a file from a line on, each of about so many rows. The file's content alone decides.
-
-    A part never ends between quotes. Where a quote stands that neither opens nor closes a cell, nothing here can say
-    what is between quotes, and all that follows is one part.
-
-    Args:
-        path: of the file, which is not compressed.
-        start: of the first line, in bytes.
-        first: its number.
-        rows: of a part.
-        quoted: whether quotes have a meaning.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(start)
-        sample = file.read(SAMPLE_BYTES)
-        part_bytes = max(MIN_BYTES, len(sample) * rows // max(1, sample.count(b"\n")))
-        file.seek(start)
-        while start < size:
-            content = _whole_lines(file, part_bytes, quoted)
-            if content is None:
-                yield FileChunk(path, start, None, first)
-                return
-            yield FileChunk(path, start, start + len(content), first)
-            start, first = start + len(content), first + content.count(b"\n")
-
-
-def _whole_lines(file: BufferedReader, part_bytes: int, quoted: bool) -> bytearray | None:
-    """Read so many bytes, to the end of a line that no quote is in the way of; None where there is no such end."""
-    content, line = bytearray(file.read(part_bytes)), b'"'
-    while line:
-        line = file.readline(MAX_LINE_BYTES + 1)
-        content += line
-        if len(line) > MAX_LINE_BYTES or len(content) > part_bytes + MAX_LINE_BYTES:
-            return None
-        if not quoted or b'"' not in content:
-            return content
-        if b'"' in line or len(content) <= part_bytes + len(line):
-            quotes = _quotes(content)
-            if quotes is None:
-                return None
-            if quotes % 2 == 0:
-                return content
-    return None
-
-
-def _quotes(content: bytearray) -> int | None:
-    """Count the quotes of whole lines; None if one of them neither opens nor closes a cell."""
-    signs = np.frombuffer(bytearray(b"\n") + content + b"\n", np.uint8)
-    places = np.flatnonzero(signs == QUOTE)
-    opening, closing = places[::2], places[1::2]
-    before, after = signs[opening - 1], signs[closing + 1]
-    fine = _among(before, COMMA, NEWLINE, QUOTE).all() and _among(after, COMMA, NEWLINE, RETURN, QUOTE).all()
-    return len(places) if fine else None
-
-
-def _among(signs: Array, *wanted: int) -> Array:
-    return np.isin(signs, wanted)
+    number: int
+    cells: "Cells | BadRow | None"
+    lines: int = 1
 
 
 SHOWN = 12
+SAMPLE_ROWS = 1000
 
 Cells = list[str]
 
 
-def files_of(folder: Path, params: Records, suffixes: tuple[str, ...]) -> list[Path]:
+def files_of(folder: Path, params: Records, suffixes: tuple[str, ...], otherwise: tuple[str, ...] = ()) -> list[Path]:
     """Return the files of a format, in the order of their names; not those that lie beside the rows.
+
+    Args:
+        folder: that they are in.
+        params: which files lie beside the rows.
+        suffixes: of the format, gzipped or not.
+        otherwise: suffixes that say less; they count where no file has one of the others.
 
     Raises:
         DataError: there is none.
     """
     beside = {folder / name for name in (params.attributes, *params.shipped) if name}
-    found = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(suffixes) and path not in beside)
-    if not found:
-        names = sorted(path.name for path in folder.rglob("*") if path.is_file())
-        raise DataError(
-            got=f"no {' or '.join(suffixes)} file among {names[:SHOWN]}",
-            do="correct ingest.<role>, or preprocess.<role>.format",
-        )
-    return found
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in beside)
+    for some in (suffixes, otherwise):
+        if found := [path for path in files if suffix_of(path).removesuffix(COMPRESSED) in some]:
+            return found
+    raise DataError(
+        got=f"no {' or '.join((*suffixes, *otherwise))} file among {[path.name for path in files[:SHOWN]]}",
+        do="correct ingest.<role>, or preprocess.<role>.format",
+    )
 
 
-def lines_of(part: FileChunk) -> Iterator[str]:
-    """Yield lines of a text file in UTF-8, gzipped or not, each with its end.
-
-    Raises:
-        DataError: a line is not UTF-8 or has no end, or the gzip is damaged.
-    """
-    path, number, left = part.path, part.first - 1, part.stop - part.start if part.stop is not None else -1
-    with _intact(path), _opened(path) as file:
-        file.seek(part.start)
-        while left and (line := file.readline(MAX_LINE_BYTES + 1)):
-            number, left = number + 1, left - len(line)
-            if len(line) > MAX_LINE_BYTES:
-                raise refused(f"{path.name}:{number}", f"a line of over {MAX_LINE_BYTES:,} bytes", "a row in each line")
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                bad = line[error.start : error.start + 1].hex()
-                raise DataError(
-                    got=f"{path.name}:{number}: the byte 0x{bad}, which is not UTF-8", expected="text in UTF-8",
-                    do="convert the file, such as `iconv -f latin1 -t utf-8`, and ingest it again",
-                ) from None  # fmt: skip
-
-
-def chunk(path: Path, columns: dict[str, Cells], numbers: list[int], unreadable: list[BadRow]) -> Chunk:
+def chunk(
+    path: Path, columns: dict[str, Cells], numbers: list[int], unreadable: list[BadRow], skipped: Counter[str]
+) -> Chunk:
     """Return a chunk of values as they were read, by role; `numbers` are those of their lines."""
-    sources = Places(path.name, np.array(numbers, np.int64))
-    return Chunk({role: objects(values) for role, values in columns.items()}, sources, given_by(path), unreadable)
+    sources, values = Places(path.name, np.array(numbers, np.int64)), {k: objects(v) for k, v in columns.items()}
+    return Chunk(values, sources, given_by(path), unreadable, skipped)
 
 
 def given_by(path: Path) -> SplitName | None:
     """Return the split that a file's name or its folder's says: `test.csv`, `validation/1.csv`."""
     return next((split for split in SPLITS if split in {path.name.split(".")[0], path.parent.name}), None)
-
-
-def refused(where: str, got: str, expected: str) -> DataError:
-    """Return the error of a file that cannot be read on."""
-    return DataError(
-        got=f"{where}: {got}", expected=expected, do="correct the file, or preprocess.<role>, and run again"
-    )
 
 
 def require_columns(path: Path, params: Records, names: Sequence[str], width: int) -> None:
@@ -173,7 +83,9 @@ def require_columns(path: Path, params: Records, names: Sequence[str], width: in
         DataError: one is not there.
     """
     wanted = params.columns.values()
-    if absent := [place for place in wanted if (place not in names if isinstance(place, str) else place >= width)]:
+    if absent := [
+        place for place in wanted if (name_of(place) not in names if isinstance(place, str) else place >= width)
+    ]:
         raise missing_columns(path, absent, names or range(width))
 
 
@@ -188,123 +100,135 @@ def missing_columns(path: Path, wanted: Iterable[object], found: Iterable[object
     )
 
 
-@contextmanager
-def _intact(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(
-            got=f"{path.name}: {error}", expected="text, or gzipped text", do="get it from its source again"
-        ) from None
+Rows = Callable[[FileChunk, Iterator[str]], Iterator[Row]]
 
 
-def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-
-
-Numbered = tuple[int, Cells | BadRow]  # a row with the number of its first line
-Rows = Callable[[FileChunk, Iterator[str]], Iterator[Numbered]]
-
-
-def parts_of(path: Path, params: Records, rows: Rows, *, quoted: bool) -> Iterator[FileChunk]:
-    """Yield the parts of a file whose columns stand in an order; one that is gzipped is whole.
+def parts_of(path: Path, params: Records, rows: Rows, separator: str, *, quoted: bool) -> Iterator[FileChunk]:
+    """Yield the parts of a file whose columns stand in an order; one that can only be read as a whole is one part.
 
     Args:
         path: of the file.
         params: its columns.
         rows: reads the lines of a part.
+        separator: what stands between two cells.
         quoted: whether quotes have a meaning.
 
     Raises:
         DataError: the header cannot be read.
     """
-    if path.suffix == ".gz":
-        yield FileChunk(path)
+    whole = FileChunk(path, separator=separator)
+    if is_whole(path):
+        yield whole
         return
-    names, start, first, whole = None, 0, 1, FileChunk(path)
+    names, start, first = None, 0, 1
     if params.header:
-        lines = _Counted(lines_of(whole))
-        header = next(rows(whole, lines), None)
+        header = next((row for row in rows(whole, lines_of(whole)) if row.cells is not None), None)
         if header is None:
+            yield whole
             return
-        names, first = _names(header), lines.count + 1
+        names, first = _names(path, header), header.number + header.lines
         with path.open("rb") as file:
-            start = sum(len(file.readline()) for _ in range(lines.count))
-    found = list(split_file(path, start, first, params.shard_rows, quoted))
+            start = sum(len(file.readline()) for _ in range(first - 1))
+    found = list(split_file(path, start, first, params.shard_rows, separator if quoted else ""))
+    found = found or [FileChunk(path, start, start, first)]
     width = len(names or ())
     if names is None and len(found) > 1:
-        width = _usual_width(list(islice(rows(found[0], lines_of(found[0])), params.shard_rows)))
-    yield from (replace(part, names=names, width=width) for part in found)
+        sample = replace(found[0], separator=separator)
+        width = _usual_width(list(islice(rows(sample, lines_of(sample)), params.shard_rows)))
+    for number, part in enumerate(found):
+        yield replace(part, names=names, width=width, separator=separator, before=0 if number else first - 1)
 
 
-def tables(part: FileChunk, rows: Iterator[Numbered], params: Records) -> Iterator[Chunk]:
+def columns_of(path: Path, params: Records, rows: Rows, separator: str) -> list[str] | int:
+    """Return the names of a file's columns, or how many there are where it has no names.
+
+    Raises:
+        DataError: there is no row, or the header cannot be read.
+    """
+    part = FileChunk(path, separator=separator)
+    block = list(islice((row for row in rows(part, lines_of(part)) if row.cells is not None), SAMPLE_ROWS))
+    if not block:
+        raise DataError(got=f"{path.name}: no row", do="correct ingest.<role>")
+    return list(_names(path, block[0])) if params.header else _usual_width(block)
+
+
+def separator_of(path: Path, params: Records, usual: str) -> str:
+    """Return what stands between two cells: what params say, or the usual sign, or what the first line has instead."""
+    if params.separator is not None:
+        return params.separator
+    line = next((line for line in lines_of(FileChunk(path)) if line.strip()), "")
+    return usual if usual in line else max(SEPARATORS, key=line.count) if set(line) & set(SEPARATORS) else usual
+
+
+def tables(part: FileChunk, rows: Iterator[Row], params: Records) -> Iterator[Chunk]:
     """Yield chunks of the rows of a part whose columns stand in an order: the header's, where there is one.
 
     Raises:
         DataError: a column is not there.
     """
     names, width, positions = part.names, part.width, list[int]()
+    skipped = Counter({HEADER: part.before})
     if params.header and names is None:
-        header = next(rows, None)
-        if header is None:
-            return
-        names = _names(header)
-        width = len(names)
+        for header in rows:
+            skipped[EMPTY if header.cells is None else HEADER] += header.lines
+            if header.cells is not None:
+                names = _names(part.path, header)
+                width = len(names)
+                break
     while block := list(islice(rows, params.shard_rows)):
         if not positions:
             width = width or _usual_width(block)
             positions = places_of(part.path, params, names or width)
-        yield _table_chunk(part.path, block, positions, width, params)
+        yield _table_chunk(part.path, block, positions, width, params, skipped)
+        skipped = Counter()
+    if +skipped:
+        yield chunk(part.path, {role: [] for role in params.columns}, [], [], +skipped)
 
 
-class _Counted:
-    """Lines, and how many of them were taken."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines, self.count = lines, 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.count += 1
-        return line
+def _names(path: Path, header: Row) -> tuple[str, ...]:
+    if isinstance(header.cells, BadRow):
+        raise refused(header.cells.source, header.cells.reason, "a header with the names of the columns")
+    return tuple(map(name_of, header.cells or ()))
 
 
-def _names(header: Numbered) -> tuple[str, ...]:
-    if isinstance(header[1], BadRow):
-        raise refused(header[1].source, header[1].reason, "a header with the names of the columns")
-    return tuple(name.strip() for name in header[1])
-
-
-def _table_chunk(path: Path, block: list[Numbered], positions: list[int], width: int, params: Records) -> Chunk:
+def _table_chunk(
+    path: Path, block: list[Row], positions: list[int], width: int, params: Records, skipped: Counter[str]
+) -> Chunk:
     good, unreadable = list[tuple[int, Cells]](), list[BadRow]()
-    for number, cells in block:
+    for number, cells, lines in block:
+        if cells is None:
+            skipped[EMPTY] += lines
+            continue
+        skipped[CONTINUED] += lines - 1
         if isinstance(cells, BadRow):
             unreadable.append(cells)
         elif len(cells) != width:
-            unreadable.append(BadRow(f"{path.name}:{number}", f"ragged: {len(cells)} cells, expected {width}"))
+            unreadable.append(BadRow(f"{path.name}:{number}", _ragged(cells, width)))
         else:
             good.append((number, cells))
     columns = {
         role: [cells[position] for _, cells in good] for role, position in zip(params.columns, positions, strict=True)
     }  # fmt: skip
-    return chunk(path, columns, [number for number, _ in good], unreadable)
+    return chunk(path, columns, [number for number, _ in good], unreadable, +skipped)
+
+
+def _ragged(cells: Cells, width: int) -> str:
+    behind = f" {EMPTY_BEHIND}" if len(cells) > width and not any(cells[width:]) else ""
+    return f"ragged: {len(cells)} cells, expected {width}{behind}"
 
 
 def places_of(path: Path, params: Records, columns: tuple[str, ...] | int) -> list[int]:
     """Return where each role's column stands among names, or among so many columns without names."""
     names = columns if isinstance(columns, tuple) else ()
     width = columns if isinstance(columns, int) else len(columns)
-    wanted = params.columns.values()
     require_columns(path, params, names, width)
-    if twice := sorted({position for position in wanted if names.count(str(position)) > 1}, key=str):
+    places = [name_of(place) if isinstance(place, str) else place for place in params.columns.values()]
+    if twice := sorted({place for place in places if names.count(str(place)) > 1}, key=str):
         raise refused(f"{path.name}:1", f"two columns of the name {twice[0]!r}", "different names")
-    return [names.index(position) if isinstance(position, str) else position for position in wanted]
+    return [names.index(place) if isinstance(place, str) else place for place in places]
 
 
-def _usual_width(block: list[Numbered]) -> int:
+def _usual_width(block: list[Row]) -> int:
     """Return the number of cells that most rows have."""
-    widths = [len(cells) for _, cells in block if isinstance(cells, list)]
+    widths = [len(row.cells) for row in block if isinstance(row.cells, list)]
     return int(np.bincount(widths).argmax()) if widths else 0

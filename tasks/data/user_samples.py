@@ -76,12 +76,12 @@ def checked(x: Array, y: Array | None, where: str) -> Samples:
     Raises:
         DataError: too few different rows, NaN or infinite values, or labels that are no class numbers of the rows.
     """
-    if x.dtype.name not in DTYPES or x.ndim < 2:
+    x = _of_known_type(x, where)
+    if x.ndim < 2:
         raise DataError(
-            got=f"{where}: x of {x.dtype.name}, shape {x.shape}",
-            expected=f"(rows, ...) of {', '.join(DTYPES)}, as the model takes them",
-            do="save x.astype('float32'), one row per sample",
-        )
+            got=f"{where}: x of shape {x.shape}", expected="(rows, ...): one row for each sample",
+            do="save x.reshape(rows, -1), or in the shape that the model takes",
+        )  # fmt: skip
     if not len(x) or not x[0].size:
         raise DataError(
             got=f"{where}: no samples, x has shape {x.shape}", expected=f"at least {MIN_ROWS} rows", do="add samples"
@@ -100,6 +100,30 @@ def checked(x: Array, y: Array | None, where: str) -> Samples:
             do="add samples",
         )  # fmt: skip
     return Samples(x, None if y is None else _labels(y, len(x), where))
+
+
+def _of_known_type(x: Array, where: str) -> Array:
+    """Return the rows as they are where a device is fed such, else as float32.
+
+    Raises:
+        DataError: they are no real numbers, or float32 does not hold them.
+    """
+    if x.dtype.name in DTYPES:
+        return x
+    if x.dtype.kind not in "biuf":
+        raise DataError(
+            got=f"{where}: x of {'str' if x.dtype.kind in 'US' else x.dtype.name}",
+            expected="real numbers, as the model takes them",
+            do="encode the rows as for the model's training, and save the numbers",
+        )
+    with np.errstate(over="ignore"):
+        taken = x.astype(np.float32)
+    if x.dtype.kind in "iu" and (taken.astype(np.float64) != x.astype(np.float64)).any():
+        raise DataError(
+            got=f"{where}: x of {x.dtype.name} with numbers that float32 does not hold exactly, up to {x.max()}",
+            expected=f"integers up to {2**24:,}, or real numbers", do="scale x as for the model's training",
+        )  # fmt: skip
+    return taken
 
 
 def _labels(y: Array, rows: int, where: str) -> Array:

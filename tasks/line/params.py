@@ -125,10 +125,13 @@ def typed(kind: str | None, architecture: str | None) -> type[Params]:
 
 
 # Keys whose mappings have free names (metrics, layers, columns), or are of one type or another: never merged.
-WHOLE = frozenset({"at_least", "at_most", "max_drop", "layers", "columns", "tokenizer"})
+WHOLE = frozenset({"at_least", "at_most", "max_drop", "max_relative_drop", "layers", "columns"}) | {
+    "split_folders",
+    "tokenizer",
+}
 OPTIONAL = frozenset({"fine_tune", "cross_validate", "search"})  # null leaves such a section out
 TRAINING_STEPS = frozenset({"tune", "prune", "cluster", "quantize_aware"})
-INHERITED = ("batch_size", "augment")  # every later training run has those of the first one
+INHERITED = ("batch_size", "augment", "class_weights_from")  # every later training run has those of the first one
 NO_SECTIONS = frozenset(
     {"fit", "steps", "compress", "preprocess"}
 )  # of the defaults: these are applied inside sections
@@ -351,7 +354,8 @@ def _meaning_or_none(raw: Settings) -> Settings | None:
 def from_0_1(complete: Settings) -> Settings:
     """Return a file of version 0.1, in which every key was mandatory, as a complete file of this version.
 
-    A stage that watched `requirements.lock` now watches its own plan file, and `train.data` is new.
+    A stage that watched `requirements.lock` now watches its own plan file, and `train.data` is new. A gate that the
+    test rows could not decide was not passed.
     """
     file = deepcopy(complete)
     for role, section in _mapping(file.get("ingest")).items():
@@ -361,4 +365,5 @@ def from_0_1(complete: Settings) -> Settings:
     if train.get("tracked") == "requirements.lock":
         train["tracked"] = "plan/train.json"
     train.setdefault("data", "base")
+    _mapping(file.get("release")).setdefault("undecided", "refuse")  # as it did
     return file

@@ -17,6 +17,7 @@ from scipy.stats import binomtest
 from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
 
+MOST_UNDEFINED = 0.1  # of the resamples of an interval
 CHUNK = 250  # resamples at once: bounds the memory at about 4 * CHUNK * (rows + sums) bytes
 
 
@@ -40,15 +41,16 @@ def percentile_interval(replicates: Array, confidence: float) -> list[float] | N
     """Return the interval [low, high] between the outer quantiles (Efron and Tibshirani 1993, chapter 13).
 
     Args:
-        replicates: the metric of each resample, (resamples,); NaN where it is undefined.
+        replicates: the metric of each resample, (resamples,); where it is undefined not finite, and then left out.
         confidence: of the interval, such as 0.95.
 
     Returns:
         None where the metric is undefined for more than a tenth of the resamples.
     """
-    if np.isnan(replicates).mean() > 0.1:
+    defined = replicates[np.isfinite(replicates)]
+    if len(defined) < (1 - MOST_UNDEFINED) * len(replicates):
         return None
-    low, high = np.nanquantile(replicates, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return [float(low), float(high)]
 
 
@@ -56,6 +58,12 @@ def mirrored_interval(value: float, replicates: Array, confidence: float) -> lis
     """Return the outer quantiles mirrored at the value (the basic bootstrap): it takes back the replicates' bias."""
     quantiles = percentile_interval(replicates, confidence)
     return [2 * value - quantiles[1], 2 * value - quantiles[0]] if quantiles else None
+
+
+def mean_interval(values: Array, params: Evaluate) -> list[float] | None:
+    """Return the interval of the mean of a figure that each row has, (rows,)."""
+    draws = resampled(len(values), params.resamples, params.seed)
+    return percentile_interval(np.concatenate([values @ counts / len(values) for counts in draws]), params.confidence)
 
 
 def wilson(correct: int, rows: int, confidence: float) -> list[float]:
@@ -125,6 +133,8 @@ def compared(own: Metrics, reference: Metrics, params: Evaluate) -> dict[str, di
     """Return for each metric `value`, `interval`, `drop` (positive where `own` is worse) and `drop_interval`.
 
     Both are resampled alike, so the interval of the drop is paired. All are None where the metric is undefined.
+    `undefined_resamples` counts those that are left out of an interval, such as resamples without a row of a class; it
+    is there where there are any. An interval is None where they are more than a tenth.
     """
     drawn, then_drawn = _replicates([own, reference], params)
     before, found = reference.values(), {}
@@ -140,7 +150,16 @@ def compared(own: Metrics, reference: Metrics, params: Evaluate) -> dict[str, di
         if interval and name in own.fractions:
             interval = [max(interval[0], 0.0), min(interval[1], 1.0)]
         found[name] = {"value": value, "interval": interval, "drop": drop, "drop_interval": drop_interval}
+        if value is not None and (left_out := _undefined(drawn.get(name), then_drawn.get(name))):
+            found[name]["undefined_resamples"] = left_out
     return found
+
+
+def _undefined(own: Array | None, reference: Array | None) -> int:
+    """Count the resamples, the first replicate is none, in which one of both models has no value."""
+    if own is None or reference is None:
+        return 0
+    return int((~np.isfinite(own[1:]) | ~np.isfinite(reference[1:])).sum())
 
 
 def _replicates(models: list[Metrics], params: Evaluate) -> list[dict[str, Array]]:

@@ -82,6 +82,7 @@ def scored(labels: Array, probabilities: Array, classes: list[str], settings: Se
 
 
 THREE = ("precision", "recall", "f1")
+PER_CLASS = (*THREE, "roc_auc", "average_precision")
 
 
 def predicted(probabilities: Array) -> Array:
@@ -178,6 +179,9 @@ class Classification:
         self.scored = scored(labels, probabilities, classes, settings)
         self.fractions = frozenset(self.scored.values) - {"log_loss"}
         self._num_classes = len(classes)
+        self._defined = {
+            name: np.array([figures[name] is not None for figures in self.scored.per_class]) for name in PER_CLASS
+        }
         self._matrix, self._ends = self._sums(labels, probabilities)
 
     def values(self) -> dict[str, float | None]:
@@ -193,13 +197,17 @@ class Classification:
         total = counts.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             three = right / guesses, right / rows, 2 * right / (rows + guesses)
-        found = {"accuracy": right.sum(axis=0) / total, "balanced_accuracy": _mean(three[1])}
-        for name, figure in zip(("precision", "recall", "f1"), three, strict=True):
-            found[f"{name}_macro"] = _mean(figure)
-            found[f"{name}_weighted"] = _mean(figure, rows)
+        known = self._defined
+        three[2][(rows == 0) & known["recall"][:, np.newaxis]] = (
+            np.nan
+        )  # a class that was not drawn, whoever guesses it
+        found = {"accuracy": right.sum(axis=0) / total, "balanced_accuracy": _mean(three[1], known["recall"])}
+        for name, figure in zip(THREE, three, strict=True):
+            found[f"{name}_macro"] = _mean(figure, known[name])
+            found[f"{name}_weighted"] = _mean(figure, known[name], rows)
         found[f"top_{self._settings.top_k}_accuracy"] = simple[1] / total
         found |= {"log_loss": simple[0] / total, "calibration_error": np.abs(surplus).sum(axis=0) / total}
-        return found | _ranking(np.stack(ranked).reshape(self._num_classes, LEVELS, 2, -1))
+        return found | _ranking(np.stack(ranked).reshape(self._num_classes, LEVELS, 2, -1), known)
 
     def _sums(self, labels: Array, probabilities: Array) -> tuple[csr_matrix, Array]:
         """Return the matrix, (sums, rows), and where each block of it ends."""
@@ -229,8 +237,13 @@ def _levels(probabilities: Array) -> Array:
     return np.searchsorted(values, probabilities, side="right") - 1
 
 
-def _ranking(counted: Array) -> dict[str, Array]:
-    """Return ROC AUC and average precision from (classes, levels, negatives and positives, resamples)."""
+def _ranking(counted: Array, known: dict[str, Array]) -> dict[str, Array]:
+    """Return ROC AUC and average precision from (classes, levels, negatives and positives, resamples).
+
+    Args:
+        counted: how often which class has a score of each level.
+        known: whether the figure of a class is defined on all rows, (classes,) of bool, by the figure.
+    """
     found = {}
     pooled = counted.sum(axis=0, keepdims=True)
     for average, at in (("macro", counted), ("micro", pooled)):
@@ -238,15 +251,30 @@ def _ranking(counted: Array) -> dict[str, Array]:
         true, false = positives.cumsum(axis=1), negatives.cumsum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             beaten = (negatives * (true - positives / 2)).sum(axis=1)
-            found[f"roc_auc_{average}"] = _mean(beaten / (true[:, -1] * false[:, -1]))
             precision = np.nan_to_num(true / (true + false))
-            found[f"average_precision_{average}"] = _mean((positives * precision).sum(axis=1) / true[:, -1])
+            figures = {
+                "roc_auc": beaten / (true[:, -1] * false[:, -1]),
+                "average_precision": (positives * precision).sum(axis=1) / true[:, -1],
+            }
+        for name, figure in figures.items():
+            found[f"{name}_{average}"] = _mean(figure, known[name] if average == "macro" else np.array([True]))
     return found
 
 
-def _mean(figures: Array, weights: Array | None = None) -> Array:
-    """Return the mean over the first axis, weighted or not, of what is defined."""
-    defined = np.isfinite(figures)
-    weights = defined if weights is None else weights * defined
+def _mean(figures: Array, known: Array, weights: Array | None = None) -> Array:
+    """Return the mean over classes, (resamples,); NaN for a resample without the figure of a class that counts.
+
+    A resample that draws no row of a class says nothing of it. To average over the other classes would make it perfect
+    where that class is the hard one.
+
+    Args:
+        figures: (classes, resamples), NaN where one is undefined.
+        known: the classes whose figure is defined on all rows, (classes,) of bool: these are averaged.
+        weights: of the classes, (classes, resamples); a class of weight 0 does not count. None: all alike.
+    """
+    weights = np.ones_like(figures) if weights is None else weights
+    weights = weights * known[:, np.newaxis]
+    lacks = ((weights > 0) & ~np.isfinite(figures)).any(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((np.where(defined, figures, 0) * weights).sum(axis=0) / weights.sum(axis=0))
+        mean = np.where(weights > 0, figures * weights, 0).sum(axis=0) / weights.sum(axis=0)
+    return np.asarray(np.where(lacks, np.nan, mean))

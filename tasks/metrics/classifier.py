@@ -1,7 +1,5 @@
 """The evaluation of a classifier: metrics, curves, slices."""
 
-import csv
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +8,19 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix
 
-from tasks.core.errors import ParamsError
+from tasks.core.files import write_csv
 from tasks.core.params.gates import Evaluate, Slice
+from tasks.data.columns import evenly
 from tasks.data.records import Array
 from tasks.metrics import classification
 from tasks.metrics.bootstrap import accuracy_drop, compared, wilson
 from tasks.metrics.classification import Classification, Settings, bin_of, normalised, predicted
+from tasks.metrics.kind_evaluation import Predictions
+from tasks.metrics.slices import slice_columns, slice_record, worst_first
 
 MICRO = "all classes"
 MAX_POINTS = 100  # of a curve: more cannot be seen
+PRIMARY = classification.PRIMARY
 
 
 def roc_rows(labels: Array, probabilities: Array, classes: list[str]) -> list[tuple[str, float, float]]:
@@ -48,14 +50,6 @@ def reliability_rows(labels: Array, probabilities: Array, bins: int) -> list[tup
     return list(zip(map(float, mean), map(float, accuracy), map(int, counts[counts > 0]), strict=True))
 
 
-def write_rows(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """Write a CSV file as `dvc plots` takes it."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 def _against_the_rest(labels: Array, probabilities: Array, classes: list[str]) -> list[tuple[str, Array, Array]]:
     """Return name, truth and scores of all classes pooled and of each class that has rows of its own and others."""
     truth = labels[:, np.newaxis] == np.arange(len(classes))
@@ -65,11 +59,8 @@ def _against_the_rest(labels: Array, probabilities: Array, classes: list[str]) -
 
 
 def _thinned(first: Array, second: Array) -> list[tuple[float, float]]:
-    chosen = np.unique(np.linspace(0, len(first) - 1, MAX_POINTS).round().astype(int))
+    chosen = evenly(len(first), MAX_POINTS)
     return list(zip(map(float, first[chosen]), map(float, second[chosen]), strict=True))
-
-
-MAX_VALUES = 100
 
 
 def sliced(right: Array, reference: Array, parts: dict[str, Array], confidence: float) -> list[dict[str, Any]]:
@@ -82,18 +73,21 @@ def sliced(right: Array, reference: Array, parts: dict[str, Array], confidence: 
         confidence: of the intervals.
     """
     found = [
-        {
-            "slice": name,
-            "rows": int(part.sum()),
-            "accuracy": float(right[part].mean()),
-            "interval": wilson(int(right[part].sum()), int(part.sum()), confidence),
-            "drop": float(reference[part].mean() - right[part].mean()),
-            "drop_interval": accuracy_drop(reference[part], right[part], confidence)["accuracy_drop_interval"],
-        }
+        slice_record(name, int(part.sum()), PRIMARY, _accuracy(right[part], reference[part], confidence))
         for name, part in parts.items()
         if part.any()
     ]
-    return sorted(found, key=lambda one: (one["accuracy"], one["slice"]))
+    return worst_first(found, PRIMARY)
+
+
+def _accuracy(right: Array, reference: Array, confidence: float) -> dict[str, Any]:
+    """Return accuracy and its drop with the intervals of their own."""
+    return {
+        "value": float(right.mean()),
+        "interval": wilson(int(right.sum()), len(right), confidence),
+        "drop": float(reference.mean() - right.mean()),
+        "drop_interval": accuracy_drop(reference, right, confidence)["accuracy_drop_interval"],
+    }
 
 
 def parts_of(labels: Array, classes: list[str], columns: dict[str, Array], slices: list[Slice]) -> dict[str, Array]:
@@ -101,78 +95,39 @@ def parts_of(labels: Array, classes: list[str], columns: dict[str, Array], slice
     return {f"class = {name}": labels == index for index, name in enumerate(classes)} | slice_columns(columns, slices)
 
 
-def slice_columns(columns: dict[str, Array], slices: list[Slice]) -> dict[str, Array]:
-    """Return which rows are in each slice, (rows,) of bool, by its name.
-
-    Raises:
-        ParamsError: a slice compares text with a number, or a column has too many values for a slice each.
-    """
-    return {name: part for one in slices for name, part in _parts(one, columns[one.column])}
-
-
-def _parts(one: Slice, column: Array) -> Iterator[tuple[str, Array]]:
-    if one.at_least is None and one.below is None:
-        values = np.unique(column)
-        if len(values) > MAX_VALUES:
-            raise ParamsError(
-                got=f"evaluate.slices: a slice for each of the {len(values)} values of {one.column}",
-                expected=f"at most {MAX_VALUES} values, or bounds",
-                do="set at_least, below, or both",
-            )
-        yield from ((f"{one.column} = {value}", column == value) for value in values)
-        return
-    if column.dtype.kind == "U":
-        raise ParamsError(
-            got=f"evaluate.slices: bounds for {one.column}, which is text",
-            do="set at_least and below to null: each value of the column is then a slice",
-        )  # fmt: skip
-    low = np.full(len(column), True) if one.at_least is None else column >= one.at_least
-    high = np.full(len(column), True) if one.below is None else column < one.below
-    conditions = [f"{one.column} >= {one.at_least:g}"] if one.at_least is not None else []
-    conditions += [f"{one.column} < {one.below:g}"] if one.below is not None else []
-    yield " and ".join(conditions), low & high
-
-
-PRIMARY, LOWER_IS_BETTER = classification.PRIMARY, False
-
-
 def headline(labels: Array, probabilities: Array) -> float:
     """Return the accuracy alone."""
     return float((predicted(probabilities) == labels).mean())
 
 
-def measure(
-    labels: Array, own: Array, reference: Array, metadata: dict[str, Any], columns: dict[str, Array], params: Evaluate
-) -> dict[str, Any]:
+def measure(predictions: Predictions) -> dict[str, Any]:
     """Measure a model against a reference on the same rows.
 
     Accuracy and its drop have intervals of their own (Wilson; Agresti and Min), which hold where few rows differ, too.
 
     Args:
-        labels: true class indices, (rows,).
-        own: probabilities of the model, (rows, classes).
-        reference: probabilities of the float32 model, (rows, classes).
-        metadata: of the data set; `classes` has the names.
-        columns: what the slices ask for, (rows,) each, by name.
-        params: of the stage.
+        predictions: `truth` are class indices, (rows,); `own` and `reference` are probabilities, (rows, classes);
+            `metadata` has the names of the `classes`.
 
     Returns:
         `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null or a class is left out of an
         average; `per_class`; `agreement_with_float32`; `confusion`: rows of true classes; `slices`, the worst first.
     """
-    settings, classes = _settings(params), metadata["classes"]
-    measured = Classification(labels, own, classes, settings)
-    scores = compared(measured, Classification(labels, reference, classes, settings), params)
-    guesses, expected = predicted(own), predicted(reference)
+    labels, params, classes = predictions.truth, predictions.params, predictions.metadata["classes"]
+    settings = _settings(params)
+    measured = Classification(labels, predictions.own, classes, settings)
+    scores = compared(measured, Classification(labels, predictions.reference, classes, settings), params)
+    guesses, expected = predicted(predictions.own), predicted(predictions.reference)
     right, before = guesses == labels, expected == labels
     scores[PRIMARY]["interval"] = wilson(int(right.sum()), len(right), params.confidence)
     scores[PRIMARY]["drop_interval"] = accuracy_drop(before, right, params.confidence)["accuracy_drop_interval"]
-    parts = parts_of(labels, classes, columns, params.slices)
+    parts = parts_of(labels, classes, predictions.columns, params.slices)
     return {
         "scores": scores,
         "undefined": measured.scored.undefined,
         "per_class": dict(zip(classes, measured.scored.per_class, strict=True)),
         "agreement_with_float32": float((guesses == expected).mean()),
+        "agreement_interval": wilson(int((guesses == expected).sum()), len(labels), params.confidence),
         "confusion": confusion_matrix(labels, guesses, labels=range(len(classes))).tolist(),
         "slices": sliced(right, before, parts, params.confidence),
     }
@@ -182,14 +137,14 @@ def write_tables(labels: Array, own: Array, metadata: dict[str, Any], params: Ev
     """Write what plots are made of; of `confusion` a line per row."""
     classes = metadata["classes"]
     pairs = ((classes[label], classes[guess]) for label, guess in zip(labels, predicted(own), strict=True))
-    write_rows(folder / "confusion.csv", ("actual", "predicted"), pairs)
-    write_rows(
+    write_csv(folder / "confusion.csv", ("actual", "predicted"), pairs)
+    write_csv(
         folder / "roc.csv", ("class", "false_positive_rate", "true_positive_rate"), roc_rows(labels, own, classes)
     )
     rows = precision_recall_rows(labels, own, classes)
-    write_rows(folder / "precision_recall.csv", ("class", "recall", "precision"), rows)
+    write_csv(folder / "precision_recall.csv", ("class", "recall", "precision"), rows)
     bins = reliability_rows(labels, own, params.calibration_bins)
-    write_rows(folder / "reliability.csv", ("confidence", "accuracy", "rows"), bins)
+    write_csv(folder / "reliability.csv", ("confidence", "accuracy", "rows"), bins)
 
 
 def scored(labels: Array, probabilities: Array, metadata: dict[str, Any], params: Evaluate) -> classification.Scores:

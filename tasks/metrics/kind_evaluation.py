@@ -5,16 +5,14 @@ for one answer, or times it, measures nothing.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from tasks.core.params.gates import Baseline, Evaluate
-from tasks.data import classes
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
 from tasks.tflite import runtime
-
-LIKELIEST = 3  # classes that a description of an output names
 
 
 class Scored(Protocol):
@@ -27,18 +25,41 @@ class Scored(Protocol):
     def undefined(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """The outputs of a model on the test rows, beside those of a reference on the same rows.
+
+    Attributes:
+        truth: targets, (rows, ...).
+        own: outputs of the model, (rows, n).
+        reference: outputs of the float32 model, or of the current release, (rows, n).
+        metadata: of the data set.
+        columns: what the slices ask for, (rows,) each, by name.
+        params: of the stage `evaluate`.
+    """
+
+    truth: Array
+    own: Array
+    reference: Array
+    metadata: dict[str, Any]
+    columns: dict[str, Array]
+    params: Evaluate
+
+
 class KindEvaluation(Protocol):
     """How an exported file of a kind is run, how its outputs are measured, and which baselines it is compared with.
 
     Attributes:
         primary: the first metric.
         lower_is_better: of that metric.
+        has_classes: whether the target is a class and the outputs are the probability of each, (rows, classes).
         decodes: whether a file's outputs are decoded step by step: then a model in memory, which gives each step its
             true predecessor, has no score, and cannot be fine-tuned or cross-validated.
     """
 
     primary: ClassVar[str]
     lower_is_better: ClassVar[bool]
+    has_classes: ClassVar[bool] = False
     decodes: ClassVar[bool] = False
 
     def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:
@@ -60,24 +81,8 @@ class KindEvaluation(Protocol):
         """
         raise TypeError(f"{type(self).__name__} measures exported files only, and all metrics together")
 
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
         """Measure a model against a reference on the same rows.
-
-        Args:
-            truth: targets, (rows, ...).
-            own: outputs of the model, (rows, n).
-            reference: outputs of the float32 model, (rows, n).
-            metadata: of the data set.
-            columns: what the slices ask for, (rows,) each, by name.
-            params: of the stage `evaluate`.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null;
@@ -96,47 +101,3 @@ class KindEvaluation(Protocol):
         Raises:
             ParamsError: the chosen training rows have one class only.
         """
-
-
-class ClassifierEvaluation(KindEvaluation, Protocol):
-    """What classifiers share, whatever they are fed; their outputs are probabilities, (rows, classes)."""
-
-    primary: ClassVar[str] = "accuracy"
-    lower_is_better: ClassVar[bool] = False
-
-    def describe(self, output: Array, assets: Path) -> str:
-        """Write the likeliest classes of a row with their probabilities, the likeliest first."""
-        pairs = sorted(zip(classes.read(assets), map(float, output), strict=True), key=lambda pair: -pair[1])
-        return ", ".join(f"{name} {probability:.1%}" for name, probability in pairs[:LIKELIEST])
-
-    def headline(self, truth: Array, outputs: Array) -> float:
-        """Return the accuracy alone."""
-        from tasks.metrics.classifier import headline
-
-        return headline(truth, outputs)
-
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
-        """Measure a model against a reference; see `tasks.metrics.classifier.measure`."""
-        from tasks.metrics.classifier import measure
-
-        return measure(truth, own, reference, metadata, columns, params)
-
-    def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
-        """Write what plots are made of; of `confusion` a line per row."""
-        from tasks.metrics.classifier import write_tables
-
-        write_tables(truth, own, metadata, params, folder)
-
-    def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
-        """Compute every metric without intervals; see `tasks.metrics.classification.scored`."""
-        from tasks.metrics.classifier import scored
-
-        return scored(truth, outputs, metadata, params)

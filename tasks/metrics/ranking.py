@@ -108,10 +108,7 @@ class Recommended:
         return dict(zip(self.names, (gain, hit, np.sqrt(squared), absolute), strict=True))
 
 
-def overlap(own: Array, reference: Array) -> float:
-    """Return the mean share of the items of one list, (rows, k), that are in the other, whatever their order."""
-    shared = [
-        len(set(mine) & set(others)) / len(set(mine))
-        for mine, others in zip(own.tolist(), reference.tolist(), strict=True)
-    ]
-    return float(np.mean(shared))
+def overlap(own: Array, reference: Array) -> Array:
+    """Return the share of the items of each list, (rows, k), that are in the other, (rows,), whatever their order."""
+    pairs = zip(own.tolist(), reference.tolist(), strict=True)
+    return np.array([len(set(mine) & set(others)) / len(set(mine)) for mine, others in pairs])

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_keras import Model, layers
 
 from tasks.core.errors import DataError, ParamsError, StageError
-from tasks.core.params.recipes import Recipe
+from tasks.core.params.recipes import PLAIN_PRECISIONS, Recipe
 from tasks.core.params.sections import Export
 from tasks.data.columns import Dataset
 from tasks.data.records import Array, Columns
@@ -195,9 +195,6 @@ def require_plain(recipe: Recipe) -> None:
         raise ParamsError(got="float_layers in a recipe that is not for images", do="leave the list empty")
 
 
-PRECISIONS = ("float32", "dynamic")
-
-
 def exported(
     model: KerasModel, outputs: KerasModel, metadata: ModelMetadata, recipe: Recipe, data: Dataset, params: Export
 ) -> bytes:
@@ -207,9 +204,9 @@ def exported(
         ParamsError: the recipe asks for inputs of less than 32 bits.
         DataError: the model was made for another table than `data`.
     """
-    if recipe.precision not in PRECISIONS:
+    if recipe.precision not in PLAIN_PRECISIONS:
         raise ParamsError(
-            got=f"precision: {recipe.precision}", expected=" or ".join(PRECISIONS),
+            got=f"precision: {recipe.precision}", expected=" or ".join(PLAIN_PRECISIONS),
             do="choose dynamic (int8 weights): raw numbers and the bounds of their bins lose too much in fewer bits",
         )  # fmt: skip
     if metadata.data["table"] != data.metadata["table"]:

@@ -12,8 +12,8 @@ from tf_keras import Model, layers, models
 
 from tasks.core.environment import STATE_FOLDER
 from tasks.core.errors import DataError, ParamsError
+from tasks.core.isolation import FreshProcesses
 from tasks.core.params.sections import DataEfficiency, FineTune
-from tasks.core.processes import FreshProcesses
 from tasks.data.columns import Dataset, Subset
 from tasks.data.records import SPLITS, Array
 from tasks.metrics.kind_evaluation import KindEvaluation
@@ -271,7 +271,7 @@ def measure(
     finished = Checkpoint(NAME, params, inputs)
     points = (finished.read() or TrainingState()).history
     known = {(point["fraction"], point["seed"]) for point in points}
-    with FreshProcesses(1, PRELOADED) as processes:
+    with FreshProcesses(1, PRELOADED, "a fine-tuning run") as processes:
         for fraction, seed in product(settings.fractions, settings.seeds):
             if (fraction, seed) not in known:
                 part = reduced(target, nested(target, fraction, seed))

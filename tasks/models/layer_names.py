@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tasks.core.errors import ParamsError
 from tasks.core.params import Name, Section
-from tasks.core.params.recipes import Cluster, Prune, QuantizeAware, Recipe
+from tasks.core.params.recipes import Cluster, Prune, QuantizeAware, Recipe, ReEstimateBatchNorm
 from tasks.core.params.sections import FineTune
 from tasks.models.architectures import Network
 
@@ -57,6 +57,12 @@ def layer_problems(types: Mapping[str, str], network: str, references: LayerRefe
             if unknown := [name for name in names if name not in allowed]:
                 what = _what(unknown, types, network, is_float=key == "float_layers")
                 problems.append(f"compress.{recipe}.{key}: {what}; its layers: {', '.join(allowed) or 'none'}")
+        if "BatchNormalization" not in types.values():
+            problems += [
+                f"compress.{recipe}.steps.{index}: {step.step}, and {network} has no batch normalization; take it out"
+                for index, step in enumerate(params.steps)
+                if isinstance(step, ReEstimateBatchNorm)
+            ]
     for prefix in references.fine_tune.frozen if references.fine_tune else []:
         if not any(name.startswith(prefix) for name in types):
             problems.append(

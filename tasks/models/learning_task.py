@@ -33,12 +33,14 @@ class KindModel(Protocol):
     Attributes:
         inputs: the columns that the model is fed, in its order.
         target: the column that it learns.
+        has_classes: whether a target is a class, so that classes may weigh differently.
         watched: the metric that is reported after each epoch; `loss` for the loss alone.
     """
 
     inputs: ClassVar[tuple[str, ...]]
     target: ClassVar[str]
     watched: ClassVar[str]
+    has_classes: ClassVar[bool] = False
 
     def augment(self, columns: Columns, augment: Augment | None, random: np.random.Generator) -> Columns:
         """Return the inputs of a batch, changed at random as `augment` asks.
@@ -63,6 +65,14 @@ class KindModel(Protocol):
     def loss(self) -> Loss:
         """Return the loss."""
 
+    def weighted_loss(self, class_weights: tuple[float, ...]) -> Loss:
+        """Return the loss in which a row counts as its class weighs.
+
+        Raises:
+            TypeError: the targets are no classes.
+        """
+        raise TypeError(f"{type(self).__name__} has no classes")
+
     def metrics(self) -> list[Metric]:
         """Return new metrics, the watched one first; none where the loss is watched."""
 
@@ -81,10 +91,16 @@ class LearningTask:
     Attributes:
         kind: what is fed and learnt.
         metadata: of the model.
+        class_weights: how much a row of each class counts in the loss, (classes,); None where all count alike.
     """
 
     kind: KindModel
     metadata: ModelMetadata
+    class_weights: tuple[float, ...] | None = None
+
+    def loss(self) -> Loss:
+        """Return the loss of the kind, weighted where there are weights."""
+        return self.kind.loss() if self.class_weights is None else self.kind.weighted_loss(self.class_weights)
 
     def preprocess(self, inputs: tuple[Tensor, ...], targets: Tensor) -> tuple[Inputs, Tensor]:
         """Return raw rows as the model and its loss take them; nothing is imported here, where TensorFlow traces."""
@@ -117,6 +133,7 @@ class Classifier(KindModel, Protocol):
 
     target: ClassVar[str] = "label"
     watched: ClassVar[str] = "accuracy"
+    has_classes: ClassVar[bool] = True
 
     def preprocess_targets(self, targets: Tensor, metadata: ModelMetadata) -> Tensor:
         """Return class indices (batch,) as the loss takes them."""
@@ -125,6 +142,16 @@ class Classifier(KindModel, Protocol):
     def loss(self) -> Loss:
         """Return the cross-entropy of logits (batch, classes)."""
         loss: Loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return loss
+
+    def weighted_loss(self, class_weights: tuple[float, ...]) -> Loss:
+        """Return the cross-entropy of logits (batch, classes), of each row, (batch,)."""
+
+        def loss(targets: Tensor, answers: Tensor) -> Tensor:
+            labels = tf.reshape(tf.cast(targets, tf.int32), (-1,))
+            entropy = tf_keras.losses.sparse_categorical_crossentropy(labels, answers, from_logits=True)
+            return tf.gather(tf.constant(class_weights, tf.float32), labels) * entropy
+
         return loss
 
     def metrics(self) -> list[Metric]:

@@ -16,7 +16,18 @@ WEIGHTS, METADATA = "model.h5", "model.json"
 
 # Of dataset.json, what is about the rows and not about what a model is fed.
 OF_ROWS = frozenset(
-    {"kind", "target", "attributes", "assets", "splits", "quarantined", "schema_sha256", "raw_manifest_sha256"}
+    {
+        "kind",
+        "target",
+        "attributes",
+        "assets",
+        "splits",
+        "quarantined",
+        "account",
+        "near_copies",
+        "schema_sha256",
+        "raw_manifest_sha256",
+    }
 )
 
 
@@ -106,8 +117,10 @@ def load_metadata(folder: Path) -> ModelMetadata:
 
 def load(folder: Path) -> tuple[Any, ModelMetadata]:
     """Read a model and its metadata; see `load_facts`."""
-    import tasks.models.quiet_tensorflow  # noqa: F401  # isort: skip  # starts TensorFlow quietly
+    import tasks.models.quiet_tensorflow  # isort: skip  # starts TensorFlow quietly
     from tf_keras.models import load_model
+
+    import tasks.models.tree_layers  # noqa: F401  # its layers are known to Keras from then on
 
     metadata = load_metadata(folder)
     if "quantize_aware" not in metadata.steps:  # importing TFMOT takes seconds

@@ -98,7 +98,7 @@ class Validating(tf_keras.callbacks.Callback):  # type: ignore[misc]
         self._replica = replica
         own_values = np.arange(replica.rank, data.rows("validation"), replica.size)
         self._batches = selected_rows(data, "validation", task, own_values)
-        loss = task.kind.loss()
+        loss = task.loss()
         self._loss = getattr(loss, "call", loss)  # of each row: a strategy forbids the mean of a loss object
         self._metrics = (
             task.kind.metrics()

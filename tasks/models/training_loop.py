@@ -18,7 +18,8 @@ from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.models.batches import Batches, validation
 from tasks.models.checkpoint import Checkpoint, TrainingState
-from tasks.models.learning_task import KindModel, LearningTask
+from tasks.models.class_weights import weighing
+from tasks.models.learning_task import KindModel, LearningTask, Loss
 from tasks.models.shared_memory_allreduce import SharedMemoryAllreduce
 from tasks.models.strategy import SINGLE, ReplicaContext, Validating
 
@@ -192,10 +193,12 @@ def fit(
     Raises:
         StageError: the loss became NaN or infinite.
     """
+    task = task if teacher else weighing(task, data, params, name)  # a teacher's answers are weighed as it was
     batches = Batches(data, task, params, replica.rank, replica.size)
     trained = replica.prepare_model(model)
     with replica.scope():
-        compile_(trained, task.kind, params, batches.steps * params.epochs, teacher, layerwise_lr_decay, replica.speed)
+        steps = batches.steps * params.epochs
+        compile_(trained, task.kind, params, steps, teacher, layerwise_lr_decay, replica.speed, loss=task.loss())
     if replica.parts > 1 or replica.size > 1:
         trained.train_step = accumulated_step(
             trained, replica.parts, SharedMemoryAllreduce.of(replica, trained.trainable_variables)
@@ -288,6 +291,8 @@ def compile_(
     teacher: Teacher | None = None,
     layerwise_lr_decay: float = 1.0,
     speed: Speed | None = None,
+    *,
+    loss: Loss | None = None,
 ) -> None:
     """Give the model its loss (a teacher's, where there is one), and Adam with a cosine schedule over `steps`.
 
@@ -306,7 +311,7 @@ def compile_(
     if teacher:
         model.compile(adam, teacher.loss, metrics=[accuracy], **options)
     else:
-        model.compile(adam, kind.loss(), metrics=kind.metrics(), **options)
+        model.compile(adam, loss or kind.loss(), metrics=kind.metrics(), **options)
     model.optimizer.build(model.trainable_variables)
 
 

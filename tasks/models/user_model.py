@@ -5,7 +5,8 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import h5py
 import tensorflow as tf
 import tf_keras
 from google.protobuf.message import DecodeError
+from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tasks.core.errors import DataError
 from tasks.data.records import Array
 from tasks.models.layers import copy_of
+from tasks.models.plain_model import ACTIVATION, NO_ACTIVATION, QUANTIZE_INPUT, WRAPPERS, plain, wrapper_scopes
 from tasks.models.tflite_converter import one_by_one, to_tflite
 
+SAVE = "save the model again"
 ARCHIVE = {"config.json", "metadata.json", "model.weights.h5"}
 EXPORT = "call `model.export('folder')` where the model comes from, and give that folder: it holds operators alone"
 # The layers that hold code, name files, or load other models.
@@ -30,6 +34,10 @@ MODULES = (
 )  # fmt: skip
 STRUCTURES = {"Functional", "Sequential", "Model", "Policy", "__tensor__", "__tuple__"}
 KNOWN = {name for module in MODULES for name in dir(module) if name[0].isupper()} - REFUSED_LAYERS | STRUCTURES
+# TFMOT's own classes: its wrappers, which are taken off, and what stands in their configuration.
+OPTIMIZATION = {*WRAPPERS, QUANTIZE_INPUT, ACTIVATION, NO_ACTIVATION, "ConstantSparsity", "PolynomialDecay"}
+OPTIMIZATION_CONFIGS = re.compile(r"(Default8Bit|DefaultNBit|NoOp|OutputOnly)\w*Config|\w+Quantizer")
+HALF_FLOATS = {"float16": types_pb2.DT_HALF, "bfloat16": types_pb2.DT_BFLOAT16}
 # Functions of TensorFlow that became layers by being called on one.
 FUNCTION_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
 FUNCTIONS = re.compile(r"(math|nn|__operators__|image)\.\w+|cast|clip_by_value|concat|expand_dims|reshape|split|squeeze"
@@ -44,8 +52,8 @@ CHECKPOINT_OPERATORS = {"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFil
 CHECKPOINT_FUNCTION = re.compile(r"__inference__traced_(save|restore)_\d+")
 
 
-def require_safe_archive(path: Path) -> None:
-    """Refuse a `.keras` file that is not of tf_keras's own layers.
+def require_safe_archive(path: Path) -> Any:
+    """Return the configuration of a `.keras` file; refuse one that is not of the layers of tf_keras or TFMOT.
 
     Raises:
         DataError: the file is damaged, of Keras 3, or names code of its own.
@@ -61,10 +69,11 @@ def require_safe_archive(path: Path) -> None:
     _require_keras_2(path, str(metadata.get("keras_version")), config)
     config.pop("compile_config", None)  # is not loaded
     _require_known(path, config)
+    return config
 
 
-def require_safe_h5(path: Path) -> None:
-    """Refuse an `.h5` file that is not of tf_keras's own layers.
+def require_safe_h5(path: Path) -> Any:
+    """Return the configuration of an `.h5` file; refuse one that is not of the layers of tf_keras or TFMOT.
 
     Raises:
         DataError: the file is damaged, of Keras 3, without an architecture, or names code or files of its own.
@@ -85,10 +94,11 @@ def require_safe_h5(path: Path) -> None:
         raise refused(path, f"model_config: {error}", "JSON") from None
     _require_keras_2(path, _text(version), parsed)
     _require_known(path, parsed)
+    return parsed
 
 
-def require_safe_saved_model(folder: Path) -> None:
-    """Refuse a SavedModel with operators that run Python or touch files, or with assets.
+def require_safe_saved_model(folder: Path) -> Any:
+    """Return the graph of a SavedModel; refuse one with operators that run Python or touch files, or with assets.
 
     Raises:
         DataError: there is no SavedModel, it is damaged, or it has such operators.
@@ -108,9 +118,31 @@ def require_safe_saved_model(folder: Path) -> None:
             folder, f"operators that run code or touch files: {', '.join(bad)}", "arithmetic alone",
             "leave reading and printing out of what is exported",
         )  # fmt: skip
+    return graphs[0]
 
 
-def refused(path: Path, got: str, expected: str, do: str = "save the model again") -> DataError:
+def _require_fixed_sizes(folder: Path, graph: Any) -> None:
+    """Refuse a SavedModel whose input has open sizes beside the number of rows: no file can be made of it."""
+    for given in graph.signature_def["serving_default"].inputs.values():
+        sizes = [size.size for size in given.tensor_shape.dim]
+        if -1 in sizes[1:]:
+            shown = ", ".join("any" if size == -1 else str(size) for size in sizes[1:])
+            raise refused(
+                folder, f"an input of ({shown}): {sizes[1:].count(-1)} of its sizes are open",
+                "fixed sizes: a file for a device has buffers of one size",
+                "save the model with `model.save('model.h5')`, which takes the sizes of the samples; or build it with "
+                "an Input of fixed sizes, load its weights and export it again",
+            )  # fmt: skip
+
+
+def _half_floats(graph: Any) -> list[str]:
+    """Return the types of less than 32 bits that the operators of a SavedModel have."""
+    nodes = [*graph.graph_def.node, *(node for each in graph.graph_def.library.function for node in each.node_def)]
+    types = {value.type for node in nodes for name, value in node.attr.items() if name in {"T", "DstT"}}
+    return [name for name, number in HALF_FLOATS.items() if number in types]
+
+
+def refused(path: Path, got: str, expected: str, do: str = SAVE) -> DataError:
     """Return the error of a model file that is not taken."""
     return DataError(got=f"{path}: {got}", expected=expected, do=do)
 
@@ -133,12 +165,21 @@ def _require_known(path: Path, config: Any) -> None:
             raise refused(
                 path, f"a {name} layer {inner.get('name')!r}", "layers that hold no code and name no files", EXPORT
             )
+        if _is_of_optimization(item):
+            continue
         known = name in KNOWN or (name in FUNCTION_LAYERS and FUNCTIONS.fullmatch(str(inner.get("function"))))
         if not known or not re.fullmatch(r"(tf_)?keras(\.\w+)*", module):
             raise refused(
                 path, f"{name} of {module} ({inner.get('function') or item.get('registered_name') or 'custom'})",
                 "tf_keras's own layers: custom classes would have to run their code", EXPORT,
             )  # fmt: skip
+
+
+def _is_of_optimization(item: dict[str, Any]) -> bool:
+    """Whether a class is TFMOT's own by its name and by its module, where it has one."""
+    name, module = str(item["class_name"]), str(item.get("module") or "")
+    known = name in OPTIMIZATION or OPTIMIZATION_CONFIGS.fullmatch(name) is not None
+    return known and (not module or module.startswith("tensorflow_model_optimization."))
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:
@@ -202,30 +243,50 @@ class UserModel:
         model: of tf_keras, with its outputs as they are; None for a SavedModel, which is converted as it is.
         softmax: whether the model ends in a softmax, so that its outputs are probabilities; None where only
             measuring can tell.
+        notes: what was changed so that it can be converted.
+        half_floats: types of less than 32 bits that a SavedModel computes in.
     """
 
     path: Path
     model: Any | None
     softmax: bool | None
+    notes: list[str] = field(default_factory=list)
+    half_floats: list[str] = field(default_factory=list)
 
     def convert(self, precision: str, rows: Array) -> bytes:
         """Convert the model to a file of a precision; see `convert`."""
         if self.model is not None:
             return convert(self.model, precision, rows)
         converter = tf.lite.TFLiteConverter.from_saved_model(str(self.path))
-        return to_tflite(converter, precision, one_by_one(rows), integer_ends=True)
+        try:
+            return to_tflite(converter, precision, one_by_one(rows), integer_ends=True)
+        except DataError as error:
+            if self.half_floats:
+                raise refused(
+                    self.path, f"operators of {', '.join(self.half_floats)}, as the policy mixed_float16 makes them",
+                    "float32: TFLite has no operators of these types",
+                    "set `tf_keras.mixed_precision.set_global_policy('float32')` before the model is built, load its "
+                    "weights and export it again; or give the file that `model.save('model.h5')` writes",
+                ) from None  # fmt: skip
+            raise error
 
 
-def load_user_model(path: Path) -> UserModel:
-    """Load a model without running code of its file.
+def load_user_model(path: Path, row_shape: tuple[int, ...] | None = None) -> UserModel:
+    """Load a model without running code of its file, in a form that can be converted; see `plain_model.plain`.
+
+    Args:
+        path: of the file or folder.
+        row_shape: of the rows that it will be given, which fixes the sizes that its input leaves open.
 
     Raises:
         DataError: there is no such file, it cannot be read, it is of Keras 3, or it would run code: pickles, Lambda
-            layers, custom classes, operators of Python or of files. Or it has several inputs or outputs.
+            layers, custom classes, operators of Python or of files. Or it has several inputs or outputs, or sizes are
+            open and no rows are known.
     """
     if path.is_dir():
-        require_safe_saved_model(path)
-        return UserModel(path, None, None)
+        graph = require_safe_saved_model(path)
+        _require_fixed_sizes(path, graph)
+        return UserModel(path, None, None, half_floats=_half_floats(graph))
     if not path.is_file():
         raise refused(path, "no such file", FORMATS, "correct the path")
     if path.suffix in {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".npy", ".npz"}:
@@ -234,18 +295,25 @@ def load_user_model(path: Path) -> UserModel:
         )
     if path.suffix not in {".h5", ".hdf5", ".keras"}:
         raise refused(path, f"a file of type {path.suffix or 'unknown'!r}", f"{FORMATS}, or a .tflite file")
-    (require_safe_archive if path.suffix == ".keras" else require_safe_h5)(path)
+    config = (require_safe_archive if path.suffix == ".keras" else require_safe_h5)(path)
+    wrapped = any(_is_of_optimization(item) for item in _objects(config))
     try:
-        model = tf_keras.models.load_model(path, compile=False)
+        with wrapper_scopes() if wrapped else nullcontext():
+            model = tf_keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise refused(path, f"{type(error).__name__}: {reason}", "a model that tf_keras can load") from None
+        do = "save it as .h5: `model.save('model.h5')`; TFMOT's wrappers do not load from .keras" if wrapped else SAVE
+        raise refused(path, f"{type(error).__name__}: {reason}", "a model that tf_keras can load", do) from None
     counts = len(model.inputs or []), len(model.outputs or [])
     if counts != (1, 1):
         raise refused(
             path, f"{counts[0]} inputs and {counts[1]} outputs", "one input and one output", "split the model"
         )
-    return UserModel(path, model, ends_in_softmax(model))
+    try:
+        model, notes = plain(model, row_shape)
+    except DataError as error:
+        raise DataError(got=f"{path}: {error.got}", expected=error.expected, do=error.do) from None
+    return UserModel(path, model, ends_in_softmax(model), notes)
 
 
 def ends_in_softmax(model: Any) -> bool:
@@ -288,3 +356,11 @@ def convert(model: Any, precision: str, rows: Array) -> bytes:
     single = tf_keras.Model(given, model(given))  # a batch of unknown size would add operators
     converter = tf.lite.TFLiteConverter.from_keras_model(single)
     return to_tflite(converter, precision, one_by_one(rows), integer_ends=True)
+
+
+def convert_saved(path: Path, precision: str, rows: Array) -> bytes:
+    """Convert a model of our own from its `.h5` file as it is, TFMOT's quantization included; see `convert`."""
+    with h5py.File(path, "r") as file:
+        wrapped = any(_is_of_optimization(item) for item in _objects(json.loads(file.attrs["model_config"])))
+    with wrapper_scopes() if wrapped else nullcontext():
+        return convert(tf_keras.models.load_model(path, compile=False), precision, rows)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from tasks.reporting.findings import Findings, rows_of
-from tasks.reporting.sections.decision import not_released
+from tasks.reporting.sections.headline import warnings
 from tasks.reporting.sections.provenance import inputs_summary, output_summary
 
 ROLES = {"base": "trains the base model", "target": "is what the model is adapted to and measured on"}
@@ -41,6 +41,7 @@ def _model(found: Findings, digest: str) -> dict[str, Any]:
     metadata = {
         "recipe": found.recipe,
         "released": found.is_released,
+        **({"accepted_at_own_risk": found.accepted["reason"]} if found.accepted else {}),
         "size_bytes": found.measured["size_bytes"],
         "zip_bytes": found.measured["zip_bytes"],
         "agreement_with_float32": found.measured["agreement_with_float32"],
@@ -53,7 +54,7 @@ def _model(found: Findings, digest: str) -> dict[str, Any]:
         "bom-ref": MODEL,
         "name": found.owner.name,
         "version": digest[:16],
-        "description": ("" if found.is_released else f"{not_released(found)}. ") + found.owner.intended_use,
+        "description": "".join(f"{one}. " for one in warnings(found)) + found.owner.intended_use,
         "hashes": [{"alg": "SHA-256", "content": digest}],
         "licenses": [{"license": {"name": found.owner.licence}}],
         "modelCard": _card(found),
@@ -106,7 +107,7 @@ def _metric(
 
 def _data_sets(found: Findings) -> Iterator[dict[str, Any]]:
     for role, dataset in found.datasets.items():
-        digest = found.inputs[f"data/ready/{role}/dataset.json"]
+        digest = found.dataset_sha256(role)
         rows = ", ".join(f"{rows_of(dataset, split):,} {split}" for split in dataset["splits"])
         yield {
             "type": "data",

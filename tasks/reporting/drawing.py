@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from tasks.reporting.words import shortened
+from tasks.reporting.words import harmless, shortened
 
 INK, QUIET, LINE = "var(--ink)", "var(--quiet)", "var(--line)"
 RELEASED, REFERENCE, WRONG = "var(--released)", "var(--float32)", "var(--wrong)"
@@ -61,7 +61,7 @@ def chart(name: str, title: str, caption: str, figure: go.Figure, height: int = 
 
 def label(name: str, length: int = 24) -> str:
     """Return a user's name as plotly shows it literally: it would take tags in it for formatting."""
-    return html.escape(shortened(name, length), quote=False)
+    return html.escape(shortened(harmless(name), length), quote=False)
 
 
 def series(index: int) -> dict[str, Any]:

@@ -2,26 +2,25 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tasks.compression.search.space import Sensitivity, sensitivities
 from tasks.core import environment
 from tasks.core.files import read_json, sha256
 from tasks.core.params.sections import Report
 from tasks.data import columns
-from tasks.data.columns import Dataset
-from tasks.data.records import Array
 from tasks.line.params import Params
 from tasks.models.checkpoint import read_history
+from tasks.reporting import quality
+from tasks.reporting.examples import Examples, examples_of
+from tasks.reporting.layers import Layers, layers_of
+from tasks.reporting.quality import Quality
+from tasks.reporting.trial import Trial, trial_of
+from tasks.reporting.version import Version, version_of
 from tasks.reporting.words import FLOAT32
 from tasks.tflite import bundle
-from tasks.tflite.file import File, Weighted
 from tasks.tflite.measure import macs
-from tasks.tflite.runtime import ExportedFile
 
 # A backward pass costs about two forward passes: gradients of the activations, and of the weights.
 FACTOR = 3
@@ -79,86 +78,6 @@ def costs(
     return found
 
 
-MAX_LAYERS = 40
-MAX_WEIGHTS = 50_000  # rounding takes 0.14 ms for each on one core
-MAX_ROWS, MIN_ROWS = 500, 50
-MAX_MACS = 6_000_000_000  # of all answers together: some seconds
-RUNS = 4  # of all rows, for each layer
-CALIBRATION_ROWS = 100
-
-
-@dataclass(frozen=True)
-class Layers:
-    """Of a file.
-
-    Attributes:
-        rows: of the test split, whose answers were compared.
-        found: in the order of the file.
-        left_out: why nothing was measured, None where it was.
-    """
-
-    rows: int = 0
-    found: list[Sensitivity] = field(default_factory=list)
-    left_out: str | None = None
-
-
-def layers_of(model: Path, data: Dataset, macs: int) -> Layers:
-    """Round each int8 kernel of a file alone and see what it saves and which answers change.
-
-    How much is measured follows from the file alone and never from a clock, so that equal files give equal pages.
-
-    Args:
-        model: the file.
-        data: training rows give the statistics, test rows the answers.
-        macs: multiply-accumulates of one inference.
-    """
-    if list(data.inputs) != ["image"]:
-        return Layers(left_out="it is measured for files that are fed an image.")
-    content = model.read_bytes()
-    file = File(content)
-    operators = [one for one in file.weighted() if file.dtype(one.kernel) == file.dtype(one.inputs) == np.int8]
-    weights = sum(file.values(one.kernel).size for one in operators)
-    rows = min(MAX_ROWS, data.rows("test"), MAX_MACS // max(1, RUNS * len(operators) * macs))
-    if reason := _too_much(len(operators), weights, rows, data.rows("test")):
-        return Layers(left_out=reason)
-    exported = ExportedFile(model, threads=1)
-    calibration = _reals(exported, data.column("train", "image").take(_first(data.rows("train"), CALIBRATION_ROWS)))
-    shown = _reals(exported, data.column("test", "image").take(_first(data.rows("test"), rows)))
-    names = [_name(place, file, one) for place, one in enumerate(operators, 1)]
-    return Layers(rows, sensitivities(content, names, calibration, shown))
-
-
-def _too_much(layers: int, weights: int, rows: int, all_rows: int) -> str | None:
-    if not layers:
-        return "the file has no int8 layers."
-    if layers > MAX_LAYERS:
-        return f"{layers} layers; more than {MAX_LAYERS} would take minutes."
-    if weights > MAX_WEIGHTS:
-        return f"{weights:,} weights; more than {MAX_WEIGHTS:,} would take minutes."
-    if rows < min(MIN_ROWS, all_rows):
-        return f"an inference is so long that fewer than {MIN_ROWS} rows fit into some seconds."
-    return None
-
-
-def _first(rows: int, wanted: int) -> Array:
-    return np.arange(min(rows, wanted))
-
-
-def _reals(file: ExportedFile, images: Array) -> Array:
-    """Return raw images as the real values that the file's int8 input stands for, (rows, ...) of float32."""
-    scale, zero_point = file.input["quantization"]
-    return np.asarray((file.feed(images).astype(np.float32) - zero_point) * np.float32(scale))
-
-
-def _name(place: int, file: File, operator: Weighted) -> str:
-    """Name a layer by its place, operator and kernel: `2 conv 3x3, 16 to 32`."""
-    shape = [int(size) for size in file.tensors[operator.kernel].shape]
-    if operator.kind == "dense":
-        return f"{place} dense, {shape[1]} to {shape[0]}"
-    window = f"{place} {operator.kind} {shape[1]}x{shape[2]}"
-    return f"{window}, {shape[3]}" if operator.kind == "depthwise" else f"{window}, {shape[3]} to {shape[0]}"
-
-
 TABLES = "tables"
 
 # Of a curve, by class; of all classes together first.
@@ -176,6 +95,7 @@ class Places:
     profiles: Path
     comparison: Path
     cross_validation: Path
+    labels: Path
     baseline: Path
     train_history: Path
     fine_tune_history: Path
@@ -203,6 +123,7 @@ class Findings:
     """Of a line and the file that the report describes: the released one, or the one that came nearest.
 
     Attributes:
+        version: when the report is made, of which commit, from which data.
         owner: what only the owner of the model knows.
         parameters: the settings of the whole line.
         verdict: which recipe is released, if any, and the gates of all.
@@ -216,14 +137,18 @@ class Findings:
         examples: references and translations of the described recipe; empty where the kind has none.
         transfer: what `fine_tune` compared.
         cross_validation: what `cross_validate` measured.
+        quality: what is known of single rows of the target.
         baseline: what simple methods reach on the same rows.
-        datasets: metadata of `base` and `target`.
+        datasets: metadata of `target`, and of `base` where that is another one.
         histories: a row per epoch; of train, fine_tune and each recipe.
         layers: what each layer of the described file can still lose.
+        shown: rows of the target as people see them: the most confident errors, hard ones, some of each class.
+        trial: the box in which the described file answers.
         macs: multiply-accumulates of one inference of the float32 file.
         costs: of the runs that the described file came from.
     """
 
+    version: Version
     owner: Report
     parameters: dict[str, Any]
     verdict: dict[str, Any]
@@ -238,10 +163,13 @@ class Findings:
     examples: list[list[str]]
     transfer: dict[str, Any]
     cross_validation: dict[str, Any]
+    quality: Quality
     baseline: dict[str, Any]
     datasets: dict[str, dict[str, Any]]
     histories: dict[str, History]
     layers: Layers
+    shown: Examples
+    trial: Trial
     macs: int
     costs: list[Cost]
 
@@ -257,8 +185,13 @@ class Findings:
 
     @property
     def is_released(self) -> bool:
-        """Whether a recipe passed every gate."""
+        """Whether a recipe is released."""
         return bool(self.verdict["released"])
+
+    @property
+    def accepted(self) -> dict[str, Any]:
+        """The recipe that its owner took at their own risk, the reason, the file's digest; empty where none was."""
+        return dict(self.verdict["accepted"] or {})
 
     @property
     def recipe(self) -> str:
@@ -280,6 +213,10 @@ class Findings:
         """The metrics of the float32 file."""
         return self.metrics[FLOAT32]
 
+    def dataset_sha256(self, role: str) -> str:
+        """Return the digest of a data set; a line without a base has its target in that place."""
+        return self.inputs.get(f"data/ready/{role}/dataset.json", self.inputs["data/ready/target/dataset.json"])
+
     @property
     def profile(self) -> dict[str, Any]:
         """The profile of the described file."""
@@ -292,14 +229,17 @@ def read(line: Params, places: Places) -> Findings:
     recipe, recipes = verdict["described"], list(line.compress)
     file = bundle.tflite_file(places.models, recipe)
     histories = _histories(places, recipes)
-    datasets = {"base": read_json(places.base), "target": target.metadata}
+    base = {} if places.base.parent == places.data else {"base": read_json(places.base)}
+    datasets = {**base, "target": target.metadata}  # one data set may be both
     multiplied = macs(bundle.tflite_file(places.models, FLOAT32).read_bytes())
+    interface, predictions = bundle.interface(file, target), places.evaluations / recipe / "predictions.npz"
     tables = {name: places.evaluations / name / TABLES for name in dict.fromkeys((recipe, FLOAT32))}
     return Findings(
+        version=version_of(sha256(places.data / columns.DATASET)),
         owner=line.report,
         parameters=parameters,
         verdict=verdict,
-        interface=bundle.interface(file, target),
+        interface=interface,
         files={bundle.MODEL: sha256(file)}
         | {f"{bundle.ASSETS}/{name}": digest for name, digest in target.metadata["assets"].items()},
         inputs=bundle.inputs(places.base, places.data, places.models, places.evaluations),
@@ -311,10 +251,13 @@ def read(line: Params, places: Places) -> Findings:
         examples=_rows_where_there(tables[recipe] / "examples.csv"),
         transfer=read_json(places.comparison),
         cross_validation=read_json(places.cross_validation),
+        quality=quality.read(target, places.labels),
         baseline=read_json(places.baseline),
         datasets=datasets,
         histories=histories,
         layers=layers_of(file, target, multiplied),
+        shown=examples_of(target, predictions),
+        trial=trial_of(target, file, interface, predictions, multiplied),
         macs=multiplied,
         costs=_costs(multiplied, recipe, parameters["compress"][recipe]["steps"], histories, datasets),
     )
@@ -340,7 +283,11 @@ def _costs(
 ) -> list[Cost]:
     target = rows_of(datasets["target"], "train")
     stages = {"train": histories["train"], "fine_tune": histories["fine_tune"], "compress": histories[recipe]}
-    rows = {"train": rows_of(datasets["base"], "train"), "fine_tune": target, "compress": target}
+    rows = {
+        "train": rows_of(datasets.get("base", datasets["target"]), "train"),
+        "fine_tune": target,
+        "compress": target,
+    }
     return costs(macs, stages, rows, [f"{recipe}-{step['step']}" for step in steps if step.get("distillation")])
 
 

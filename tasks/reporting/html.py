@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tasks.reporting.words import harmless
+
 if TYPE_CHECKING:  # it imports plotly, which a page without charts does not need
     from tasks.reporting.drawing import Chart
 
@@ -24,7 +26,8 @@ class Cell:
         is_code: whether the text is a name as it stands in a file.
         is_note_code: whether the note is one.
         is_marked: whether its row stands out.
-        passed: the outcome of a gate, shown as a badge; None where the cell is no outcome.
+        badge: the outcome of a gate, `passed`, `failed` or `undecided`; empty where the cell is no outcome.
+        is_long: whether the text is a sentence, which wraps.
     """
 
     text: str
@@ -32,7 +35,8 @@ class Cell:
     is_code: bool = False
     is_note_code: bool = False
     is_marked: bool = False
-    passed: bool | None = None
+    badge: str = ""
+    is_long: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,40 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Item:
+    """A picture of a gallery.
+
+    Attributes:
+        picture: as a data URI.
+        title: below it; may be empty.
+        note: smaller, below the title.
+        is_wrong: whether the title is a wrong answer.
+    """
+
+    picture: str
+    title: str
+    note: str
+    is_wrong: bool = False
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures side by side."""
+
+    caption: str
+    items: tuple[Item, ...]
+    kind: ClassVar[str] = "gallery"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The box in which the file answers; `data` is what its script needs, as JSON without anything that ends a page."""
+
+    data: str
+    kind: ClassVar[str] = "asking"
+
+
+@dataclass(frozen=True)
 class Fold:
     """Blocks that open at a click on the title."""
 
@@ -146,7 +184,7 @@ class Fold:
     kind: ClassVar[str] = "fold"
 
 
-Block = Paragraph | Table | Charts | ModelMetadata | Tiles | Boxes | Source | Fold
+Block = Paragraph | Table | Charts | ModelMetadata | Tiles | Boxes | Source | Gallery | Asking | Fold
 
 
 @dataclass(frozen=True)
@@ -200,18 +238,22 @@ def ranged(written: str) -> Cell:
 
 TEMPLATES = Path(__file__).parent / "templates"
 NO_SCRIPT = "'none'"
+BOX_SCRIPTS = ("interpreter.js", "trial.js")
 
 
-def page(template: str, sections: Sequence[Section], *, has_charts: bool, **metadata: Any) -> str:
+def page(
+    template: str, sections: Sequence[Section], *, has_charts: bool, has_box: bool = False, **metadata: Any
+) -> str:
     """Return a whole document; equal arguments give equal bytes.
 
     Args:
         template: its file's name; it extends `base.html`.
         sections: in their order.
         has_charts: whether there are any; a page without needs no script.
+        has_box: whether a file answers in the page.
         metadata: what the template names beside these.
     """
-    scripts = _scripts() if has_charts else ()
+    scripts = (*(_scripts() if has_charts else ()), *(map(_text, BOX_SCRIPTS) if has_box else ()))
     rendered = _templates().get_template(template)
     return rendered.render(
         sections=sections, style=_text("page.css"), scripts=scripts, policy=_policy(scripts), **metadata
@@ -220,10 +262,16 @@ def page(template: str, sections: Sequence[Section], *, has_charts: bool, **meta
 
 @cache
 def _templates() -> Environment:
-    """Return the templates: all text is escaped, and a name that nobody defined is an error."""
+    """Return the templates: all text is escaped and harmless, and a name that nobody defined is an error."""
     return Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True,
+        finalize=_shown,
+    )  # fmt: skip
+
+
+def _shown(value: Any) -> Any:
+    """Show the characters of a text that would hide others; what a template marks as safe is ours."""
+    return harmless(value) if type(value) is str else value
 
 
 def _scripts() -> tuple[str, ...]:

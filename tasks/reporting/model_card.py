@@ -4,7 +4,7 @@ from tasks.reporting import words
 from tasks.reporting.findings import Findings, rows_of
 from tasks.reporting.results import escaped, escaped_table, result_table
 from tasks.reporting.sections import decision
-from tasks.reporting.sections.decision import not_released
+from tasks.reporting.sections.headline import against_baseline, warnings
 from tasks.reporting.sections.provenance import SPLITS, inputs_summary, latency_summary, output_summary, version
 from tasks.reporting.sections.training import cost_summary, cross_validation_summary
 from tasks.reporting.sections.weaknesses import PER_CLASS
@@ -33,13 +33,13 @@ def model_card(found: Findings) -> str:
         "Licence": escaped(owner.licence),
     }
     parts = [f"## {title}\n\n{body}" for title, body in sections.items()]
-    return "\n\n".join([f"# Model card: {escaped(owner.name)}", *_warning(found), *parts]) + "\n"
+    head = [f"# Model card: {escaped(owner.name)}", *_warning(found), escaped(against_baseline(found))]
+    return "\n\n".join([*head, *parts]) + "\n"
 
 
 def _warning(found: Findings) -> list[str]:
-    if found.is_released:
-        return []
-    return [f"**{escaped(not_released(found))}.** This card describes the recipe `{found.recipe}`, which may not ship."]
+    unshipped = "" if found.is_released else f" This card describes the recipe `{found.recipe}`, which may not ship."
+    return [f"**{escaped(one)}.**{unshipped}" for one in warnings(found)]
 
 
 def _details(found: Findings) -> str:
@@ -66,8 +66,10 @@ def _data(found: Findings) -> str:
     names = found.datasets["target"].get("classes", [])
     more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
     classes = f"Classes: {', '.join(escaped(name) for name in names[:MAX_NAMED])}{more}. " if names else ""
+    made = escaped(found.version.line)
     return (
-        f"{escaped_table(table)}\n\nThe version is the beginning of the SHA-256 of `dataset.json`. {classes}"
+        f"{made}.\n\n{escaped_table(table)}\n\nThe version is the beginning of the SHA-256 of "
+        f"`dataset.json`. {classes}"
         f"Rows left out: {', '.join(reasons) or 'none'}."
     )
 
@@ -115,13 +117,12 @@ def _cross_validation(found: Findings) -> str:
 
 
 def _gates(found: Findings) -> str:
-    table = [("gate", "measured", "interval", "bound", "verdict")]
-    for gate in found.verdict["gates"]:
-        one = decision.shown(gate, found.profile)
-        table.append(
-            (f"{one.title} (`{one.name}`)", one.value, one.interval, one.bound, "pass" if one.passed else "fail")
-        )
-    return escaped_table(table)
+    rows = decision.of_recipe(found, found.verdict["gates"])
+    table = [("gate", "measured", "interval", "bound", "test rows", "verdict")]
+    table += [(f"{one.title} (`{one.name}`)", one.value, one.interval, one.bound, one.rows, one.status) for one in rows]
+    changes = [f"- {one.title}: {escaped(one.change)}" for one in rows if one.change]
+    below = ["Smallest changes that pass:", "\n".join(changes)] if changes else []
+    return "\n\n".join([escaped_table(table), *below])
 
 
 def _device(found: Findings) -> str:

@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.core.numbers import written
+
 UNDEFINED = "undefined"
 FLOAT32 = "float32"
 TOP_K = re.compile(r"top_(\d+)_accuracy")
 AT_K = re.compile(r"(ndcg|hit_rate)_at_(\d+)")
 AVERAGED = re.compile(r"(.+)_(macro|weighted|micro)")
-UP_TO_100 = frozenset({"bleu", "chrf"})  # no shares, and more is better
+# Characters that change what a reader sees of others: controls, directions of writing, line and byte order marks.
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+WITH_UNIT = frozenset({"rmse", "mse", "mae"})  # the target's
+ERRORS = frozenset({"rmse", "mse", "mae", "log_loss"})  # less is better
 THOUSANDS = ("thousand", "million", "billion", "trillion", "quadrillion")
 
 
@@ -88,21 +95,25 @@ def score(name: str, value: float | None) -> str:
     return percent(value) if metric(name).is_share else plain(value)
 
 
-def plain(value: float) -> str:
-    """Write a number that is no share: large ones without a fraction."""
-    return number(value, 0 if abs(value) >= 1000 else 4)
+def plain(value: float, scale: float | None = None) -> str:
+    """Write a number that is no share: large ones without a fraction; for `scale` see `tasks.core.numbers.written`."""
+    return written(value + 0.0, 0 if abs(value) >= 1000 else 4, scale)
 
 
-def difference(name: str, value: float | None) -> str:
+def difference(name: str, value: float | None, scale: float | None = None) -> str:
     """Write a difference of a metric: in points where the metric is in percent."""
     if value is None:
         return UNDEFINED
-    return number(100 * value, 2) if metric(name).is_share else plain(value)
+    if metric(name).is_share:
+        return number(100 * value, 2)
+    # Beyond four digits the difference of two scores without a unit is noise of float32.
+    return plain(value, scale) if name in WITH_UNIT else number(value, 4)
 
 
 def interval(name: str, bounds: list[float] | None) -> str:
     """Write an interval of a metric or of its difference, in the unit of both; nothing where there is none."""
-    return f"[{', '.join(difference(name, bound) for bound in bounds)}]" if bounds else ""
+    scale = max(map(abs, bounds)) if bounds else None
+    return f"[{', '.join(difference(name, bound, scale) for bound in bounds)}]" if bounds else ""
 
 
 def with_interval(written: str, bounds: str) -> str:
@@ -138,25 +149,29 @@ def reference_of_part(name: str, part: Mapping[str, Any]) -> str:
 def before_in_part(name: str, part: Mapping[str, Any]) -> float | None:
     """Return what the reference has in a slice; of a metric that is no share the drop is relative to it.
 
-    It is None where all was lost: a model with nothing left says nothing of what there was.
+    It is None where all was lost, or where the loss is undefined: that says nothing of what there was.
     """
+    if part["drop"] is None:
+        return None
     own, drop = float(part[name]), float(part["drop"])
     if metric(name).is_share:
         return own + drop
-    if name not in UP_TO_100:
+    if name in ERRORS:
         return own / (1 + drop)
     return own / (1 - drop) if drop < 1 else None
 
 
 def lost_in_part(name: str, part: Mapping[str, Any]) -> str:
     """Write what a slice lost against the reference: in points, or as a share of the reference's."""
-    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"])
-    return f"{number(100 * part['drop'], 2)} [{bounds}]"
+    if part["drop"] is None:
+        return UNDEFINED
+    bounds = ", ".join(number(100 * bound, 2) for bound in part["drop_interval"] or ())
+    return with_interval(number(100 * part["drop"], 2), f"[{bounds}]" if bounds else "")
 
 
 def lost(name: str, found: Mapping[str, Any]) -> str:
     """Write what a metric lost against the reference, with its paired interval."""
-    return with_interval(difference(name, found["drop"]), interval(name, found["drop_interval"]))
+    return with_interval(difference(name, found["drop"], found["value"]), interval(name, found["drop_interval"]))
 
 
 def large(value: float) -> str:
@@ -171,6 +186,11 @@ def large(value: float) -> str:
 def shortened(name: str, length: int = 24) -> str:
     """Cut a name that would not fit beside a chart."""
     return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def harmless(text: str) -> str:
+    """Name the characters that would hide or turn round others, such as U+202E; joiners and accents stay."""
+    return UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -86,11 +86,6 @@ def replay_golden(model: Path, golden: Path, infer: Infer) -> float:
     return float(np.abs(infer(model, inputs, 1) - expected).max())
 
 
-def evenly(rows: int, wanted: int) -> Array:
-    """Return the indices of `wanted` rows, or all, from the first to the last."""
-    return np.unique(np.linspace(0, rows - 1, min(wanted, rows)).round().astype(np.int64))
-
-
 def inputs(base: Path, data: Path, models: Path, evaluations: Path) -> dict[str, str]:
     """Return the SHA-256 of both data sets, their raw files and schemas, of all models and all evaluations, sorted.
 
@@ -106,8 +101,8 @@ def inputs(base: Path, data: Path, models: Path, evaluations: Path) -> dict[str,
 def datasets(base: Path, data: Path) -> dict[str, str]:
     """Return the SHA-256 of both `dataset.json`, and what they say of the raw files and the schema."""
     found = {}
-    for path, role in ((base, "base"), (data / columns.DATASET, "target")):
-        metadata = read_json(path)
+    for path in dict.fromkeys((base, data / columns.DATASET)):  # one, where a line trains on its target
+        metadata, role = read_json(path), path.parent.name
         found[path.as_posix()] = sha256(path)
         found[f"data/raw/{role}/manifest.json"] = metadata["raw_manifest_sha256"]
         found[f"schemas/{role}.json"] = metadata["schema_sha256"]

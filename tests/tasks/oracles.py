@@ -18,7 +18,7 @@ def first_of_each(digests: Array, given: Array) -> Array:
 
 
 def assign(digests: Array, strata: Array, given: Array, split: Split) -> Array:
-    """The split of each row, (rows,) of str: of each stratum those with the least ranks."""
+    """The split of each row, (rows,) of str: of each stratum those with the least ranks, equal ones all or none."""
     ranks = keyed(digests, split.seed)
     assigned = np.where(given == "", "train", given).astype("<U10")
     for name, part in (("test", split.test), ("validation", split.validation)):
@@ -29,5 +29,9 @@ def assign(digests: Array, strata: Array, given: Array, split: Split) -> Array:
             members = np.flatnonzero(strata == stratum)
             free = members[assigned[members] == "train"]
             wanted = round(part * len(members))
-            assigned[free[np.argsort(ranks[free], kind="stable")[:wanted]]] = name
+            ordered = np.sort(ranks[free])[:wanted]
+            if not len(ordered):
+                continue
+            fewer, more = (ranks[free] < ordered[-1], ranks[free] <= ordered[-1])
+            assigned[free[more if more.sum() - wanted <= len(ordered) - fewer.sum() else fewer]] = name
     return assigned

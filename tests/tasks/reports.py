@@ -17,7 +17,8 @@ def places(folder: Path) -> Places:
     return Places(
         verdict=folder / "reports/verdict.json", models=folder / "models", evaluations=folder / "reports/evaluate",
         profiles=folder / "reports/profile", comparison=folder / "reports/fine_tune/comparison.json",
-        cross_validation=folder / "reports/cross_validation.json", baseline=folder / "reports/baseline.json",
+        cross_validation=folder / "reports/cross_validation.json",
+        labels=folder / "reports/cross_validate/labels.csv", baseline=folder / "reports/baseline.json",
         train_history=folder / "reports/train/history.csv",
         fine_tune_history=folder / "reports/fine_tune/history.csv",
         base=folder / "data/ready/base/dataset.json", data=folder / "data/ready/target",

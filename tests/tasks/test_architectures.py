@@ -19,6 +19,7 @@ from tasks.models.architectures import (
     Architecture,
     TakenArchitecture,
     TrainedArchitecture,
+    boosted_trees,
     conv_net,
     efficientnet_lite0,
     minilm,
@@ -38,7 +39,7 @@ from tests.tasks import line, texts
 TRAINED: tuple[TrainedArchitecture[Any], ...] = (
     conv_net, separable_text, tables, transformer_text, translator_gru, two_towers,
 )  # fmt: skip
-TAKEN: tuple[TakenArchitecture[Any], ...] = (efficientnet_lite0, minilm, mobilenet_v2_035, own_file)
+TAKEN: tuple[TakenArchitecture[Any], ...] = (boosted_trees, efficientnet_lite0, minilm, mobilenet_v2_035, own_file)
 ALL: tuple[Architecture[Any], ...] = (*TRAINED, *TAKEN)
 HEAVY = ("tensorflow", "tf_keras", "PIL", "h5py", "sklearn", "safetensors", "tokenizers")
 PRESETS = [ROOT / "params.yaml", *sorted((ROOT / "presets").glob("*.yaml"))]
@@ -201,9 +202,12 @@ def changed(path: Path, folder: Path, recipes: dict[str, Any], frozen: list[str]
     return params_file.load(folder / "params.yaml")
 
 
+NO_SCHEMAS = Path("no schemas yet")
+
+
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_name_layers_that_are_there(path: Path) -> None:
-    assert problems_of(params_file.load(path)) == []
+    assert problems_of(params_file.load(path), NO_SCHEMAS) == []
 
 
 def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
@@ -221,7 +225,7 @@ def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
             "float_layers": [], "finish": [],
         },
     }  # fmt: skip
-    got = problems_of(changed(ROOT / "params.yaml", tmp_path, recipes, ["conv_", "block_"]))
+    got = problems_of(changed(ROOT / "params.yaml", tmp_path, recipes, ["conv_", "block_"]), NO_SCHEMAS)
     kernels = "its layers: conv_0, conv_1, conv_2, logits"
     assert got[:2] == [
         "compress.pruned.steps.0.layers: conv_9 is no layer of conv_net, "
@@ -240,7 +244,7 @@ def test_all_wrong_names_of_layers_are_told_at_once(tmp_path: Path) -> None:
 def test_quantization_aware_training_takes_no_step_for_a_separable_convolution(tmp_path: Path) -> None:
     steps = [line.aware_step(layers={"embedding": 1.0, "separable_0": 1.0}, fit=line.fit(1) | {"augment": None})]
     recipe = {"steps": steps, "precision": "int8", "float_layers": [], "finish": []}
-    (problem,) = problems_of(changed(ROOT / "presets/sms_spam.yaml", tmp_path, {"aware": recipe}))
+    (problem,) = problems_of(changed(ROOT / "presets/sms_spam.yaml", tmp_path, {"aware": recipe}), NO_SCHEMAS)
     assert problem.endswith("separable_0 (SeparableConv1D) has no kernel that this step changes; "
                             "its layers: embedding, logits")  # fmt: skip
 

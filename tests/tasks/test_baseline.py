@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
-from tasks.baseline import baseline
+from tasks.baseline import baseline, strongest
 from tasks.core.errors import ParamsError
 from tasks.core.files import read_json
 from tasks.core.params.gates import Baseline
@@ -20,13 +19,11 @@ from tasks.data.columns import Column
 from tasks.data.records import Array
 from tasks.data.shards import write_split
 from tasks.kinds import evaluation_of
-from tasks.kinds.image_classification.evaluation import pixels
-from tasks.kinds.text_classification.evaluation import WORD
-from tasks.metrics.baselines import chosen_rows, logistic_regression, probabilities
-from tasks.reporting.findings import Findings
-from tasks.reporting.results import summary
+from tasks.kinds.image_classification.evaluation import pixels, shrinking
+from tasks.metrics.baselines import WORD, chosen_rows, logistic_regression, probabilities
+from tasks.metrics.word_lookup import WordLookup
 from tests.tasks import line, texts
-from tests.tasks.reports import Reader, findings
+from tests.tasks.reports import Reader
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +50,9 @@ def test_the_scores_are_those_of_the_answers_on_the_test_rows(tiny_line: Path, t
         np.testing.assert_allclose(outputs.sum(axis=1), 1)
         expected = accuracy_score(labels, outputs.argmax(axis=1))
         assert document["baselines"][name]["accuracy"] == pytest.approx(expected)
+        low, high = document["intervals"][name]["accuracy"]
+        assert low < expected < high
+    assert document["strongest"] == "logistic_regression"
     assert document["rows"] == len(labels)
     assert document["training_rows"] == target.rows("train")
 
@@ -110,23 +110,15 @@ def test_the_page_the_card_and_the_table_show_them(tiny_line: Path) -> None:
         assert sentence in (tiny_line / name).read_text()
 
 
-def summary_of(found: Findings, baseline: dict[str, Any], measured: dict[str, Any]) -> str:
-    return summary(replace(found, baseline=baseline, metrics=found.metrics | {found.recipe: measured}))
-
-
-def test_a_baseline_that_is_as_good_is_named_whichever_way_is_better(tiny_line: Path) -> None:
-    found = findings(tiny_line)
-    best = {**found.baseline, "baselines": {"mean": {"accuracy": 1.0}}}
-    assert "The network is no better than mean:" in summary_of(found, best, found.measured)
-    errors = {"primary": "rmse", "lower_is_better": True, "training_rows": 9, "baselines": {"mean": {"rmse": 2.0}}}
-    assert "no better" not in summary_of(found, errors, {"scores": {"rmse": {"value": 1.0}}})
-    assert "no better than mean:" in summary_of(found, errors, {"scores": {"rmse": {"value": 3.0}}})
-
-
 def dataset(folder: Path, rows: dict[str, Array], **metadata: Any) -> columns.Dataset:
-    """A data set of whole columns, the first two thirds of them to train on."""
-    cut = 2 * len(next(iter(rows.values()))) // 3
-    parts = {"train": {n: v[:cut] for n, v in rows.items()}, "test": {n: v[cut:] for n, v in rows.items()}}
+    """A data set of whole columns, the first two thirds of them to train on, the last quarter to measure on."""
+    count = len(next(iter(rows.values())))
+    bounds = {
+        "train": (0, 2 * count // 3),
+        "validation": (2 * count // 3, 3 * count // 4),
+        "test": (3 * count // 4, None),
+    }
+    parts = {split: {name: values[slice(*bound)] for name, values in rows.items()} for split, bound in bounds.items()}
     splits = {split: write_split(folder, split, [part]) for split, part in parts.items()}
     return columns.Dataset(folder, {"splits": splits, **metadata})
 
@@ -161,5 +153,51 @@ def test_words_tell_spam_and_no_text_is_without_words(tmp_path: Path) -> None:
     outputs = evaluation_of("text_classification").baselines(target, Baseline(max_rows=1000, seed=0))
     labels = target.column("test", "label").all()
     right = {name: (found.argmax(axis=1) == labels).mean() for name, found in outputs.items()}
-    assert right["logistic_regression_of_words"] >= right["majority_class"]
+    assert right["tfidf_linear"] >= max(right["majority_class"], 0.93)
+    np.testing.assert_allclose(outputs["tfidf_linear"].sum(axis=1), 1)
+    sure = outputs["tfidf_linear"].max(axis=1).mean()
+    assert abs(sure - right["tfidf_linear"]) < 0.05  # as sure as it is right
     assert re.findall(WORD, "?! :)") == list("?!:)")
+
+
+def test_a_class_that_texts_do_not_show_has_no_probability(tmp_path: Path) -> None:
+    lines = [f"{'ham' if number % 2 else 'spam'}\t{word} {number}" for number, word in enumerate(["yes", "no"] * 60)]
+    target = texts.ready(tmp_path, lines)
+    more = columns.Dataset(target.folder, {**target.metadata, "classes": ["ham", "spam", "other"]})
+    found = evaluation_of("text_classification").baselines(more, Baseline(max_rows=1000, seed=0))["tfidf_linear"]
+    assert found.shape == (target.rows("test"), 3) and found[:, 2].max() < 1e-6
+
+
+def test_words_are_looked_up_one_by_one_and_unknown_ones_copied() -> None:
+    pairs = {
+        "the cat": "le chat",
+        "the dog": "le chien",
+        "a cat": "un chat",
+        "a dog": "un chien",
+        "The cow": "le boeuf",
+    }
+    lookup = WordLookup(list(pairs), list(pairs.values()))
+    assert lookup.translate("the cow, a dog and Oslo.") == "le boeuf, un chien and Oslo."
+
+
+def test_the_strongest_method_is_named_whichever_way_is_better_and_undefined_ones_are_passed_over() -> None:
+    reached = {"a": 2.0, "b": None, "c": 1.0}
+    assert strongest(reached, lower_is_better=True) == "c"
+    assert strongest(reached, lower_is_better=False) == "a"
+    assert strongest({"b": None}, lower_is_better=False) is None
+
+
+def test_features_of_photographs_are_taken_where_it_takes_minutes_at_most(tmp_path: Path) -> None:
+    random, labels = np.random.default_rng(0), np.arange(48) % 2
+    images = random.integers(0, 120, (48, 32, 32, 3), np.uint8)
+    images[labels == 1, ::4] += 120  # stripes
+    rows = {"image": images, "label": labels.astype(np.int32)}
+    inputs = {"image": {"shape": [32, 32, 3], "dtype": "uint8"}}
+    target = dataset(tmp_path, rows, target="label", classes=["plain", "striped"], inputs=inputs)
+    outputs = evaluation_of("image_classification").baselines(target, Baseline(max_rows=100, seed=0))
+    truth = target.column("test", "label").all()
+    assert (outputs["pretrained_features"].argmax(axis=1) == truth).all()
+    assert shrinking([224, 224, 3], 400) == 1
+    assert shrinking([224, 224, 3], 5000) == 2
+    assert shrinking([224, 224, 3], 1_000_000) == 0
+    assert shrinking([28, 28, 1], 10) == 0

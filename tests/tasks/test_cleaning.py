@@ -76,9 +76,8 @@ def test_a_gzipped_table_gives_the_same_columns(tmp_path: Path) -> None:
     source.write_bytes(gzip.compress(("\n".join(GOOD) + "\n").encode()))
     zipped = line.prepared(tmp_path / "zipped", source, line.section())
     first, second = line.tree(plain), line.tree(zipped)
-    assert {name: first[name] for name in first if name.endswith(".npy")} == {
-        name: second[name] for name in second if name.endswith(".npy")
-    }
+    same = [name for name in first if name.endswith(".npy") and "row_source" not in name]  # which names the file
+    assert len(same) > 3 and {name: first[name] for name in same} == {name: second[name] for name in same}
 
 
 @pytest.mark.parametrize(("written", "meant"), [("3", "3"), ("3.0", "3"), ("3.000e+00", "3"), (" 3", "3")])
@@ -99,14 +98,14 @@ def test_too_many_bad_rows_stop_the_stage_and_leave_the_last_columns(folder: Pat
     with (folder / "incoming/target.csv").open("a") as file:
         file.write("\n".join([*bad, *line.digits(600, 605), line.digits(300, 301)[0]]) + "\n")
     params = line.tiny_params()
-    params["preprocess"]["target"]["max_bad_fraction"] = 0.04
+    params["preprocess"]["target"]["max_bad_fraction"] = 0.03
     line.write_params(folder, params)
     line.run_all(folder, ["ingest@target"])
     done = line.run(folder, "preprocess@target")
     assert done.returncode == 65
-    assert "13 bad rows of 318 (12 NaN, 1 duplicate)" in done.stdout
+    assert "12 bad rows of 318 (12 NaN)" in done.stdout
     assert [f"target.csv:{number}: NaN" in done.stdout for number in range(301, 313)] == [True] * 10 + [False] * 2
-    assert "at most 4.00% bad rows" in done.stdout
+    assert "at most 3.00% bad rows" in done.stdout
     assert line.tree(folder / "data/ready") == before
 
 
@@ -131,7 +130,7 @@ def test_a_class_of_the_promise_without_rows_is_refused(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "no row in"),
-        (b"\xff\xfe\x00" * 50, "rows.csv: 'utf-8' codec"),
+        (b"\xff\x01\x00" * 50, "rows.csv:1: the byte 0xff"),
         ("\n".join(row.replace(",", ";") for row in GOOD).encode(), "bad rows"),
         ("\n".join(row.partition(",")[2] for row in GOOD).encode(), "63 pixels and a label"),
     ],

@@ -239,3 +239,11 @@ def _forget() -> None:
     for cached in (code_digest.source_of, code_digest._known, code_digest._path_of, code_digest._every_module):
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()
+
+
+@pytest.mark.parametrize("kind", ["regression", "recommendation", "translation"])
+def test_the_metrics_of_classifiers_are_no_code_of_the_other_kinds(kind: str) -> None:
+    of_kind = closure("tasks.evaluate", CHOICES | {"kinds": frozenset({kind})})
+    of_images = closure("tasks.evaluate", CHOICES)
+    theirs = {"tasks.metrics.classifier", "tasks.metrics.classification", "tasks.metrics.classifier_evaluation"}
+    assert theirs <= of_images and not theirs & of_kind and "tasks.metrics.slices" in of_kind

@@ -77,4 +77,11 @@ def test_columns_are_read_through_memory_maps_with_the_dtypes_that_are_promised(
 def test_every_file_of_the_artifact_is_named_by_dataset_json(ready: Path) -> None:
     shards = [shard for split in read_json(ready / "dataset.json")["splits"].values() for shard in split]
     named = {shard[column]["path"] for shard in shards for column in ("image", "label", "row")}
-    assert set(line.tree(ready)) == named | {"dataset.json", "quarantine.csv", "assets/input.json", "assets/labels.txt"}
+    named |= {part["path"] for shard in shards for part in (shard["row_source"], shard["row_source"]["ends"])}
+    assert set(line.tree(ready)) == named | {
+        "dataset.json",
+        "near_copies.csv",
+        "quarantine.csv",
+        "assets/input.json",
+        "assets/labels.txt",
+    }

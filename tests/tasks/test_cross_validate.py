@@ -28,8 +28,9 @@ OUTPUTS = ["reports/cross_validation.json", "reports/cross_validate"]
 
 
 def params(**changes: Any) -> dict[str, Any]:
-    """The tiny line's parameters, with runs long enough to be killed in their midst."""
+    """The tiny line's parameters, with runs long enough to be killed in their midst, and a file of attributes."""
     tiny = line.tiny_params()
+    tiny["preprocess"]["target"]["attributes"] = "writers.csv"
     tiny["fine_tune"] |= {"head": line.fit(2), "all_layers": line.fit(12)}
     tiny["cross_validate"] |= {"folds": FOLDS, "group": "writer"} | changes
     return tiny
@@ -51,8 +52,8 @@ def with_column(ready: Path, name: str, value_of: Callable[[Array], Array]) -> N
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A line up to its base model, whose target says who wrote a digit. Tests read it, and copy what they change."""
     folder = line.create(tmp_path_factory.mktemp("folds") / "line")
-    line.write_params(folder, params())
     line.run_all(folder, [*line.FILES, "train"])
+    line.write_params(folder, params())
     with_column(folder / "data/ready/target", "writer", lambda rows: np.char.add("w", (rows % WRITERS).astype(str)))
     return folder
 

@@ -207,7 +207,7 @@ def test_a_slice_of_a_column_that_is_not_there_is_refused(tiny_line: Path, tmp_p
     params["evaluate"]["slices"] = [{"column": "writer", "at_least": None, "below": None}]
     line.write_params(folder, params)
     done = line.run(folder, "evaluate@int8")
-    assert done.returncode == 78 and "writer" in done.stdout and "it has none" in done.stdout
+    assert done.returncode == 78 and "writer" in done.stdout and "preprocess.target.attributes is null" in done.stdout
 
 
 def test_columns_beside_the_data_become_slices(tiny_line: Path, tmp_path: Path) -> None:

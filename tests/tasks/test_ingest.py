@@ -1,6 +1,9 @@
 """`ingest` brings raw data in without changing a byte, and keeps the last good data where it cannot."""
 
 import hashlib
+import os
+import subprocess
+import zipfile
 from importlib import util
 from pathlib import Path
 
@@ -56,7 +59,7 @@ def test_a_folder_comes_in_whole_with_the_right_sums(tmp_path: Path) -> None:
     ingest(path_source(source), raw=tmp_path / "raw")
     assert line.tree(tmp_path / "raw/files") == contents
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    assert read_json(tmp_path / "raw/manifest.json") == {"files": sums}
+    assert read_json(tmp_path / "raw/manifest.json") == {"files": sums, "left_out": {".DS_Store": 1}}
 
 
 def test_a_single_file_comes_in_under_its_name(tmp_path: Path) -> None:
@@ -104,3 +107,91 @@ def test_new_data_replace_the_old_ones_entirely(tmp_path: Path) -> None:
     ingest(path_source(line.csv_of(tmp_path, line.digits(0, 3), "old.csv")), raw=tmp_path / "raw")
     ingest(path_source(line.csv_of(tmp_path, line.digits(0, 3), "new.csv")), raw=tmp_path / "raw")
     assert sorted(line.tree(tmp_path / "raw")) == ["files/new.csv", "manifest.json"]
+
+
+def folder_with_links(tmp_path: Path) -> Path:
+    """Two classes, of which one is a link to a folder of the same source."""
+    for name in ("pool/cats/1.txt", "pool/dogs/2.txt", "elsewhere/3.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "pool/copies").symlink_to("cats")
+    (tmp_path / "pool/one.txt").symlink_to("dogs/2.txt")
+    return tmp_path / "pool"
+
+
+def test_links_to_files_and_folders_of_the_source_are_followed(tmp_path: Path) -> None:
+    ingest(path_source(folder_with_links(tmp_path)), raw=tmp_path / "raw")
+    assert sorted(line.tree(tmp_path / "raw/files")) == ["cats/1.txt", "copies/1.txt", "dogs/2.txt", "one.txt"]
+    assert not any(path.is_symlink() for path in (tmp_path / "raw").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("away", "../elsewhere"), ("away.txt", "../elsewhere/3.txt"), ("nothing", "not_there"), ("cats/up", ".."),
+        ("itself", "itself"), ("dogs/around", "../cats/back"),
+    ],
+)  # fmt: skip
+def test_a_link_out_of_the_source_or_round_in_a_circle_is_refused(name: str, target: str, tmp_path: Path) -> None:
+    source = folder_with_links(tmp_path)
+    (source / name).symlink_to(target)
+    if name == "dogs/around":
+        (source / "cats/back").symlink_to("../dogs")
+    with pytest.raises(DataError) as caught:
+        ingest(path_source(source), raw=tmp_path / "raw")
+    assert f"{name} -> {target}" in caught.value.got and "symbolic link" in caught.value.got
+    assert not (tmp_path / "raw").exists()
+
+
+def test_a_copy_without_links_is_taken_as_the_refusal_says(tmp_path: Path) -> None:
+    source = folder_with_links(tmp_path)
+    (source / "away").symlink_to("../elsewhere")
+    with pytest.raises(DataError, match=r"cp -rL FOLDER COPY"):
+        ingest(path_source(source), raw=tmp_path / "raw")
+    subprocess.run(["cp", "-rL", str(source), str(tmp_path / "copy")], check=True)
+    ingest(path_source(tmp_path / "copy"), raw=tmp_path / "raw")
+    assert (tmp_path / "raw/files/away/3.txt").read_text() == "elsewhere/3.txt"
+
+
+def test_a_folder_that_dvc_links_into_its_cache_is_taken(tmp_path: Path) -> None:
+    cached = tmp_path / "cache/files/md5/ab" / ("0123456789abcdef" * 2)[:30]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"content")
+    (tmp_path / "source/cat").mkdir(parents=True)
+    (tmp_path / "source/cat/1.jpg").symlink_to(cached)
+    ingest(path_source(tmp_path / "source"), raw=tmp_path / "raw")
+    assert line.tree(tmp_path / "raw/files") == {"cat/1.jpg": b"content"}
+
+
+def test_a_source_that_is_a_link_itself_is_a_folder_like_others(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder_with_links(tmp_path))
+    ingest(path_source(tmp_path / "link"), raw=tmp_path / "raw")
+    assert len(line.tree(tmp_path / "raw/files")) == 4
+
+
+def test_what_is_hidden_is_left_out_and_counted(tmp_path: Path) -> None:
+    names = ["a/1.jpg", "a/._1.jpg", "a/.DS_Store", "__MACOSX/a/._1.jpg", ".git/HEAD", ".git/objects/x", "b/.hidden"]
+    for name in names:
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).write_text(name)
+    os.mkfifo(tmp_path / "source/a/pipe")
+    expected = {"._*": 1, ".DS_Store": 1, "__MACOSX/": 1, ".git/": 2, ".*": 1}
+    ingest(path_source(tmp_path / "source"), raw=tmp_path / "raw")
+    manifest = read_json(tmp_path / "raw/manifest.json")
+    assert manifest["left_out"] == {**expected, "neither file nor folder": 1} and list(manifest["files"]) == ["a/1.jpg"]
+    with zipfile.ZipFile(tmp_path / "source.zip", "w") as archive:
+        for name in names:
+            archive.write(tmp_path / "source" / name, name)
+    ingest(path_source(tmp_path / "source.zip"), raw=tmp_path / "raw")
+    assert read_json(tmp_path / "raw/manifest.json")["left_out"] == expected
+
+
+def test_names_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    name = os.fsencode(tmp_path / "source") + b"/caf\xe9.jpg"
+    try:
+        Path(os.fsdecode(name)).write_text("x")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(DataError, match=r"1 names of files that are not UTF-8: .*caf"):
+        ingest(path_source(tmp_path / "source"), raw=tmp_path / "raw")

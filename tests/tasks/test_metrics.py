@@ -1,5 +1,6 @@
 """Metrics and their intervals: against the libraries, against loops, and against what is known to be true."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,12 @@ from sklearn import metrics as sklearn_metrics
 from tasks.core.errors import DataError
 from tasks.core.params.gates import Evaluate
 from tasks.data.records import Array
-from tasks.kinds.regression.evaluation import Regression
+from tasks.kinds.regression.evaluation import EVALUATION, Regression
 from tasks.kinds.translation.evaluation import Translation
 from tasks.metrics import classifier
 from tasks.metrics.bootstrap import Metrics, accuracy_drop, compared, percentile_interval, resampled
 from tasks.metrics.classification import LEVELS, Classification, Settings, scored
+from tasks.metrics.kind_evaluation import Predictions
 from tasks.metrics.ranking import Ranking
 
 SETTINGS = Settings(top_k=2, calibration_bins=10)
@@ -121,7 +123,7 @@ def test_a_class_that_is_missing_from_the_rows_is_named_and_left_out_of_the_aver
 def test_a_constant_prediction_has_undefined_precisions_and_no_silent_zero() -> None:
     labels = np.array([0, 0, 1, 2])
     got = classifier.measure(
-        labels, np.tile([0.6, 0.3, 0.1], (4, 1)), np.eye(3)[labels], {"classes": CLASSES}, {}, params()
+        Predictions(labels, np.tile([0.6, 0.3, 0.1], (4, 1)), np.eye(3)[labels], {"classes": CLASSES}, {}, params())
     )
     assert got["undefined"] == {"precision of bee": "never predicted", "precision of cow": "never predicted"}
     assert got["per_class"]["bee"] == {
@@ -134,7 +136,9 @@ def test_a_constant_prediction_has_undefined_precisions_and_no_silent_zero() -> 
 
 def test_rows_of_one_class_have_no_ranking_and_say_so() -> None:
     probabilities = drawn(20, seed=2)[1]
-    got = classifier.measure(np.zeros(20, int), probabilities, probabilities, {"classes": CLASSES}, {}, params())
+    got = classifier.measure(
+        Predictions(np.zeros(20, int), probabilities, probabilities, {"classes": CLASSES}, {}, params())
+    )
     assert got["scores"]["roc_auc_macro"]["value"] is got["scores"]["roc_auc_macro"]["interval"] is None
     assert got["undefined"]["roc_auc_macro"] == "all rows are of one class"
     assert got["undefined"]["roc_auc of ant"] == "no row of another class"
@@ -143,7 +147,9 @@ def test_rows_of_one_class_have_no_ranking_and_say_so() -> None:
 
 def test_top_k_is_undefined_where_there_are_no_more_classes_than_k() -> None:
     labels, probabilities = drawn(50, seed=3)
-    got = classifier.measure(labels, probabilities, probabilities, {"classes": CLASSES}, {}, params(top_k=3))
+    got = classifier.measure(
+        Predictions(labels, probabilities, probabilities, {"classes": CLASSES}, {}, params(top_k=3))
+    )
     assert got["scores"]["top_3_accuracy"] == {"value": None, "interval": None, "drop": None, "drop_interval": None}
     assert got["undefined"]["top_3_accuracy"] == "there are only 3 classes"
 
@@ -151,15 +157,89 @@ def test_top_k_is_undefined_where_there_are_no_more_classes_than_k() -> None:
 def test_equal_seeds_give_equal_intervals_and_other_seeds_others() -> None:
     labels, probabilities = drawn(200, seed=4)
     one, again, other = (
-        classifier.measure(labels, probabilities, probabilities[::-1], {"classes": CLASSES}, {}, params(seed=seed))
+        classifier.measure(
+            Predictions(labels, probabilities, probabilities[::-1], {"classes": CLASSES}, {}, params(seed=seed))
+        )
         for seed in (0, 0, 1)
     )
     assert one == again != other
 
 
-def test_an_interval_of_what_is_mostly_undefined_is_none() -> None:
-    assert percentile_interval(np.array([0.5] * 80 + [np.nan] * 20), 0.95) is None
-    assert percentile_interval(np.array([0.5] * 95 + [np.nan] * 5), 0.95) == [0.5, 0.5]
+@pytest.mark.parametrize("undefined", [np.nan, np.inf])
+def test_an_interval_of_what_is_mostly_undefined_is_none(undefined: float) -> None:
+    assert percentile_interval(np.array([0.5] * 80 + [undefined] * 20), 0.95) is None
+    assert percentile_interval(np.array([0.5] * 95 + [undefined] * 5), 0.95) == [0.5, 0.5]
+
+
+def one_hard_row() -> tuple[Array, Array]:
+    """Sixty rows that are all right but the only one of its class."""
+    labels = np.arange(60) % 2
+    labels[7] = 2
+    probabilities = np.eye(3)[np.arange(60) % 2] * 0.8 + 0.1
+    return labels, probabilities.astype(np.float32)
+
+
+def test_a_resample_without_a_row_of_a_class_is_undefined_and_not_perfect() -> None:
+    labels, probabilities = one_hard_row()
+    model = Classification(labels, probabilities, CLASSES, SETTINGS)
+    counts = np.ones((60, 2), np.float32)
+    counts[7, 1], counts[8, 1] = 0, 2
+    got = model.of_resamples(counts)
+    of_all = model.values()
+    for name in ("balanced_accuracy", "recall_macro", "f1_macro", "roc_auc_macro", "average_precision_macro"):
+        assert got[name][0] == pytest.approx(of_all[name], abs=1e-6)
+        assert np.isnan(got[name][1]), name
+    assert got["recall_macro"][0] == pytest.approx(2 / 3) and got["accuracy"][1] == 1.0
+
+
+def test_undefined_resamples_are_left_out_and_counted_and_too_many_leave_no_interval() -> None:
+    labels, probabilities = one_hard_row()
+    rare = Classification(labels, probabilities, CLASSES, SETTINGS)
+    found = compared(rare, rare, params())
+    # one row of 60 is in no more than 63 % of the resamples
+    assert 90 < found["recall_macro"]["undefined_resamples"] < 130
+    assert found["recall_macro"]["interval"] is found["recall_macro"]["drop_interval"] is None
+    assert "undefined_resamples" not in found["accuracy"] and found["accuracy"]["interval"]
+    labels[:6] = 2
+    labels[7] = 1
+    less_rare = Classification(labels, probabilities, CLASSES, SETTINGS)
+    found = compared(less_rare, less_rare, params(resamples=2000))
+    assert 0 < found["recall_macro"]["undefined_resamples"] < 20 and found["recall_macro"]["interval"]
+
+
+@pytest.mark.parametrize("scale", [1e25, 1e-12, 1e-25])
+def test_huge_and_tiny_targets_have_the_intervals_of_others_in_their_unit(scale: float) -> None:
+    random = np.random.default_rng(0)
+    targets = random.normal(size=120).astype(np.float32)
+    predictions = (targets + random.normal(size=120) * 0.3).astype(np.float32)[:, np.newaxis]
+    metadata = {"table": {"target": "y"}}
+    plain, scaled = (
+        EVALUATION.measure(
+            Predictions(targets * unit, predictions * unit, predictions[::-1] * unit, metadata, {}, params())
+        )
+        for unit in (np.float32(1), np.float32(scale))
+    )
+    for name, power in (("rmse", 1), ("mae", 1), ("mse", 2), ("r2", 0)):
+        for key in ("value", "drop"):
+            assert scaled["scores"][name][key] == pytest.approx(plain["scores"][name][key] * scale**power, rel=1e-3)
+        for key in ("interval", "drop_interval"):
+            expected = [end * scale**power for end in plain["scores"][name][key]]
+            assert scaled["scores"][name][key] == pytest.approx(expected, rel=1e-3)
+    assert scaled["agreement_interval"] == pytest.approx(plain["agreement_interval"], rel=1e-3)
+    assert [one["drop_interval"] for one in scaled["slices"]] == [
+        pytest.approx(one["drop_interval"], rel=1e-3) for one in plain["slices"]
+    ]
+    json.dumps(scaled, allow_nan=False)
+
+
+def test_a_slice_that_the_reference_has_without_an_error_has_no_loss_in_percent() -> None:
+    targets = np.arange(40, dtype=np.float32)
+    own, exact = (targets + 1)[:, np.newaxis], targets[:, np.newaxis]
+    found = EVALUATION.measure(Predictions(targets, own, exact, {"table": {"target": "y"}}, {}, params()))
+    assert {one["drop"] for one in found["slices"]} == {None} and {one["drop_interval"] for one in found["slices"]} == {
+        None
+    }
+    json.dumps(found, allow_nan=False)
 
 
 def regressed(rows: int, random: np.random.Generator) -> tuple[Metrics, Metrics]:

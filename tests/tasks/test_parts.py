@@ -12,12 +12,13 @@ from pyarrow import parquet
 
 from tasks.core.errors import DataError
 from tasks.core.params.data import Records, Tables
-from tasks.data import text_records
+from tasks.data import text_lines
 from tasks.data.formats import csv, json_lines, tsv
 from tasks.data.formats import parquet as parquet_format
 from tasks.data.records import Array, BadRow, Chunk
 from tasks.data.schema import rows_of
-from tasks.data.text_records import FileChunk, lines_of, tables
+from tasks.data.text_lines import FileChunk, lines_of
+from tasks.data.text_records import tables
 from tasks.kinds.regression.data import DATA, RegressionSchema
 from tests.tasks.test_tables import settings
 
@@ -157,9 +158,9 @@ def test_a_file_in_parts_has_the_rows_of_the_whole_with_their_line_numbers(
     (tmp_path / "a.tsv").write_text(text.replace(",", "\t"))
     (tmp_path / "a.jsonl").write_text("\n".join(f'{{"x": {n}, "y": "{n}"}}' for n in range(300)))
     for module, form in ((csv, "csv"), (tsv, "tsv"), (json_lines, "json_lines")):
-        monkeypatch.setattr(text_records, "MIN_BYTES", 1 << 16)
+        monkeypatch.setattr(text_lines, "MIN_BYTES", 1 << 16)
         whole = read_by_name(module, tmp_path, records(form, 10_000), 1)
-        monkeypatch.setattr(text_records, "MIN_BYTES", 16)
+        monkeypatch.setattr(text_lines, "MIN_BYTES", 16)
         parts = read_by_name(module, tmp_path, records(form, 7), 7)
         assert whole[:2] == parts[:2]
         assert whole[2] == 1 < parts[2]
@@ -168,10 +169,10 @@ def test_a_file_in_parts_has_the_rows_of_the_whole_with_their_line_numbers(
 def test_a_part_never_ends_between_quotes_and_after_a_stray_quote_there_are_no_more_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_records, "MIN_BYTES", 8)
+    monkeypatch.setattr(text_lines, "MIN_BYTES", 8)
     path = tmp_path / "a.csv"
     path.write_text('1,a\n2,"b\nb\nb"\n3,c\n4,"d ""\n"\n5,e\n6,5" f\n7,g\n8,h\n')
-    parts = list(text_records.split_file(path, 0, 1, 1, quoted=True))
+    parts = list(text_lines.split_file(path, 0, 1, 1, quoted=","))
     content, ends = path.read_bytes(), [part.stop for part in parts]
     texts = [content[part.start : part.stop] for part in parts]
     assert b"".join(texts) == content and ends[-1] is None

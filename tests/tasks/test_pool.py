@@ -117,9 +117,9 @@ def test_a_fresh_process_has_the_code_of_the_one_that_asked_for_it(tmp_path: Pat
     (company / "tasks/__init__.py").write_text("raise SystemExit('the code of the folder was imported')\n")
     (tmp_path / "asking.py").write_text(
         f"import sys\nsys.path.insert(0, {str(code)!r})\n"
-        "from tasks.core.processes import FreshProcesses\n"
+        "from tasks.core.isolation import FreshProcesses\n"
         "if __name__ == '__main__':\n"
-        "    with FreshProcesses(1, ['tasks.core.params']) as processes:\n"
+        "    with FreshProcesses(1, ['tasks.core.params'], 'a test') as processes:\n"
         "        print(processes.submit(eval, \"__import__('tasks').__file__\").result())\n"
     )
     command = [sys.executable, *flags, str(tmp_path / "asking.py")]
@@ -129,10 +129,10 @@ def test_a_fresh_process_has_the_code_of_the_one_that_asked_for_it(tmp_path: Pat
 
 def test_a_fresh_process_ends_with_the_one_that_asked_for_it(tmp_path: Path) -> None:
     script = (
-        "from tasks.core.processes import FreshProcesses\n"
+        "from tasks.core.isolation import FreshProcesses\n"
         "from tests.tasks.test_pool import told_and_asleep\n"
         "if __name__ == '__main__':\n"
-        "    with FreshProcesses(1, []) as processes:\n"
+        "    with FreshProcesses(1, [], 'a test') as processes:\n"
         "        processes.submit(told_and_asleep).result()\n"
     )
     (tmp_path / "asking.py").write_text(script)

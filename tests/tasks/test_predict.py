@@ -16,6 +16,7 @@ from tasks.core.files import read_json
 from tasks.data import classes, columns
 from tests.graph_rules import ROOT
 from tests.tasks import line
+from tests.tasks.test_picture_files import DIGITS, EXACT, MODES_OF_DIGITS, ORIENTED, needs_digits
 
 
 def predict(bundle: Path, image: Path) -> list[tuple[str, float]]:
@@ -65,6 +66,45 @@ def test_an_image_of_another_size_and_mode_is_read_as_the_training_images_were(t
     assert all(got == probabilities["L"] for got in probabilities.values())
     assert probabilities["L"][0][0] == row.rpartition(",")[2]
     assert sum(probability for _, probability in probabilities["L"]) == pytest.approx(1, abs=0.02)
+
+
+@needs_digits
+def test_a_digit_gets_one_answer_in_every_encoding_or_its_mode_is_named(bundle: Path) -> None:
+    (expected, _), *_ = predict(bundle, DIGITS / "2_a_8bit.png")
+    for path in sorted(DIGITS.glob("*")):
+        done = line.run(bundle.parent, f"tasks.commands.predict bundle {path}", PYTHONPATH=str(ROOT))
+        if mode := MODES_OF_DIGITS.get(path.name):
+            assert done.returncode == 65 and f"{path.name}: {mode}" in done.stdout
+        else:
+            assert done.returncode == 0 and f"{path.name}: {expected} " in done.stdout, done.stdout
+    exact = [predict(bundle, DIGITS / name) for name in sorted(EXACT)]
+    assert all(answer == exact[0] for answer in exact)
+
+
+@needs_digits
+def test_the_remedy_for_a_mode_without_a_meaning_gives_the_answer(bundle: Path) -> None:
+    expected = predict(bundle, DIGITS / "2_a_8bit.png")
+    for name, white in (("2_c_16bit_of_12.png", 4080), ("2_e_float01.tiff", 1), ("2_f_float255.tiff", 255)):
+        with pytest.raises(DataError) as caught:
+            predict(bundle, DIGITS / name)
+        assert "save it with 8 bits a channel" in caught.value.do
+        pixels = np.asarray(Image.open(DIGITS / name)) * (255 / white)
+        Image.fromarray(np.rint(pixels).astype(np.uint8)).save(bundle.parent / "mended.png")
+        assert predict(bundle, bundle.parent / "mended.png")[0] == expected[0]
+
+
+def test_a_jpeg_gets_one_answer_whichever_way_its_exif_says_it_was_held(bundle: Path) -> None:
+    (row,) = line.digits(310, 311)
+    upright = np.kron(line.pixels([row])[0, ..., 0] * (255 / 16), np.ones((8, 8))).astype(np.uint8)
+    answers = []
+    for orientation, stored_as in ORIENTED.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image = np.ascontiguousarray(stored_as(upright[..., np.newaxis])[..., 0])
+        Image.fromarray(image).save(bundle.parent / "held.jpg", quality=95, exif=exif)
+        answers.append(predict(bundle, bundle.parent / "held.jpg")[0])
+    assert {label for label, _ in answers} == {answers[0][0]}
+    assert max(probability for _, probability in answers) - min(probability for _, probability in answers) < 0.05
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "assets/labels.txt"])

@@ -13,7 +13,10 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from tasks.core.errors import DataError, ParamsError
+from tasks.data import image_features
+from tasks.data.image_features import Features
 from tasks.data.records import Array
+from tasks.data.torch_file import read as read_tensors
 from tasks.models.architectures import efficientnet_lite0 as efficient_section
 from tasks.models.architectures import mobilenet_v2_035 as mobile_section
 from tests.graph_rules import ROOT
@@ -73,11 +76,14 @@ def test_efficientnet_sees_the_flower_and_the_palace() -> None:
     from tasks.models.architectures import efficientnet_lite0
 
     model = efficientnet_lite0.build((224, 224, 3), 1000)
-    path = efficientnet_lite0.located()
-    tensors = pretrained.read(path)
+    path = image_features.located()
+    tensors = read_tensors(path)
     pretrained.fill(model, efficientnet_lite0.renamed(model, tensors), path)
     model.layers[-1].set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
-    logits = model((photographs(224) - efficientnet_lite0.MEAN) / efficientnet_lite0.STD).numpy()
+    photos = photographs(224)
+    logits = model((photos - image_features.MEAN) / image_features.STD).numpy()
+    ours = Features().of(photos.astype(np.uint8)) @ tensors["_fc.weight"].T + tensors["_fc.bias"]
+    np.testing.assert_allclose(ours, logits, atol=1e-2)
     assert logits.argmax(axis=1).tolist() == [DAISY, PALACE]
     assert sum(variable.shape.num_elements() for variable in model.trainable_weights) == 4_652_008  # as published
 
@@ -136,7 +142,7 @@ class Malicious:
 
 def torch_file(path: Path, tensors: Any, keys: Any = ()) -> Path:
     """The file that torch.save would have written before version 1.6, with anything in the place of the tensors."""
-    from tasks.models.pretrained import MAGIC, VERSION
+    from tasks.data.torch_file import MAGIC, VERSION
 
     parts = (MAGIC, VERSION, {"little_endian": True}, tensors, list(keys))
     path.write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
@@ -144,32 +150,28 @@ def torch_file(path: Path, tensors: Any, keys: Any = ()) -> Path:
 
 
 def test_a_pickle_that_asks_for_more_than_tensors_is_refused_and_not_run(tmp_path: Path) -> None:
-    from tasks.models import pretrained
-
     made = tmp_path / "made"
     pickle.loads(pickle.dumps(Malicious(made)))
     assert made.exists()  # so it would run
     made.rmdir()
     for tensors in (Malicious(made), OrderedDict(weight=Malicious(made))):
         with pytest.raises(DataError, match="mkdir, which is no part of a tensor"):
-            pretrained.read(torch_file(tmp_path / "a.pth", tensors))
+            read_tensors(torch_file(tmp_path / "a.pth", tensors))
     assert not made.exists()
     for name in (b"builtins\neval\n", b"torch\nload\n", b"collections\nnamedtuple\n", b"torch._utils\n__builtins__\n"):
         (tmp_path / "b.pth").write_bytes(b"\x80\x02c" + name + b".")
         with pytest.raises(DataError, match="which is no part of a tensor"):
-            pretrained.read(tmp_path / "b.pth")
+            read_tensors(tmp_path / "b.pth")
 
 
 @with_package
 def test_a_torn_file_of_tensors_is_refused(tmp_path: Path) -> None:
-    from tasks.models import pretrained
-    from tasks.models.architectures import efficientnet_lite0
 
-    content = efficientnet_lite0.located().read_bytes()
+    content = image_features.located().read_bytes()
     for kept in (0, 10, 1000, 40_000, 60_000, len(content) - 1):
         (tmp_path / "a.pth").write_bytes(content[:kept])
         with pytest.raises(DataError, match=r"a\.pth") as error:
-            pretrained.read(tmp_path / "a.pth")
+            read_tensors(tmp_path / "a.pth")
         assert error.value.do
     with pytest.raises(DataError, match="No such file"):
-        pretrained.read(tmp_path / "missing.pth")
+        read_tensors(tmp_path / "missing.pth")

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tasks.commands.schema import observe
 from tasks.core.errors import DataError
 from tasks.core.files import read_json
 from tasks.data import columns
-from tasks.data.records import Chunk, objects
+from tasks.data.records import Chunk, SplitName, objects
 from tasks.kinds.recommendation import Preprocess
-from tasks.kinds.recommendation.data import DATA
+from tasks.kinds.recommendation.data import DATA, ItemVocabulary
 from tasks.kinds.recommendation.evaluation import EVALUATION
 from tasks.metrics.ranking import Recommended, gains, listed
 from tests.tasks import line, ratings
@@ -128,11 +129,75 @@ def test_only_items_with_enough_training_rows_are_known(data: columns.Dataset) -
     assert 0 < (truth[:, 0] == 0).mean() < 1
 
 
+def by_user(found: columns.Dataset, split: SplitName) -> set[tuple[int, str]]:
+    users, items = found.column(split, "truth").all()[:, 2].astype(int), found.column(split, "item_id").all()
+    return set(zip(users.tolist(), items.tolist(), strict=True))
+
+
+def test_ratings_without_a_time_are_ordered_by_chance_or_by_the_file_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, roles = ratings.ratings(20), {"user": "userId", "item": "movieId", "rating": "rating"}
+    found = {}
+    for order in ("random", "file"):
+        split = ratings.roles()["split"] | {"order": order}
+        found[order] = ratings.ready(tmp_path / order, lines, columns=roles, split=split)
+    said = capsys.readouterr().out
+    assert "order by chance (split.order)" in said and "order as they stand in the file (split.order)" in said
+    last = {(int(one.split(",")[0]), one.split(",")[1]) for one in lines}  # by user: the films of greatest number
+    own = sorted(item for user, item in last if user == 1)
+    tested = {item for user, item in by_user(found["file"], "test") if user == 0}
+    assert tested == set(sorted(own, key=int)[-len(tested) :]) and len(tested) > 10
+    assert by_user(found["random"], "test") != by_user(found["file"], "test")
+    assert len(by_user(found["random"], "test")) == len(by_user(found["file"], "test"))
+
+
+@pytest.mark.parametrize(("low", "step"), [(0, 1), (-10, 4), (1, 1), (0, 0.1)])
+def test_a_scale_is_read_from_the_file_whatever_it_is(tmp_path: Path, low: float, step: float) -> None:
+    lines = []
+    for one in ratings.ratings(20):
+        user, film, rating, _ = one.split(",")
+        lines.append(f"{user},film {film}: {film},{low + step * round(float(rating)):g},2024-05-{1 + int(user):02d}")
+    params = Preprocess.model_validate(ratings.roles(items=None, rating=None))
+    source = ratings.written(tmp_path / "source", lines)
+    (source / "movies.csv").unlink()
+    observed = observe(source, "recommendation", params)
+    values = [float(one.split(",")[2]) for one in lines]
+    assert (observed.rating.min, observed.rating.max) == (min(values), max(values))  # type: ignore[attr-defined]
+    data = columns.load(line.prepared(tmp_path, source, params, observed.model_dump()))
+    stored = data.column("train", "truth").all()[:, 1]
+    offset = data.metadata["rating"]["offset"]
+    assert stored.min() > 0 and offset == (0 if low > 0 else 1 - min(values))
+    name = data.classes[0]
+    assert name.startswith("film%20") and "%3A%20" in name
+    asked = DATA.parse([f"history={name}:{max(values):g}", f"item={name}"], data.assets)
+    history, given = ItemVocabulary(data.assets).histories(asked["past"], asked["past_ratings"])
+    assert history[0, -1] == 1 and given[0, -1] == np.float32(max(values) + offset)
+    assert ItemVocabulary(data.assets).title(1) == name.replace("%20", " ").replace("%3A", ":")
+
+
+@pytest.mark.parametrize("separator", ["::", ";", "\t", "|"])
+def test_titles_are_read_from_a_file_with_any_separator_with_names_or_without(tmp_path: Path, separator: str) -> None:
+    for named in (True, False):
+        folder = tmp_path / str(named)
+        source = ratings.written(folder / "source", ratings.ratings(20))
+        text = (source / "movies.csv").read_text(encoding="utf-8")
+        rows = [["movieId", "title"]] * named + [
+            [one.split(",")[0], f"Title {one[:3].replace(',', ' ')}"] for one in text.splitlines()[1:]
+        ]
+        (source / "movies.csv").unlink()
+        (source / "movies.dat").write_text("".join(separator.join(row) + "\n" for row in rows))
+        items = {"file": "movies.dat", "id": "movieId" if named else 0, "title": "title" if named else 1}
+        params = Preprocess.model_validate(ratings.roles(items=items))
+        data = columns.load(line.prepared(folder, source, params, ratings.SCHEMA))
+        assert ItemVocabulary(data.assets).title(1).startswith("Title ")
+
+
 def test_bad_rows_are_named_with_their_lines_and_reasons(tmp_path: Path) -> None:
     lines = ratings.ratings(5)
     wrong = [
         "1,1,4.0,964982703", "1,2,9,964982704", "1,2,good,964982704", ",2,3,964982704", "1, ,3,964982704",
-        "1,a b,3,964982704", "1,a:b,3,964982704", "1,2,3,yesterday", "1,2,3,", "1,2,,964982704", "1,2,3",
+        f"1,{'a' * 201},3,964982704", "1,2,3,yesterday", "1,2,3,", "1,2,,964982704", "1,2,3",
     ]  # fmt: skip
     ratings.ready(tmp_path, lines + wrong, max_bad_fraction=0.1, min_count=1)
     said = [
@@ -140,7 +205,7 @@ def test_bad_rows_are_named_with_their_lines_and_reasons(tmp_path: Path) -> None
         for one in (tmp_path / "ready/quarantine.csv").read_text().splitlines()[1:]
     ]
     reasons = [
-        "out of range", "not a number", "missing user", "missing item", "unusable id", "unusable id", "not a number",
+        "out of range", "not a number", "missing user", "missing item", "unusable id", "not a time",
         "missing time", "missing rating", "ragged",
     ]  # fmt: skip
     first = len(lines) + 2
@@ -151,9 +216,9 @@ def test_bad_rows_are_named_with_their_lines_and_reasons(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"columns": {"user": "userId", "item": "movieId", "rating": "rating"}}, "columns lacks time"),
+        ({"columns": {"user": "userId", "item": "movieId", "time": "timestamp"}}, "columns lacks rating"),
         ({"rating": {"min": 5.0, "max": 1.0}}, "not below"),
-        ({"rating": {"min": 0.0, "max": 1.0}}, "greater than 0"),
+        ({"split": {"group": "user"}}, "split by user and time"),
         ({"split": {"validation": 0.1, "test": "given", "seed": 0, "min_ratings": 5, "history": 9}}, "valid number"),
     ],
 )
@@ -218,7 +283,7 @@ def test_the_line_learns_and_no_item_of_a_history_is_recommended(tiny: Path) -> 
         scores = read_json(tiny / f"reports/evaluate/{recipe}/metrics.json")["scores"]
         assert set(scores) == {"ndcg_at_10", "hit_rate_at_10", "rmse", "mae"}
     baselines = read_json(tiny / "reports/baseline.json")["baselines"]
-    assert set(baselines) == {"popularity", "matrix_factorisation", "item_neighbours"}
+    assert set(baselines) == {"popularity", "matrix_factorisation", "item_neighbours", "ease"}
     assert scores["rmse"]["value"] < baselines["popularity"]["rmse"]
 
 

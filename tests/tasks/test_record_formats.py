@@ -87,6 +87,14 @@ def test_ragged_rows_and_broken_lines_are_named_and_the_others_read(tmp_path: Pa
     assert bad(chunks)[0][1] == "ragged: 1 cells, expected 2"
 
 
+def test_a_quote_that_is_never_closed_costs_its_line_however_much_follows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'age,comment\n1,a\n2,"b\n' + b"3,c\n" * 50_000)
+    chunks = read(tmp_path, shard_rows=20_000)
+    assert [source for source, _ in bad(chunks)] == ["a.csv:3"]
+    assert "not closed within 131,072 characters" in bad(chunks)[0][1]
+    assert sum(map(len, chunks)) == 50_001
+
+
 def test_broken_json_lines_are_named_and_the_others_read(tmp_path: Path) -> None:
     lines = ['{"age": 1, "comment": true}', '{"age": 1', "[1]", '{"age": {}, "comment": ""}', '{"comment": "\\ud800"}']
     (tmp_path / "a.jsonl").write_text("\n".join([*lines, "[" * 100_000]))
@@ -98,17 +106,16 @@ def test_broken_json_lines_are_named_and_the_others_read(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "content", "form", "said"),
     [
-        ("a.csv", b'age,comment\n1,a\n2,"b\n3,c\n', "csv", "a.csv:3: a quote that is opened here and not closed"),
-        ("a.csv", b'age,comment\n2,"' + b"b\n" * 100_000, "csv", "a.csv:2: a quote"),
+        ("a.csv", b'age,"comment\n1,a\n2,b\n3,c\n', "csv", "a.csv:1: unreadable: a quote that is opened here"),
         ("a.csv", "age,comment\n1,a\n2,für\n".encode("latin-1"), "csv", "a.csv:3: the byte 0xfc"),
-        ("a.csv", "age,comment\n1,a\n".encode("utf-16"), "csv", "a.csv:1: the byte 0xff"),
+        ("a.csv", "age,comment\n1,a\n".encode("utf-16")[:-1], "csv", "a.csv: 'utf-16"),
         ("a.csv", b"age,remark\n1,a\n", "csv", "no column 'comment'; it has age, remark"),
         ("a.csv", b"age,comment,comment\n1,a,b\n", "csv", "two columns of the name 'comment'"),
         ("a.csv.gz", gzip.compress(TEXT.encode() * 999)[:-9], "csv", "a.csv.gz: "),
         ("a.csv.gz", TEXT.encode(), "csv", "a.csv.gz: Not a gzipped file"),
         ("a.jsonl", b'{"age": 1}\n', "json_lines", "no column 'comment'; it has age"),
         ("a.parquet", b"age,comment\n", "parquet", "a.parquet: "),
-        ("a.txt", b"age,comment\n", "csv", "no .csv or .csv.gz file among ['a.txt']"),
+        ("a.xls", b"age,comment\n", "csv", "no .csv or .txt or .dat or .data file among ['a.xls']"),
     ],
 )
 def test_a_file_that_cannot_be_read_on_is_refused_with_its_line(

@@ -18,6 +18,7 @@ from tasks.tflite.bundle import replay_golden
 from tasks.tflite.file import File
 from tasks.tflite.runtime import infer
 from tests.tasks import line
+from tests.tasks.test_defaults import as_known
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_the_bundle_is_one_folder_with_the_pages_of_its_run(tiny_line: Path) -> 
 
 def test_the_manifest_holds_the_parameters_as_they_are_in_the_file(tiny_line: Path) -> None:
     expected = json.loads((tiny_line / "params.yaml").read_text())
-    assert read_json(tiny_line / "release/manifest.json")["parameters"] == expected
+    assert as_known(read_json(tiny_line / "release/manifest.json")["parameters"], expected) == expected
 
 
 def test_the_input_of_the_manifest_is_that_of_the_model(tiny_line: Path) -> None:
@@ -217,7 +218,7 @@ def test_the_pages_for_people_show_every_recipe_and_the_released_one(tiny_line: 
         assert f"{measured['scores']['accuracy']['value']:.2%}" in row and f"{measured['zip_bytes']:,}" in row
         verdict = row.split("|")[2].strip()
         assert (verdict == "released") == (recipe == released)
-    assert table.strip() in card and sha256(tiny_line / "release/model.tflite") in card
+    assert table[table.index("| recipe") :].strip() in card and sha256(tiny_line / "release/model.tflite") in card
 
 
 def test_the_golden_vectors_are_what_evaluate_saw_and_the_bundle_replays_them(tiny_line: Path) -> None:
@@ -271,18 +272,18 @@ def test_a_damaged_model_is_refused_with_the_right_reason(harm: str, copy: Path)
     line.run_all(copy, ["evaluate@int8", "evaluate@pruned_qat_int8"])
     set_gates(
         copy, max_size_bytes=10_000, at_least={"accuracy": 0.8}, max_drop={"accuracy": 0.09}, max_slice_drop=0.3,
-        min_slice_rows=8, min_agreement=0.92,
+        min_slice_rows=8, min_agreement=0.92, undecided="refuse",
     )  # fmt: skip
     decide(copy)
     done = line.run(copy, "release")
     assert done.returncode == 1 and not (copy / "release").exists()
     for recipe in ("int8", "pruned_qat_int8"):
         told = next(text for text in done.stdout.splitlines() if text.strip().startswith(f"{recipe}: "))
-        assert "min_agreement: " in told and "max_drop.accuracy: up to " in told
+        assert "min_agreement: " in told and re.search(r"max_drop.accuracy: [^;]* > 0.09", told)
         if harm == "class dropped":
             assert "in the slice class = 3 of 10 rows" in told and "max_slice_drop: 1 > 0.3" in told
         else:
-            assert "at_least.accuracy: down to " in told
+            assert re.search(r"at_least.accuracy: [^;]* < 0.8", told)
 
 
 def test_a_first_release_below_an_absolute_bound_is_refused(copy: Path) -> None:
@@ -290,7 +291,7 @@ def test_a_first_release_below_an_absolute_bound_is_refused(copy: Path) -> None:
     set_gates(copy, at_least={"f1_macro": 0.999})
     decide(copy)
     done = line.run(copy, "release")
-    assert done.returncode == 1 and "at_least.f1_macro: down to 0." in done.stdout
+    assert done.returncode == 1 and re.search(r"at_least.f1_macro: 0\.\d+ < 0.999", done.stdout)
     assert not (copy / "release").exists()
 
 
@@ -302,3 +303,97 @@ def test_a_device_without_floats_gets_an_int8_file_and_no_other(copy: Path) -> N
     assert failing["float32"] == [
         "device: tensors of float32 on int8-only microcontroller, LiteRT for Microcontrollers"
     ]
+
+
+def accept(folder: Path, *options: str) -> Any:
+    return line.run(folder, " ".join(["tasks.commands.release", *options]))
+
+
+def test_a_candidate_that_fails_is_released_at_its_owners_risk_as_long_as_the_file_is_that_one(copy: Path) -> None:
+    shutil.rmtree(copy / "release")
+    set_gates(copy, max_size_bytes=10)
+    assert decide(copy)["released"] is False
+    done = accept(copy, "--accept", "int8", "--reason", "a_trial_on_two_devices")
+    assert done.returncode == 0, done.stdout
+    assert "in spite of max_size_bytes: " in done.stdout and "`trimline run` decides again" in done.stdout
+    file = copy / "models/tflite/int8.tflite"
+    accepted = {"recipe": "int8", "reason": "a_trial_on_two_devices", "sha256": sha256(file)}
+    assert line.params_of(copy).release.model_dump()["accept"] == accepted
+    line.run_all(copy, line.DECISION)
+    verdict, manifest = read_json(copy / "reports/verdict.json"), read_json(copy / "release/manifest.json")
+    for document in (verdict, manifest):
+        assert document["accepted"] == accepted
+        assert [gate["name"] for gate in document["gates"] if not gate["passed"]] == ["max_size_bytes"]
+    assert (verdict["released"], verdict["chosen"], manifest["recipe"]) == (True, "int8", "int8")
+    assert (copy / "release/model.tflite").read_bytes() == file.read_bytes()
+
+    before = line.tree(copy / "release")
+    damage(file)
+    verdict = decide(copy)
+    assert verdict["released"] is False and verdict["accepted"] is None
+    assert f"it accepts int8 of SHA-256 {accepted['sha256'][:12]}, and here is " in verdict["not_accepted"]
+    refused = line.run(copy, "release")
+    assert refused.returncode == 1 and "release.accept does not hold" in refused.stdout
+    assert line.tree(copy / "release") == before
+    assert accept(copy, "--withdraw").returncode == 0
+    assert decide(copy)["not_accepted"] is None
+
+
+def test_what_is_accepted_needs_a_recipe_a_file_and_a_reason(copy: Path) -> None:
+    before = (copy / "params.yaml").read_bytes()
+    for options, status, said in (
+        (("--accept", "int9", "--reason", "x"), 78, "one of float32, int8, pruned_qat_int8"),
+        (("--accept", "int8"), 2, "--accept needs --reason TEXT"),
+        (("--reason", "x"), 2, "one of the arguments --accept --withdraw is required"),
+    ):
+        done = accept(copy, *options)
+        assert done.returncode == status and said in done.stdout
+    (copy / "models/tflite/int8.tflite").unlink()
+    done = accept(copy, "--accept", "int8", "--reason", "x")
+    assert done.returncode == 78 and "no models/tflite/int8.tflite" in done.stdout
+    assert (copy / "params.yaml").read_bytes() == before
+
+
+def test_rows_that_cannot_decide_are_no_refusal_unless_the_line_says_so(copy: Path) -> None:
+    bounds = {"at_least": {"accuracy": metrics(copy)["int8"]["scores"]["accuracy"]["value"] - 0.001}}
+    set_gates(copy, **bounds)
+    verdict = decide(copy)
+    (gate,) = [gate for gate in verdict["gates"] if gate["name"] == "at_least.accuracy"]
+    assert (gate["status"], gate["passed"], gate["rows"], verdict["rows"]) == ("undecided", True, 90, 90)
+    assert verdict["released"] and f"undecided with 90 rows: needs about {gate['needs_rows']:,}" in gate["reason"]
+    set_gates(copy, **bounds, undecided="refuse")
+    verdict = decide(copy)
+    assert not verdict["released"]
+    (gate,) = [gate for gate in verdict["gates"] if gate["name"] == "at_least.accuracy"]
+    assert gate["status"] == "undecided" and not gate["passed"]
+    smallest = gate["smallest_change"].removeprefix("trimline set ")
+    assert line.run(copy, f"tasks.commands.set {smallest}").returncode == 0
+    assert decide(copy)["released"]
+
+
+def test_a_network_beside_the_strongest_simple_method_is_told_and_refused_where_the_line_says_so(copy: Path) -> None:
+    compared = decide(copy)["baselines"]
+    assert compared["metric"] == "accuracy" and compared["strongest"] == "logistic_regression"
+    path = copy / "reports/baseline.json"
+    document = read_json(path)
+    document["baselines"]["logistic_regression"]["accuracy"] = 1.0
+    path.write_text(json.dumps(document))
+    verdict = decide(copy)
+    assert verdict["released"] and verdict["baselines"]["beaten"] is False
+    assert line.run(copy, "verdict").stdout.count("the simple method logistic_regression is better") == 1
+    set_gates(copy, worse_than_baseline="refuse")
+    verdict = decide(copy)
+    assert not verdict["released"]
+    (gate,) = [gate for gate in verdict["gates"] if gate["name"] == "worse_than_baseline"]
+    assert (gate["status"], gate["bound"]) == ("failed", 1.0)
+
+
+def test_a_class_without_a_test_row_stands_in_the_verdict(copy: Path) -> None:
+    assert decide(copy)["classes_without_rows"] == []
+    for recipe in line.RECIPES:
+        path = copy / f"reports/evaluate/{recipe}/metrics.json"
+        measured = read_json(path)
+        measured["per_class"]["7"]["rows"] = 0
+        path.write_text(json.dumps(measured))
+    assert decide(copy)["classes_without_rows"] == ["7"]
+    assert "classes without a test row, which nothing here measures: 7" in line.run(copy, "verdict").stdout

@@ -31,7 +31,7 @@ def with_nan() -> Any:
         ({"x": np.repeat(X[:1], 90, axis=0)}, "90 equal rows"),
         ({"x": with_nan()}, "NaN or infinite values in 1 of 100 rows"),
         ({"x": np.full_like(X[:100], -np.inf)}, "NaN or infinite values in 100 of 100 rows"),
-        ({"x": X[:100].astype(np.float64)}, "x of float64"),
+        ({"x": X[:100].astype(np.complex64)}, "x of complex64"),
         ({"x": np.arange(100, dtype=np.float32)}, r"shape \(100,\)"),
         ({"x": np.array([object()] * 50)}, "Object arrays cannot be loaded"),
         ({"x": X[:100], "y": np.array(["one"] * 100, dtype=object)}, "Object arrays cannot be loaded"),

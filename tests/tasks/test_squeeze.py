@@ -9,6 +9,7 @@ import pytest
 
 from tasks.commands.squeeze import Options, squeeze
 from tasks.core.errors import DataError, ParamsError, StageError
+from tasks.data import user_samples as own_samples
 from tasks.tflite.runtime import UserFile
 from tasks.tflite.sizes import zip_bytes
 from tests.graph_rules import ROOT
@@ -187,3 +188,49 @@ def test_the_command_says_what_size_means_and_exits_as_stages_do(folder: Path, t
     refused = line.run(ROOT, f"tasks.commands.squeeze nothing.h5 --samples {folder}/samples.npz --max-size 1")
     assert refused.returncode == 65 and "no such file" in refused.stdout
     assert "of the zip of the file" in " ".join(line.run(ROOT, "tasks.commands.squeeze --help").stdout.split())
+
+
+def recurrent(folder: Path, *, unroll: bool) -> tuple[Path, Path]:
+    """A GRU and samples for it; TensorFlow's calibrator crashes on its loop, which `unroll` takes out."""
+    from tf_keras import Input, Sequential, layers, utils
+
+    utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(300, 12, 3)).astype(np.float32)
+    model = Sequential([Input((12, 3)), layers.GRU(8, unroll=unroll), layers.Dense(2, "softmax")])
+    model.save(folder / f"gru_{unroll}.h5")
+    return folder / f"gru_{unroll}.h5", own.samples(folder / "seq.npz", x=x, y=(x[:, :, 0].sum(1) > 0).astype(int))
+
+
+def test_a_precision_that_the_converter_crashes_on_is_left_out_and_the_best_other_file_is_written(
+    options: Options, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, samples = recurrent(tmp_path, unroll=False)
+    squeeze(replace(options, model=model, samples=samples, max_size=60_000))
+    said = capsys.readouterr().out
+    assert "int8: left out, the conversion was ended by a crash of native code (SIGSEGV)" in said
+    assert set(table(said)) == {"float32", "float16", "dynamic"}
+    assert UserFile(options.output).row_shape == (12, 3)
+    with pytest.raises(StageError, match=r"int8: left out, .*SIGSEGV"):
+        squeeze(replace(options, model=model, samples=samples, max_size=100))
+    unrolled, samples = recurrent(tmp_path, unroll=True)  # the remedy of the message
+    squeeze(replace(options, model=unrolled, samples=samples, max_size=60_000))
+    assert "int8" in table(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int64", "int32", "uint16", "bool"])
+def test_samples_of_any_number_type_are_taken_as_float32(dtype: str, options: Options, tmp_path: Path) -> None:
+    samples = own_samples.load(own.samples(tmp_path / "x.npz", x=np.round(X * 16).astype(dtype), y=Y))
+    assert samples.x.dtype == np.float32
+    np.testing.assert_array_equal(samples.x, np.round(X * 16).astype(dtype).astype(np.float32))
+
+
+def test_samples_that_float32_cannot_hold_or_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    many = np.arange(40, dtype=np.int64).reshape(20, 2)
+    for x, told in (
+        (many + 2**40, "x of int64 with numbers that float32 does not hold exactly"),
+        (many.astype(np.float64) * 1e300, "NaN or infinite values"), (many.astype(str), "x of str"),
+        (many.astype(complex), "x of complex128"), (many[:, 0].astype(np.float32), r"shape \(20,\)"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=told) as error:
+            own_samples.load(own.samples(tmp_path / "x.npz", x=x))
+        assert "astype('float32')" not in error.value.do or x.dtype.kind in "iuf"

@@ -22,6 +22,7 @@ from tasks.kinds import evaluation_of, export_of, model_of
 from tasks.kinds.regression.data import DATA, RegressionSchema
 from tasks.kinds.regression.evaluation import EVALUATION
 from tasks.kinds.tabular_classification.data import DATA as CLASSIFIED
+from tasks.metrics.kind_evaluation import Predictions
 from tests.graph_rules import ROOT
 from tests.tasks import line
 
@@ -227,7 +228,9 @@ def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
     evaluate = import_module("tasks.core.params.gates").Evaluate()
     truth = np.linspace(0, 100, 200, dtype=np.float32)
     reference = (truth + np.tile([1, -1], 100))[:, np.newaxis].astype(np.float32)
-    measured = EVALUATION.measure(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)
+    measured = EVALUATION.measure(
+        Predictions(truth, reference * 1.01, reference, {"table": {"target": "price"}}, {}, evaluate)
+    )
     assert measured["scores"]["rmse"]["drop"] > 0
     assert 0.9 < measured["agreement_with_float32"] < 1
     assert len(measured["slices"]) == 4
@@ -236,7 +239,15 @@ def test_the_metrics_of_a_regressor_say_what_compression_costs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(182312.4, "182,300"), (0.012344, "0.01234"), (0.0, "0"), (-7.5, "-7.500")]
+    ("value", "said"),
+    [
+        (182312.4, "182,300"),
+        (0.012344, "0.01234"),
+        (0.0, "0"),
+        (-7.5, "-7.500"),
+        (1.23456e25, "1.235e+25"),
+        (-1.23456e-12, "-1.235e-12"),
+    ],
 )
 def test_a_prediction_is_told_with_few_digits(tmp_path: Path, value: float, said: str) -> None:
     assert EVALUATION.describe(np.array([value]), tmp_path) == said

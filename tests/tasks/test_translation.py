@@ -339,7 +339,7 @@ def test_simple_methods_translate_each_row(data: Dataset) -> None:
 
     found = EVALUATION.baselines(data, Baseline(max_rows=100_000, seed=0))
     assert {name: outputs.shape for name, outputs in found.items()} == dict.fromkeys(
-        ("copy", "most_frequent_translation", "nearest_sentence"), (data.rows("test"), 1)
+        ("copy", "most_frequent_translation", "word_lookup", "nearest_sentence"), (data.rows("test"), 1)
     )
     truth = data.column("test", "target").all()
     bleu = {
@@ -347,6 +347,7 @@ def test_simple_methods_translate_each_row(data: Dataset) -> None:
         for name, outputs in found.items()
     }
     assert bleu["nearest_sentence"] > bleu["most_frequent_translation"]  # type: ignore[operator]
+    assert bleu["word_lookup"] > bleu["copy"]  # type: ignore[operator]
 
 
 def test_one_answer_is_a_whole_translation(data: Dataset, evaluated: Path) -> None:

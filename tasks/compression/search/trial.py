@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from tasks.compression.search.space import Sensitivity, sensitivities
 from tasks.core.environment import STATE_FOLDER, lock_file
 from tasks.core.errors import StageError
 from tasks.core.files import sha256
+from tasks.core.isolation import FreshProcesses, ProcessEnded
 from tasks.core.params.recipes import Recipe
 from tasks.core.params.sections import Export, Profile
-from tasks.core.processes import FreshProcesses
 from tasks.data import columns
 from tasks.data.records import SplitName
 from tasks.metrics.bootstrap import accuracy_drop
@@ -84,7 +84,7 @@ def measure(task: Task) -> Outcome:
     try:
         content = file_of(task, data)
     except StageError as error:  # a recipe that cannot be reached is a finding; any other failure ends the search
-        return Outcome(0, 0.0, 1.0, [1.0, 1.0], [], failed=str(error))
+        return _none(str(error))
     images, labels = data.column(task.split, "image").all(), data.column(task.split, "label").all()
     right = ExportedFile(content, threads=1).probabilities(images).argmax(axis=-1) == labels
     reference = right if task.reference is None else np.array(task.reference)
@@ -184,31 +184,65 @@ PRELOADED = [
 ]
 
 
+CRASH_REMEDY = "train a network without the layers that the converter cannot take: `trimline search` is for int8"
+
+
+def _outcome(future: "Future[Outcome]") -> Outcome:
+    """Return what a trial came to: a crash of the converter is a finding, a process that was killed is none."""
+    try:
+        return future.result()
+    except ProcessEnded as end:
+        if not end.crashed:
+            raise
+        return _none(end.got)
+
+
+def _none(reason: str) -> Outcome:
+    return Outcome(0, 0.0, 1.0, [1.0, 1.0], [], failed=reason)
+
+
 class Workers:
     """Measures recipes, taking from the journal what it has; a context manager that leaves no process."""
 
     def __init__(self, count: int, journal: Journal) -> None:
-        self._pool = FreshProcesses(count, PRELOADED)
+        self._pool = FreshProcesses(count, PRELOADED, "a trial of the search", CRASH_REMEDY)
         self._journal = journal
 
     def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, *error: Any) -> None:
+        self._pool.__exit__(*error)
 
     def measure(self, tasks: list[Task]) -> list[Outcome]:
         """Return the outcomes in the order of the tasks."""
         missing = [task for task in tasks if task.name not in self._journal.outcomes]
         futures = {self._pool.submit(measure, task): task.name for task in missing}
         for future in as_completed(futures):
-            self._journal.add(futures[future], future.result())
+            self._journal.add(futures[future], _outcome(future))
         return [self._journal.outcomes[task.name] for task in tasks]
+
+    def required(self, task: Task) -> Outcome:
+        """Return the outcome of a task that the search cannot do without.
+
+        Raises:
+            StageError: it has no file.
+        """
+        (outcome,) = self.measure([task])
+        if outcome.failed is not None:
+            raise StageError(
+                got=f"no {task.name} file: {outcome.failed}",
+                expected="float32 and int8 files of the model, which every trial is compared with",
+                do="replace the layer that the converter cannot take, or add recipes of other precisions by hand",
+            )
+        return outcome
 
     def sensitivities(self, int8: Task) -> list[Sensitivity]:
         """Return those of the layers of a task's file."""
-        return self._pool.submit(sensitivities_of, int8).result()
+        found: list[Sensitivity] = self._pool.submit(sensitivities_of, int8).result()
+        return found
 
     def latency_us(self, int8: Task, params: Profile) -> float:
         """Return the median latency of a task's file."""
-        return self._pool.submit(latency_us, int8, params).result()
+        found: float = self._pool.submit(latency_us, int8, params).result()
+        return found

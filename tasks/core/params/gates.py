@@ -1,7 +1,7 @@
 """Settings of the release gates: metrics, bounds, the budget of the device."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
@@ -26,6 +26,17 @@ class Slice(Section):
     below: float | None = Field(None, description="the part's values are smaller than this, null for no bound")
 
 
+class Unsure(Section):
+    """When a classifier says "unsure" instead of a class: its answers keep an error rate."""
+
+    max_error: OpenFraction = Field(0.02, description="fraction of the answers that may be wrong, at most")
+    confidence: OpenFraction = Field(
+        0.9,
+        description="with which the answers keep that rate; the threshold is chosen on the validation rows by it "
+        "(Angelopoulos et al. 2021, arXiv:2110.01052)",
+    )
+
+
 class Evaluate(Section):
     """Metrics of the exported file on the test rows."""
 
@@ -43,6 +54,9 @@ class Evaluate(Section):
     slices: list[Slice] = Field(
         default_factory=list, description="parts of the test rows to measure beside those that the kind always measures"
     )
+    unsure: Unsure | None = Field(
+        None, description='when the model says "unsure" instead of a class; null: it always answers. Classifiers only'
+    )
 
 
 class Baseline(Section):
@@ -52,24 +66,45 @@ class Baseline(Section):
         20_000, description="training rows that the simple methods are fitted on, at most; bounds their time"
     )
     seed: Seed = Field(0, description="seed of the choice of these rows")
+    label_folds: Annotated[int, Field(ge=2)] | None = Field(
+        3,
+        description="folds in which the simple methods look for likely wrong labels where `cross_validate` is null; "
+        "each costs what the stage baseline costs. null for no such list",
+    )
 
 
 Bounds = dict[Name, Annotated[float, Field(allow_inf_nan=False)]]
 
 
+Growth = Annotated[float, Field(ge=0)]
+
+
+class Accept(Section):
+    """A candidate that is released at its owner's risk; `trimline release --accept` writes it."""
+
+    recipe: Name = Field(description="the recipe, whatever its gates say")
+    reason: Annotated[str, Field(min_length=1)] = Field(description="why; it stands in the manifest, card and page")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = Field(
+        description="digest of the recipe's .tflite file: another file is not accepted"
+    )
+
+
 class Release(Section):
     """Gates that a released model passes, each recipe held to all of them.
 
-    A metric is judged by the pessimistic end of its confidence interval: its lower end `at_least`, its upper end
-    `at_most`, the upper end of the paired interval of the loss against float32 `max_drop`. Of the recipes that pass,
-    the one with the smallest zip is released.
+    A value that breaks its bound fails. Where a value keeps its bound and the end of its confidence interval that is
+    worse does not, the test rows cannot decide: the gate is undecided, and says how many rows it needs. Of the recipes
+    that pass, the one with the smallest zip is released; one with no undecided gate comes first. Only the losses
+    against float32 have bounds by default: these suit any data.
     """
 
-    max_size_bytes: Positive = Field(2_000_000, description="bytes of the .tflite file on the device")
-    max_latency_us: Rate = Field(
-        100_000.0,
-        description="microseconds; median of one inference on one thread. Set at least 5 times what was measured: "
-        "machines differ from day to day",
+    max_size_bytes: Positive | None = Field(
+        None, description="bytes of the .tflite file on the device; null for no gate"
+    )
+    max_latency_us: Rate | None = Field(
+        None,
+        description="microseconds; median of one inference on one thread; null for no gate. Set at least 5 times what "
+        "was measured: machines differ from day to day",
     )
     max_memory_bytes: Positive | None = Field(
         None, description="bytes of all tensors, weights included; null for no gate"
@@ -83,9 +118,29 @@ class Release(Section):
     max_drop: Bounds = Field(
         default_factory=dict, description="largest losses against float32 on the same rows; replaced as a whole"
     )
-    max_slice_drop: Fraction = Field(0.1, description="largest loss against float32 in any slice, as an estimate")
+    max_relative_drop: Bounds = Field(
+        default_factory=dict,
+        description="largest losses against float32 as fractions of its value, for metrics with a unit; replaced as a "
+        "whole",
+    )
+    max_slice_drop: Fraction | None = Field(
+        0.1, description="largest loss against float32 in any slice, as an estimate; null for no gate"
+    )
     min_slice_rows: Positive = Field(30, description="slices with fewer test rows are not judged")
-    min_agreement: Fraction = Field(0.9, description="fraction of the rows with the answer of float32")
+    min_agreement: Fraction | None = Field(
+        None, description="fraction of the rows with the answer of float32; null for no gate"
+    )
+    undecided: Literal["allow", "refuse"] = Field(
+        "allow", description="whether a gate that the test rows cannot decide stands in the way of a release"
+    )
+    worse_than_baseline: Literal["allow", "refuse"] = Field(
+        "allow",
+        description="whether a network that is no better than the strongest simple method may be released; the report "
+        "says so first",
+    )
+    accept: Accept | None = Field(
+        None, description="a candidate to release at your own risk; `trimline release --accept` writes it"
+    )
     device: Name = Field(
         "phone_cpu_lookups", description="a file of `presets/devices`: the operators that the released file may use"
     )
@@ -96,28 +151,46 @@ class Compare(Section):
     """Gates of the command `compare`: a candidate against the current release on the same test rows."""
 
     max_drop: Bounds = Field(
+        default_factory=dict, description="largest losses by metric, in its unit; replaced as a whole"
+    )
+    max_relative_drop: Bounds = Field(
         default_factory=dict,
-        description="largest losses by metric, upper ends of paired intervals; replaced as a whole",
+        description="largest losses by metric as fractions of the current release's value; replaced as a whole",
     )
-    max_slice_drop: Fraction = Field(0.1, description="largest loss in any slice, as an estimate")
+    max_slice_drop: Fraction | None = Field(
+        0.1, description="largest loss in any slice, as an estimate; null for no gate"
+    )
     min_slice_rows: Positive = Field(30, description="slices with fewer test rows are not judged")
-    max_size_growth: Annotated[float, Field(ge=0)] = Field(
-        0.2, description="fraction of the current release's bytes on the device"
+    undecided: Literal["allow", "refuse"] = Field(
+        "refuse",
+        description="whether a gate that the test rows cannot decide lets the candidate through: a release that works "
+        "is replaced by default only where the rows show that nothing is lost",
     )
-    max_latency_growth: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="fraction of the current release's median latency; both are timed in turn"
+    max_size_growth: Growth | None = Field(
+        0.2, description="fraction of the current release's bytes on the device; null for no gate"
     )
-    max_golden_difference: Fraction = Field(
-        0.02, description="largest difference of an output when the current release's golden rows are replayed here"
+    max_latency_growth: Growth | None = Field(
+        1.0, description="fraction of the current release's median latency; both are timed in turn; null for no gate"
+    )
+    max_golden_difference: Fraction | None = Field(
+        0.02,
+        description="largest difference of an output when the current release's golden rows are replayed here; null "
+        "for no gate",
     )
 
 
 class Device(Section):
-    """Operators by their TFLite names, and the types of the tensors that they may write."""
+    """Operators by their TFLite names, the types of the tensors that they may write, and what the device has room for.
+
+    A bound of `release` comes before one of its device.
+    """
 
     description: str
     operators: list[str]
     types: list[str]
+    max_size_bytes: Positive | None = None
+    max_latency_us: Rate | None = None
+    max_memory_bytes: Positive | None = None
 
 
 def load(path: Path) -> Device:

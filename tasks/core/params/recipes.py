@@ -16,6 +16,7 @@ FLOAT_ARITHMETIC: Settings = {
     "pruned_dynamic": {"steps": {"prune": {}}, "precision": "dynamic", "finish": {"slim": {}}},
     "clustered_dynamic": {"steps": {"cluster": {}}, "precision": "dynamic", "finish": {"slim": {}}},
 }
+PLAIN_PRECISIONS = ("float32", "dynamic")  # of files that are fed raw numbers
 FLOAT16: Settings = {"float16": {"precision": "float16"}}
 INTEGER_ARITHMETIC: Settings = {
     "int8": {"precision": "int8"},

@@ -35,6 +35,12 @@ class Fit(Section):
         None,
         description="augmentation of images, null for none; later runs have that of the first run",
     )
+    class_weights_from: Annotated[float, Field(gt=1)] | None = Field(
+        5.0,
+        description="rows of the largest class for each of the smallest, from which on rows count more in the loss the "
+        "rarer their class is, by the root of that; null for never. Classes with fewer rows apart learn well without; "
+        "later runs have that of the first run",
+    )
     seed: Seed = Field(0, description="seed of the order of the rows, of augmentation and dropout")
 
     @model_validator(mode="before")

@@ -18,7 +18,9 @@ from tasks.core.errors import DataError
 from tasks.core.params.data import Preprocess
 from tasks.data.records import Array, Chunk, Places, SplitName
 
+UNIT = "images"
 UNSIGNED_BYTE = 8
+IMAGES = "-images-idx3-ubyte"
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,43 @@ class Images:
     stop: int
 
 
+def files(folder: Path, params: Preprocess) -> list[Path]:
+    """Return the files of images and those of their labels.
+
+    Raises:
+        DataError: there is no file of images.
+    """
+    images = _image_files(folder)
+    return sorted({*images, *map(_labels_of, images)})
+
+
+def units(path: Path) -> int:
+    """Count the images that a file says it has; one of labels has none.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    return _shape(path, 3)[0] if IMAGES in path.name else 0
+
+
+def _image_files(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.rglob(f"*{IMAGES}*"))
+    if not found:
+        raise DataError(
+            got=f"no *{IMAGES} file among {sorted(path.name for path in folder.rglob('*'))[:5]}",
+            expected="IDX files such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz",
+            do="correct ingest.<role>, or preprocess.<role>.format",
+        )
+    return found
+
+
 def parts(folder: Path, params: Preprocess) -> Iterator[Images]:
     """Yield what can be read by itself: so many images, or a gzipped file.
 
     Raises:
         DataError: a file is damaged, or an image file has no label file of the same length.
     """
-    image_files = sorted(path for path in folder.rglob("*-images-idx3-ubyte*"))
-    if not image_files:
-        raise DataError(
-            got=f"no *-images-idx3-ubyte file among {sorted(path.name for path in folder.rglob('*'))[:5]}",
-            expected="IDX files such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz",
-            do="correct ingest.<role>, or preprocess.<role>.format",
-        )
-    for path in image_files:
+    for path in _image_files(folder):
         (count, *_), (labels,) = _shape(path, 3), _shape(_labels_of(path), 1)
         if count != labels:
             raise DataError(

@@ -11,10 +11,13 @@ import pyarrow
 from pyarrow import compute, parquet
 
 from tasks.core.params.data import Records, Tables
+from tasks.data.names import name_of
 from tasks.data.records import Array, Chunk, Places
 from tasks.data.tables import are_believable, texts_of
-from tasks.data.text_records import files_of, given_by, refused, require_columns
+from tasks.data.text_lines import refused
+from tasks.data.text_records import files_of, given_by, require_columns
 
+UNIT = "rows"
 UNREADABLE = (pyarrow.ArrowException, OSError)
 
 
@@ -33,13 +36,42 @@ class RowGroup:
     first: int
 
 
+def files(folder: Path, params: Records) -> list[Path]:
+    """Return the files of the format.
+
+    Raises:
+        DataError: there is none.
+    """
+    return files_of(folder, params, (".parquet",))
+
+
+def units(path: Path) -> int:
+    """Count the rows that a file says it has.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def columns(folder: Path, params: Records) -> list[str]:
+    """Return the names of the columns of the first file.
+
+    Raises:
+        DataError: there is no file, or it is damaged.
+    """
+    with _opened(files(folder, params)[0]) as file:
+        return list(file.schema_arrow.names)
+
+
 def parts(folder: Path, params: Records) -> Iterator[RowGroup]:
     """Yield what can be read by itself: the groups of rows that a file has.
 
     Raises:
         DataError: there is no file, or one is damaged.
     """
-    for path in files_of(folder, params, (".parquet",)):
+    for path in files(folder, params):
         first = 1
         with _opened(path) as file:
             for number in range(file.num_row_groups):
@@ -67,10 +99,14 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _chunks(part: RowGroup, file: Any, params: Records) -> Iterator[Chunk]:
-    path, numeric = part.path, params.numeric if isinstance(params, Tables) else []
+    path, numeric = part.path, params.numbers if isinstance(params, Tables) else []
     found = file.schema_arrow.names
-    require_columns(path, params, found, len(found))
-    names = {role: name if isinstance(name, str) else found[name] for role, name in params.columns.items()}
+    named = {name_of(name): name for name in found}
+    require_columns(path, params, list(named), len(found))
+    names = {
+        role: named[name_of(place)] if isinstance(place, str) else found[place]
+        for role, place in params.columns.items()
+    }
     first = part.first
     wanted = sorted(set(names.values()))
     for batch in file.iter_batches(params.shard_rows, row_groups=[part.number], columns=wanted, use_threads=False):

@@ -1,8 +1,6 @@
 """Comma-separated files, gzipped or not, without a header: a row's pixels, then its label."""
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,24 +9,32 @@ import numpy as np
 
 from tasks.core.errors import DataError
 from tasks.data.images import ImageParams
+from tasks.data.names import COMPRESSED, name_of, suffix_of
 from tasks.data.records import BadRow, Chunk
+from tasks.data.text_lines import FileChunk, count_lines, lines_of
+
+UNIT, units = "lines", count_lines
 
 
-def parts(folder: Path, params: ImageParams) -> list[Path]:
-    """Return what can be read by itself: the files.
+def files(folder: Path, params: ImageParams) -> list[Path]:
+    """Return the files of the format.
 
     Raises:
         DataError: there is no CSV file.
     """
     beside = folder / (params.attributes or "")
-    files = sorted(path for path in folder.rglob("*") if path.name.endswith((".csv", ".csv.gz")) and path != beside)
-    if not files:
+    there = sorted(path for path in folder.rglob("*") if path.is_file() and path != beside)
+    found = [path for path in there if suffix_of(path).removesuffix(COMPRESSED) == ".csv"]
+    if not found:
         raise DataError(
-            got=f"no CSV file among {sorted(path.name for path in folder.rglob('*'))[:5]}",
+            got=f"no CSV file among {[path.name for path in there[:5]]}",
             expected="a .csv or .csv.gz file",
             do="correct ingest.<role>, or preprocess.<role>.format",
         )
-    return files
+    return found
+
+
+parts = files  # each can be read by itself
 
 
 def chunks(path: Path, params: ImageParams) -> Iterator[Chunk]:
@@ -37,15 +43,9 @@ def chunks(path: Path, params: ImageParams) -> Iterator[Chunk]:
     Raises:
         DataError: the file is not gzip or text.
     """
-    try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-            numbered = enumerate(lines, start=1)
-            while block := list(islice(numbered, params.shard_rows)):
-                yield _chunk(path.name, block, params.image_shape[2])
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(
-            got=f"{path.name}: {error}", expected="text, or gzipped text", do="get it from its source again"
-        ) from None
+    numbered = enumerate(lines_of(FileChunk(path)), start=1)
+    while block := list(islice(numbered, params.shard_rows)):
+        yield _chunk(path.name, block, params.image_shape[2])
 
 
 def _chunk(file: str, block: list[tuple[int, str]], channels: int) -> Chunk:
@@ -80,5 +80,5 @@ def _class_name(label: str) -> str:
     try:
         number = float(label)
     except ValueError:
-        return label.strip()
-    return str(int(number)) if number.is_integer() else label.strip()
+        return name_of(label)
+    return str(int(number)) if number.is_integer() else name_of(label)

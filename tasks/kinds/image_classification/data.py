@@ -10,13 +10,19 @@ from PIL import Image
 from tasks.core.errors import DataError
 from tasks.core.files import read_json, write_json
 from tasks.data import classes
-from tasks.data.images import UNREADABLE, Sums, decode, normalisation, sums_of
+from tasks.data.deep_pictures import PictureError
+from tasks.data.images import Sums, normalisation, sums_of
+from tasks.data.picture_files import decode
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import KindData, Range, Schema
 from tasks.data.splits import content_digests
 from tasks.kinds.image_classification import Preprocess
 
 INPUT = "input.json"
+FILES = "image_folder"  # the format whose files are those that `predict` reads
+DECODING = ("ground", "max_pixels")
+BYTE = 255
+SHOWN = 3
 
 
 class ImageSchema(Schema):
@@ -77,14 +83,20 @@ class Encoder:
 def model_input(images: Array, shape: tuple[int, ...], value_max: int) -> Array:
     """Return raw images as the uint8 array (rows, *shape) that the exported model is fed.
 
-    Values are scaled so that `value_max` becomes 255; another size is resized with Pillow's bilinear filter, which
-    averages when it shrinks.
+    Values are scaled so that white, `value_max`, becomes 255; another size is resized with Pillow's bilinear filter,
+    which averages when it shrinks.
     """
-    if images.dtype != np.uint8 or value_max != 255:
-        images = np.clip(np.rint(images * (255.0 / value_max)), 0, 255).astype(np.uint8)
+    white = white_of(images.dtype, value_max)
+    if images.dtype != np.uint8 or white != BYTE:
+        images = np.clip(np.rint(images * (255.0 / white)), 0, BYTE).astype(np.uint8)
     if images.shape[1:] == shape:
         return images
     return np.stack([resize(image, shape) for image in images]) if len(images) else np.empty((0, *shape), np.uint8)
+
+
+def white_of(dtype: Any, value_max: int) -> int:
+    """Return the value that means white in an array; files of more than 8 bits have been scaled to 8 when decoded."""
+    return min(value_max, BYTE) if np.dtype(dtype) == np.uint8 else value_max
 
 
 def resize(image: Array, shape: tuple[int, ...]) -> Array:
@@ -95,12 +107,32 @@ def resize(image: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(resized, np.uint8).reshape(shape)
 
 
+def _none_is_readable(bad: list[BadRow]) -> DataError:
+    first = "".join(f"\n  {row.source}: {row.reason}" for row in bad[:SHOWN])
+    return DataError(
+        got=f"{len(bad)} rows, none of which can be read" + (f", the first of them:{first}" if bad else ""),
+        do="correct the data, ingest.<role> or preprocess.<role>",
+    )
+
+
+def _input(params: Preprocess) -> dict[str, Any]:
+    """Return what a bundle says of the model's input, and of the files that become one.
+
+    Of what is not named there holds the default; rows that were no files say nothing of the files of others.
+    """
+    value_max = params.value_max if params.format == FILES else BYTE
+    changed = {name: getattr(params, name) for name in DECODING}
+    changed = {name: value for name, value in changed.items() if value != Preprocess.model_fields[name].default}
+    return {"shape": list(params.image_shape), "value_max": value_max, **changed}
+
+
 class ImageData(KindData[ImageSchema, Preprocess]):
     """Images with one class each; an image is stored as the model is fed: no bundle encodes it in another way."""
 
     schema = ImageSchema
     target = "label"
     raw = ()
+    compared = "image"
 
     def observe(self, chunks: Iterable[Chunk], kind: str, params: Preprocess) -> ImageSchema:
         """Describe the readable rows.
@@ -109,7 +141,9 @@ class ImageData(KindData[ImageSchema, Preprocess]):
             DataError: no row could be read, or fewer than two classes are there.
         """
         heights, widths, lows, highs, names, dtype = set[int](), set[int](), [], [], set[str](), "uint8"
+        bad = list[BadRow]()
         for chunk in chunks:
+            bad += chunk.unreadable
             if len(chunk):
                 images = chunk.columns["image"]
                 heights.add(images.shape[1])
@@ -118,7 +152,9 @@ class ImageData(KindData[ImageSchema, Preprocess]):
                 highs.append(float(np.nanmax(images)))
                 names.update(chunk.columns["label"].tolist())
                 dtype = str(images.dtype)
-        if max(highs, default=0) > params.value_max:
+        if not heights:
+            raise _none_is_readable(bad)
+        if max(highs) > params.value_max:
             raise DataError(
                 got=f"a value of {max(highs):g}",
                 expected=f"at most value_max: {params.value_max}, the raw value that means white",
@@ -131,7 +167,7 @@ class ImageData(KindData[ImageSchema, Preprocess]):
             height=Range(min=min(heights), max=max(heights)),
             width=Range(min=min(widths), max=max(widths)),
             channels=params.image_shape[2],
-            value=Range(min=min(0, *lows), max=params.value_max),
+            value=Range(min=min(0, *lows), max=white_of(dtype, params.value_max)),
             classes=ordered,
         )
 
@@ -162,7 +198,7 @@ class ImageData(KindData[ImageSchema, Preprocess]):
         parts = list(train.map(measured, "image", "label"))
         classes.require_rows((labels for labels, _ in parts), schema.classes)
         classes.write(assets, schema.classes)
-        write_json(assets / INPUT, {"shape": list(params.image_shape), "value_max": 255})
+        write_json(assets / INPUT, _input(params))
         return {
             "classes": schema.classes,
             "inputs": {"image": {"shape": list(params.image_shape), "dtype": "uint8"}},
@@ -175,13 +211,14 @@ class ImageData(KindData[ImageSchema, Preprocess]):
         Raises:
             DataError: it cannot be read.
         """
-        shape = read_json(assets / INPUT)["shape"]
+        stored = read_json(assets / INPUT)
+        params = Preprocess.model_validate({"image_shape": stored.pop("shape"), **stored})
         (path,) = words
         try:
-            pixels = decode(Path(path), channels=shape[2])
-        except UNREADABLE as error:
-            raise DataError(got=f"{path}: {error}", expected="an image file", do="correct the path") from None
-        return {"image": model_input(pixels[np.newaxis], tuple(shape), value_max=255)}
+            pixels = decode(Path(path), params).pixels
+        except PictureError as error:
+            raise DataError(got=f"{path}: {error}", expected="an image file that can be read", do=error.do) from None
+        return {"image": model_input(pixels[np.newaxis], params.image_shape, params.value_max)}
 
     def encoder(self, assets: Path) -> Encoder:
         """Return what encodes rows by the assets."""

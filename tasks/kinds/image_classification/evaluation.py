@@ -3,29 +3,58 @@
 import numpy as np
 
 from tasks.core.params.gates import Baseline
+from tasks.core.progress import say
 from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array
-from tasks.metrics.kind_evaluation import ClassifierEvaluation
+from tasks.metrics.classifier_evaluation import ClassifierEvaluation
 
 MAX_SIDE = 32  # larger images are shrunk: a weight for each pixel and class learns no more from all of them
 BATCH_ROWS = 1000
+# Pixels of all images together that pretrained features are taken of: about 3 minutes of one core.
+MAX_PIXELS = 70_000_000
 
 
 class ImageEvaluation(ClassifierEvaluation):
-    """Probabilities of classes, against the majority class and a logistic regression on pixels."""
+    """Probabilities of classes, against the majority class and linear models of pixels or of pretrained features."""
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
         """Return probabilities of the test rows, (rows, classes), by method."""
         from tasks.metrics.baselines import chosen_rows, logistic_regression, majority_class, probabilities
 
-        rows, classes = chosen_rows(target, params), len(target.classes)
-        train = pixels(target.column("train", "image"), rows)
-        test = pixels(target.column("test", "image"), np.arange(target.rows("test")))
+        rows, tested, classes = chosen_rows(target, params), np.arange(target.rows("test")), len(target.classes)
+        images, test_images = target.column("train", "image"), target.column("test", "image")
         labels = target.column("train", "label").take(rows)
-        return {
-            "majority_class": majority_class(target),
-            "logistic_regression": probabilities(logistic_regression(), train, labels, test, classes),
-        }
+        found = {"majority_class": majority_class(target)}
+        found["logistic_regression"] = probabilities(
+            logistic_regression(), pixels(images, rows), labels, pixels(test_images, tested), classes
+        )
+        if down := shrinking(target.inputs["image"]["shape"], len(rows) + len(tested)):
+            train, test = pretrained_features(images, rows, down), pretrained_features(test_images, tested, down)
+            found["pretrained_features"] = probabilities(logistic_regression(), train, labels, test, classes)
+        return found
+
+
+def shrinking(shape: list[int], rows: int) -> int:
+    """Return by how much images are shrunk for pretrained features; 0 where these are not for them."""
+    from tasks.data.image_features import MIN_SIDE
+
+    height, width, channels = shape
+    if channels != 3 or min(height, width) < MIN_SIDE:
+        return 0
+    for down in range(1, min(height, width) // MIN_SIDE + 1):
+        if rows * (height // down) * (width // down) <= MAX_PIXELS:
+            return down
+    say(f"baseline: no pretrained features, as {rows} images of {height}x{width} take minutes; lower baseline.max_rows")
+    return 0
+
+
+def pretrained_features(images: Column, rows: Array, down: int) -> Array:
+    """Return the features of images that are shrunk so much, (rows, features) of float32."""
+    from tasks.data.image_features import Features
+
+    network = Features()
+    batches = np.split(rows, range(BATCH_ROWS, len(rows), BATCH_ROWS))
+    return np.concatenate([network.of(np.rint(_means(images.take(batch), down, down))) for batch in batches])
 
 
 def pixels(images: Column, rows: Array) -> Array:
@@ -35,11 +64,15 @@ def pixels(images: Column, rows: Array) -> Array:
 
 
 def _shrunk(images: Array) -> Array:
+    count, height, width, _ = images.shape
+    return np.asarray(_means(images, -(-height // MAX_SIDE), -(-width // MAX_SIDE)).reshape(count, -1) / 255)
+
+
+def _means(images: Array, down: int, across: int) -> Array:
+    """Return the means of blocks of pixels, (rows, height / down, width / across, channels)."""
     count, height, width, channels = images.shape
-    down, across = -(-height // MAX_SIDE), -(-width // MAX_SIDE)
     whole = images[:, : height // down * down, : width // across * across]  # what is left of the last block is cut off
-    blocks = whole.reshape(count, height // down, down, width // across, across, channels)
-    return np.asarray(blocks.mean(axis=(2, 4)).reshape(count, -1) / 255)
+    return np.asarray(whole.reshape(count, height // down, down, width // across, across, channels).mean(axis=(2, 4)))
 
 
 EVALUATION = ImageEvaluation()

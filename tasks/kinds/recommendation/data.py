@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
@@ -15,10 +16,14 @@ from tasks.core.files import read_json, write_json
 from tasks.core.params.data import Items, Ratings
 from tasks.core.progress import say
 from tasks.data import classes
-from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
+from tasks.data.names import name_of, spelled
+from tasks.data.records import Array, BadRow, Chunk, Columns, Reasons, Train, objects
 from tasks.data.schema import KindData, Schema
-from tasks.data.splits import Arranged, text_digests
-from tasks.data.tables import number
+from tasks.data.split_keys import time_of
+from tasks.data.splits import Arranged, keyed, text_digests
+from tasks.data.tables import number, numbers_of, told
+from tasks.data.text_lines import FileChunk, lines_of
+from tasks.data.text_records import SEPARATORS
 from tasks.kinds.recommendation import Preprocess
 
 USER, ITEM, RATING, TIME = "user", "item_id", "rating", "time"
@@ -77,6 +82,8 @@ def _by_time(rows: int, validation: float, test: float, min_ratings: int) -> Arr
 ITEMS = "items.json"
 KEYS = ("history", "item")
 SHOWN = 10
+MAX_ID = 200  # characters
+ESCAPED = re.compile(r"[ :]|%(?=[0-9A-F]{2})")
 HOW = 'history="318:5 296" item=593: ids, the newest last, each with its rating where there is one'
 
 
@@ -117,7 +124,7 @@ class ItemVocabulary:
     def title(self, number: int) -> str:
         """Return what people call an item, its id where it has no title."""
         item = self._ids[number - 1]
-        return self._titles.get(item, item)
+        return self._titles.get(item) or re.sub("%([0-9A-F]{2})", lambda code: chr(int(code[1], 16)), item)
 
     def histories(self, past: Array, ratings: Array) -> tuple[Array, Array]:
         """Return (rows, length) of int32 and of float32 for ids and ratings, joined by spaces, the newest last.
@@ -163,36 +170,49 @@ def parsed(words: list[str], assets: Path) -> Columns:
 
 
 def _rating(text: str, rating: dict[str, Any]) -> str:
-    """Return a rating as it is stored, 0 where none is given."""
+    """Return a rating as it is stored, 0 where none is given: a scale that begins at 0 or below is moved up."""
     if not text:
         return "0"
+    offset = rating.get("offset", 0.0)
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not rating["min"] <= value <= rating["max"]:
+    if not rating["min"] <= value + offset <= rating["max"]:
         raise DataError(
             got=f"the rating {text!r}",
-            expected=f"a rating from {rating['min']:g} to {rating['max']:g}",
+            expected=f"a rating from {rating['min'] - offset:g} to {rating['max'] - offset:g}",
             do=f"write the row as {HOW}",
         )
-    return text
+    return f"{value + offset:g}" if offset else text
 
 
 def _titles(path: Path, items: Items) -> dict[str, str]:
+    """Read titles by the ids of items, from a file with any separator; with names of columns, or without.
+
+    Raises:
+        DataError: the file lacks a column, or a line cannot be read.
+    """
+    lines = list(lines_of(FileChunk(path)))
+    first = next((line for line in lines if line.strip()), "")
+    separator = "::" if "::" in first else max(SEPARATORS, key=first.count)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return {line[items.id].strip(): line[items.title].strip() for line in csv.DictReader(file, strict=True)}
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
+        if len(separator) > 1:
+            rows = [line.rstrip("\r\n").split(separator) for line in lines]
+        else:
+            rows = [*csv.reader(lines, delimiter=separator, strict=True)]
+        names = list(map(name_of, rows.pop(0))) if isinstance(items.id, str) else []
+        places = [names.index(name_of(place)) if isinstance(place, str) else place for place in (items.id, items.title)]
+        return {id_of(row[places[0]]): spelled(row[places[1]]) for row in rows if row}
+    except (csv.Error, ValueError, IndexError) as error:
         raise DataError(
-            got=f"{path.name}: {error!r}", expected=f"a CSV file with the columns {items.id} and {items.title}",
+            got=f"{path.name}: {error}", expected=f"a text file with the columns {items.id} and {items.title}",
             do="correct preprocess.<role>.items",
         ) from None  # fmt: skip
 
 
 TARGET = "truth"  # (rows, 4): index of the item, rating, number of the user, known items in the history
 RAW = (PAST, PAST_RATINGS, ITEM)
-MAX_ID = 200  # characters
 MIN_ITEMS = 2
 
 
@@ -238,13 +258,23 @@ def _number(text: str, role: str) -> float:
     return value
 
 
+def id_of(text: str) -> str:
+    """Return the id of an item or user as it is stored: spaces and colons, which mean something in a history, escaped.
+
+    Raises:
+        ValueError: it is empty, or too long.
+    """
+    name = name_of(text)
+    if not name or len(name) > MAX_ID:
+        raise ValueError(f"unusable id: {name[:40]!r}, expected 1 to {MAX_ID} characters" if name else "missing")
+    return ESCAPED.sub(lambda sign: f"%{ord(sign[0]):02X}", name)
+
+
 def _id(text: str, role: str) -> str:
-    stripped = text.strip()
-    if not stripped:
-        raise ValueError(f"missing {role}")
-    if len(stripped.split()) > 1 or ":" in stripped or len(stripped) > MAX_ID:
-        raise ValueError(f"unusable id: {text[:40]!r} in {role}, expected no space, no colon, {MAX_ID} characters")
-    return stripped
+    try:
+        return id_of(text)
+    except ValueError as error:
+        raise ValueError(f"missing {role}" if str(error) == "missing" else f"{error} in {role}") from None
 
 
 class RatingData(KindData[RatingSchema, Preprocess]):
@@ -261,17 +291,25 @@ class RatingData(KindData[RatingSchema, Preprocess]):
         Raises:
             DataError: no two ratings are different.
         """
-        seen = {text.strip() for chunk in chunks if len(chunk) for text in chunk.columns["rating"].tolist()}
+        seen, reasons = set[float](), Reasons()
+        for chunk in chunks:
+            values, wrong = numbers_of(chunk.columns[RATING]) if len(chunk) else (np.empty(0), {})
+            reasons.add(BadRow(str(chunk.sources[row]), f"{wrong[row]} in rating") for row in sorted(wrong))
+            seen.update(np.unique(values[~np.isnan(values)]).tolist())
         if len(seen) < 2:
             raise DataError(
-                got=f"the ratings {sorted(seen)}", expected="at least two different ones",
+                got=f"the ratings {sorted(seen)}{told(reasons)}", expected="at least two different ones",
                 do="correct preprocess.<role>.columns, or bring other data",
             )  # fmt: skip
-        return RatingSchema(kind=kind, rating=params.rating)
+        scale = params.rating or Ratings(min=min(seen), max=max(seen))
+        if not params.rating:
+            say(f"ratings from {scale.min:g} to {scale.max:g}: the scale, if params state no other")
+        return RatingSchema(kind=kind, rating=scale)
 
     def good_rows(self, chunk: Chunk, schema: RatingSchema, params: Preprocess) -> tuple[Chunk, list[BadRow]]:
         """Divide a chunk into its good rows and its bad ones."""
         good, sources, bad = list[tuple[str, str, float, float]](), list[str](), list[BadRow]()
+        offset = schema.rating.offset
         roles = [chunk.columns[role].tolist() for role in params.columns] if len(chunk) else []
         for source, *cells in zip(chunk.sources.tolist(), *roles, strict=True) if roles else ():
             values = dict(zip(params.columns, cells, strict=True))
@@ -280,8 +318,8 @@ class RatingData(KindData[RatingSchema, Preprocess]):
                 if not schema.rating.min <= rating <= schema.rating.max:
                     believed = f"expected {schema.rating.min:g} to {schema.rating.max:g}"
                     raise ValueError(f"out of range: {rating:g} in rating, {believed}")
-                time = _number(values["time"], "time")
-                good.append((_id(values["user"], "user"), _id(values["item"], "item"), rating, time))
+                time = time_of(values["time"]) if "time" in values else 0.0
+                good.append((_id(values["user"], "user"), _id(values["item"], "item"), rating + offset, time))
             except ValueError as error:
                 bad.append(BadRow(source, str(error)))
                 continue
@@ -319,10 +357,12 @@ class RatingData(KindData[RatingSchema, Preprocess]):
                 got=f"{len(known)} items with min_count: {params.min_count} training rows or more, of {len(counts)}",
                 expected=f"at least {MIN_ITEMS}", do="lower preprocess.<role>.min_count, or bring more ratings",
             )  # fmt: skip
+        offset = schema.rating.offset
         rating = {
-            "min": schema.rating.min,
-            "max": schema.rating.max,
+            "min": schema.rating.min + offset,
+            "max": schema.rating.max + offset,
             "mean": float(np.float32(total / max(train.rows, 1))),
+            "offset": offset,
         }
         length = params.split.history
         write_items(assets, known, rating, length, params.items)
@@ -338,8 +378,13 @@ class RatingData(KindData[RatingSchema, Preprocess]):
         }
 
     def split_together(self, columns: Columns, digests: Array, given: Array, params: Preprocess) -> Arranged:
-        """Divide each user's rows by time, and add to each row what its user had rated before; see `histories.past`."""
+        """Divide each user's rows by time, and add to each row what its user had rated before; see `user_histories`."""
         split = params.split
+        if "time" not in params.columns:
+            if split.order == "random":
+                columns = columns | {TIME: keyed(digests, split.seed)}
+            told_order = "by chance" if split.order == "random" else "as they stand in the file"
+            say(f"preprocess: no column of times: each user's ratings are in an order {told_order} (split.order)")
         return Arranged(*user_histories(columns, split.validation, split.test, split.min_ratings, split.history))
 
     def encoder(self, assets: Path) -> Encoder:

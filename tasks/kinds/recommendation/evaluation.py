@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from tasks.core.files import write_csv
 from tasks.core.params.gates import Baseline, Evaluate
-from tasks.data.columns import Dataset
+from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array, Columns
 from tasks.kinds.recommendation.data import ItemVocabulary
-from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 from tasks.metrics.ranking import NONE, gains, listed
 from tasks.tflite.runtime import ExportedFile
 
@@ -31,14 +32,12 @@ def _by_history(known: Array) -> dict[str, Array]:
 def _sliced(name: str, truth: Array, own: Array, reference: Array, params: Evaluate) -> dict[str, Any]:
     from tasks.metrics.bootstrap import compared
     from tasks.metrics.ranking import Recommended
+    from tasks.metrics.slices import slice_record
 
     score = compared(Recommended(truth, own), Recommended(truth, reference), params)[PRIMARY]
-    return {
-        "slice": name,
-        "rows": len(truth),
-        PRIMARY: score["value"],
-        **{key: score[key] for key in ("interval", "drop", "drop_interval")},
-    }
+    before = score["value"] + score["drop"]  # of 0 nothing can be lost
+    lost = [change / before if before else 0.0 for change in (score["drop"], *score["drop_interval"])]
+    return slice_record(name, len(truth), PRIMARY, score | {"drop": lost[0], "drop_interval": lost[1:]})
 
 
 class RecommendationEvaluation(KindEvaluation):
@@ -63,69 +62,60 @@ class RecommendationEvaluation(KindEvaluation):
         """Write the items, the best first, and the rating, which is that of an unknown item where none was named."""
         index = ItemVocabulary(assets)
         titles = "; ".join(index.title(int(number)) for number in output[:-1] if number != NONE)
-        return f"{titles or 'nothing that is not in the history'}; rating {output[-1]:.1f}"
+        rating = output[-1] - index.rating.get("offset", 0.0)
+        return f"{titles or 'nothing that is not in the history'}; rating {rating:.1f}"
 
     def headline(self, truth: Array, outputs: Array) -> float:
         """Return the NDCG alone."""
         return float(gains(truth[:, 0], outputs[:, :-1]).mean())
 
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
         """Measure a model against a reference on the same rows.
 
         Args:
-            truth: index of the item (0: unknown, which counts as missed), rating, user, known items in the history;
-                (rows, 4).
-            own: ten items of the model and a rating, (rows, 11).
-            reference: those of the float32 model, (rows, 11).
-            metadata: of the data set; `classes` are the items.
-            columns: what the slices ask for, (rows,) each, by name.
-            params: of the stage.
+            predictions: `truth` are index of the item (0: unknown, which counts as missed), rating, user, known items
+                in the history, (rows, 4); `own` and `reference` are ten items and a rating, (rows, 11); `classes` of
+                `metadata` are the items.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`, users drawn again; `undefined`: nothing;
             `agreement_with_float32`: the mean share of the ten items that both models name; `slices`: short and long
-            histories and the requested slices, the worst first; `unknown_items`: rows whose item is unknown; `users`;
-            `coverage`: the share of all items that are recommended to anybody.
+            histories and the requested slices, the worst first, each drop a fraction of what float32 has;
+            `unknown_items`: rows whose item is unknown; `users`; `coverage`: the share of all items that are
+            recommended to anybody.
         """
-        from tasks.metrics.bootstrap import compared
-        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.bootstrap import compared, mean_interval
         from tasks.metrics.ranking import Recommended, overlap
+        from tasks.metrics.slices import slice_columns, worst_first
 
-        parts = _by_history(truth[:, 3]) | slice_columns(columns, params.slices)
+        truth, own, reference = predictions.truth, predictions.own, predictions.reference
+        params = predictions.params
+        parts = _by_history(truth[:, 3]) | slice_columns(predictions.columns, params.slices)
         found = [
             _sliced(name, truth[part], own[part], reference[part], params) for name, part in parts.items() if part.any()
         ]
-        named = np.unique(own[:, :-1])
+        named, shared = np.unique(own[:, :-1]), overlap(own[:, :-1], reference[:, :-1])
         return {
             "scores": compared(Recommended(truth, own), Recommended(truth, reference), params),
             "undefined": {},
-            "agreement_with_float32": overlap(own[:, :-1], reference[:, :-1]),
-            "slices": sorted(found, key=lambda one: (one[PRIMARY], one["slice"])),
+            "agreement_with_float32": float(shared.mean()),
+            "agreement_interval": mean_interval(shared, params),
+            "slices": worst_first(found, PRIMARY),
             "unknown_items": int((truth[:, 0] == NONE).sum()),
             "users": len(np.unique(truth[:, 2])),
-            "coverage": float((named != NONE).sum() / len(metadata["classes"])),
+            "coverage": float((named != NONE).sum() / len(predictions.metadata["classes"])),
         }
 
     def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of: predicted beside actual ratings, errors, and the places of the items."""
-        from tasks.metrics.classifier import write_rows
-
-        chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
-        write_rows(
+        chosen = evenly(len(truth), MAX_POINTS)
+        write_csv(
             folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen, 1], own[chosen, -1], strict=True)
         )
         counts, edges = np.histogram(own[:, -1].astype(np.float64) - truth[:, 1], bins=BINS)
-        write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+        write_csv(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
         right = (own[:, :-1] == truth[:, :1]) & (truth[:, :1] != NONE)
-        write_rows(folder / "places.csv", ("place", "rows"), enumerate(right.sum(axis=0), start=1))
+        write_csv(folder / "places.csv", ("place", "rows"), enumerate(right.sum(axis=0), start=1))
 
     def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
@@ -135,8 +125,8 @@ class RecommendationEvaluation(KindEvaluation):
         return Scores(Recommended(truth, outputs).values())
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
-        """Return ten items and a rating of the test rows; see `tasks.metrics.baselines.baselines`."""
-        from tasks.metrics.baselines import baselines
+        """Return ten items and a rating of the test rows; see `tasks.metrics.recommenders.baselines`."""
+        from tasks.metrics.recommenders import baselines
 
         return baselines(target, params)
 

@@ -9,12 +9,12 @@ from tasks.core.params.recipes import Recipe
 from tasks.core.params.sections import Export
 from tasks.data.columns import Dataset
 from tasks.kinds import KindExport
+from tasks.kinds.recommendation import PRECISIONS
 from tasks.kinds.recommendation.model import MODEL
 from tasks.models import conversion
 from tasks.models.learning_task import KerasModel
 from tasks.models.saving import ModelMetadata
 
-PRECISIONS = ("float32", "dynamic")
 HIDDEN = -1e9  # is added to the score of an item that was rated already
 
 

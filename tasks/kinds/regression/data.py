@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.core.errors import DataError
 from tasks.core.params.data import Tables
-from tasks.data import tables
+from tasks.data import column_types, tables
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import KindData, Range
 from tasks.data.tables import (
@@ -69,21 +69,24 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         Raises:
             DataError: there are no targets, or all are equal.
         """
-        found = ranges(chunks, [*params.numeric, params.target])
+        found, reasons = ranges(chunks, [*params.numbers, params.target], params.decimal)
         target = found.pop(params.target)
         if target.min == target.max:
             raise DataError(
-                got=f"no two different numbers in the target {params.target}",
-                do="correct preprocess.<role>.target, or use other data: there is nothing to learn",
+                got=f"no two different numbers in the target {params.target}{tables.told(reasons)}",
+                do=tables.remedy(reasons)
+                or "correct preprocess.<role>.target, or use other data: nothing can be learnt",
             )
-        return RegressionSchema(kind=kind, numeric=found, categorical=params.categorical, target=target)
+        return RegressionSchema(
+            kind=kind, columns=params.columns, numeric=found, categorical=params.categories, target=target
+        )
 
     def good_rows(self, chunk: Chunk, schema: RegressionSchema, params: Tables) -> tuple[Chunk, list[BadRow]]:
         """Divide a chunk into its good rows, `numbers`, `categories` and `value`, and its bad ones."""
         if not len(chunk):
             return chunk, chunk.unreadable
         keep, columns, bad = divided(chunk, schema, params)
-        values, wrong = numbers_of(chunk.columns[params.target][keep])
+        values, wrong = numbers_of(chunk.columns[params.target][keep], params.decimal)
         no_target = f"missing target: {params.target}"
         wrong = dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), no_target) | wrong
         wrong |= out_of_range(params.target, values, schema.target)
@@ -92,6 +95,10 @@ class RegressionData(KindData[RegressionSchema, Tables]):
         bad += [BadRow(str(sources[row]), wrong[row]) for row in sorted(wrong)]
         good = {**{name: each[fine] for name, each in columns.items()}, TARGET: values[fine].astype(np.float32)}
         return Chunk(good, sources[fine], chunk.given), chunk.unreadable + bad
+
+    def completed(self, params: Tables, schema: RegressionSchema) -> Tables:
+        """Return params with the columns and types that the schema records, where params leave them open."""
+        return column_types.completed(params, schema)
 
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of each row with its target, (rows,) of void: the same row measured twice is no copy."""

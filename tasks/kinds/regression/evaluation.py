@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from tasks.core.files import write_csv
 from tasks.core.params.gates import Baseline, Evaluate
-from tasks.data.columns import Dataset
+from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array
 from tasks.data.tables import FEATURES
-from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 
 
 class Regression:
@@ -24,9 +25,10 @@ class Regression:
     def __init__(self, targets: Array, predictions: Array) -> None:
         """Take targets and predictions in the target's unit, (rows,) each."""
         self.rows, self._targets, self._predictions = len(targets), targets, predictions
-        middle = targets - targets.mean()  # keeps the sums of squares exact in float32
+        middle = targets - targets.mean()  # keeps the sums of squares exact
         errors = targets - predictions
-        self._sums = np.stack([np.square(errors), np.abs(errors), middle, np.square(middle)]).astype(np.float32)
+        # Not in float32: the squares of targets of 1e25, or of 1e-25, are none of its numbers.
+        self._sums = np.stack([np.square(errors), np.abs(errors), middle, np.square(middle)]).astype(np.float64)
 
     def values(self) -> dict[str, float | None]:
         """Return scikit-learn's figures: mse, rmse, mae, r2."""
@@ -64,9 +66,11 @@ def sliced(
         parts: which rows are in each part, (rows,) of bool, by its name; parts without rows are left out.
         params: of the bootstrap.
     """
+    from tasks.metrics.slices import worst_first
+
     errors = np.stack([np.square(own - truth), np.square(reference - truth)]).astype(np.float64)
     found = [_measured(name, errors[:, part], params) for name, part in parts.items() if part.any()]
-    return sorted(found, key=lambda one: (-one["rmse"], one["slice"]))
+    return worst_first(found, "rmse", lower_is_better=True)
 
 
 def quarters(truth: Array, name: str) -> dict[str, Array]:
@@ -80,20 +84,20 @@ def quarters(truth: Array, name: str) -> dict[str, Array]:
 def _measured(name: str, errors: Array, params: Evaluate) -> dict[str, Any]:
     """Return what a part comes to, of its squared errors, (own and reference, rows)."""
     from tasks.metrics.bootstrap import percentile_interval, resampled
+    from tasks.metrics.slices import slice_record
 
     own, before = np.sqrt(errors.mean(axis=1))
     rows = errors.shape[1]
     drawn = np.concatenate(
         [np.sqrt(errors @ counts / rows) for counts in resampled(rows, params.resamples, params.seed)], axis=1
     )
-    return {
-        "slice": name,
-        "rows": rows,
-        "rmse": float(own),
+    score = {
+        "value": float(own),
         "interval": percentile_interval(drawn[0], params.confidence),
-        "drop": float(_lost(own, before)),
+        "drop": lost if math.isfinite(lost := float(_lost(own, before))) else None,
         "drop_interval": percentile_interval(_lost(drawn[0], drawn[1]), params.confidence),
     }
+    return slice_record(name, rows, "rmse", score)
 
 
 def _lost(own: Any, before: Any) -> Any:
@@ -103,12 +107,21 @@ def _lost(own: Any, before: Any) -> Any:
 
 MAX_POINTS, BINS = 1000, 40
 DIGITS = 4  # of a prediction, for people
+LONGEST = 10  # places before or after the point; beyond it a power of ten is shorter
 
 
-def _agreement(own: Array, reference: Array) -> float:
-    spread = float(reference.std())
-    distance = float(np.sqrt(np.square(own - reference).mean()))
-    return 1 - distance / spread if spread else float(distance == 0)
+def _agreement(own: Array, reference: Array, params: Evaluate) -> dict[str, Any]:
+    """Return how far two models agree, with its interval: the RMSE between them, in standard deviations of one."""
+    from tasks.metrics.bootstrap import mean_interval
+
+    spread, squares = float(reference.std()), np.square(own - reference)
+    if not spread:
+        return {"agreement_with_float32": float(not squares.any()), "agreement_interval": None}
+    ends = mean_interval(squares, params)
+    return {
+        "agreement_with_float32": 1 - float(np.sqrt(squares.mean())) / spread,
+        "agreement_interval": [1 - float(np.sqrt(end)) / spread for end in reversed(ends)] if ends else None,
+    }
 
 
 class RegressionEvaluation(KindEvaluation):
@@ -121,30 +134,20 @@ class RegressionEvaluation(KindEvaluation):
         """Write a prediction with as many digits as it is good for."""
         value = float(output[0])
         after_point = DIGITS - 1 - math.floor(math.log10(abs(value))) if value else 0
+        if not -LONGEST < after_point < LONGEST:
+            return f"{value:.{DIGITS - 1}e}"
         return f"{round(value, after_point):,.{max(after_point, 0)}f}"
 
     def headline(self, truth: Array, outputs: Array) -> float:
         """Return the RMSE alone, in the target's unit."""
         return float(np.sqrt(np.square(truth - outputs[:, 0], dtype=np.float64).mean()))
 
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
         """Measure a model against a reference on the same rows.
 
         Args:
-            truth: targets, (rows,).
-            own: predictions of the model, (rows, 1), in the target's unit.
-            reference: predictions of the float32 model, (rows, 1).
-            metadata: of the data set; `table` has the target's name.
-            columns: what the slices ask for, (rows,) each, by name.
-            params: of the stage.
+            predictions: `truth` are targets, (rows,); `own` and `reference` are in the target's unit, (rows, 1);
+                `table` of `metadata` has the target's name.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: why a figure is null;
@@ -152,26 +155,27 @@ class RegressionEvaluation(KindEvaluation):
             predictions; `slices`: quarters of the target and the requested slices, the worst first.
         """
         from tasks.metrics.bootstrap import compared
-        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.slices import slice_columns
 
-        targets, guesses, expected = (values.astype(np.float64) for values in (truth, own[:, 0], reference[:, 0]))
+        truth, own, params = predictions.truth, predictions.own, predictions.params
+        outputs = (truth, own[:, 0], predictions.reference[:, 0])
+        targets, guesses, expected = (values.astype(np.float64) for values in outputs)
         measured = Regression(targets, guesses)
-        parts = quarters(targets, metadata["table"]["target"]) | slice_columns(columns, params.slices)
+        name = predictions.metadata["table"]["target"]
+        parts = quarters(targets, name) | slice_columns(predictions.columns, params.slices)
         return {
             "scores": compared(measured, Regression(targets, expected), params),
-            "undefined": self.score(truth, own, metadata, params).undefined,
-            "agreement_with_float32": _agreement(guesses, expected),
+            "undefined": self.score(truth, own, predictions.metadata, params).undefined,
+            **_agreement(guesses, expected, params),
             "slices": sliced(targets, guesses, expected, parts, params),
         }
 
     def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write what plots are made of: predictions beside targets, thinned, and how many rows are how far off."""
-        from tasks.metrics.classifier import write_rows
-
-        chosen = np.unique(np.linspace(0, len(truth) - 1, MAX_POINTS).round().astype(int))
-        write_rows(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
+        chosen = evenly(len(truth), MAX_POINTS)
+        write_csv(folder / "predicted.csv", ("actual", "predicted"), zip(truth[chosen], own[chosen, 0], strict=True))
         counts, edges = np.histogram(own[:, 0].astype(np.float64) - truth, bins=BINS)
-        write_rows(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
+        write_csv(folder / "errors.csv", ("error_from", "rows"), zip(edges[:-1], counts, strict=True))
 
     def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
@@ -182,22 +186,14 @@ class RegressionEvaluation(KindEvaluation):
         return Scores(values, {name: undefined for name, value in values.items() if value is None})
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
-        """Return predictions of the test rows, (rows, 1) in the target's unit, by method.
+        """Return predictions of the test rows, (rows, 1) in the target's unit, by method."""
+        from tasks.metrics.baselines import boosted
 
-        Categories are their indices to the trees, as they are to the network's input.
-        """
-        from sklearn.ensemble import HistGradientBoostingRegressor
-
-        from tasks.metrics.baselines import chosen_rows
-
-        rows, values = chosen_rows(target, params), target.column("train", "value")
         test = target.column("test", FEATURES).all()
-        trees = HistGradientBoostingRegressor(random_state=params.seed)
-        trees.fit(target.column("train", FEATURES).take(rows), values.take(rows))
-        mean = values.all().mean(dtype=np.float64)
+        mean = target.column("train", "value").all().mean(dtype=np.float64)
         return {
             "mean": np.full((len(test), 1), mean),
-            "gradient_boosting": trees.predict(test)[:, np.newaxis],
+            "gradient_boosting": boosted(target, params).predict(test)[:, np.newaxis],
         }
 
 

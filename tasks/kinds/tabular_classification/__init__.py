@@ -3,13 +3,15 @@
 from tasks.core.params import Settings
 from tasks.core.params.data import Tables as Preprocess
 from tasks.core.params.gates import CLASSIFIER_METRICS
-from tasks.core.params.recipes import SLIM_DYNAMIC
+from tasks.core.params.recipes import PLAIN_PRECISIONS, SLIM_DYNAMIC
 
-__all__ = ["DEFAULTS", "METRICS", "Preprocess"]
+__all__ = ["DEFAULTS", "METRICS", "PRECISIONS", "Preprocess"]
 
 METRICS = CLASSIFIER_METRICS
+PRECISIONS = PLAIN_PRECISIONS
 DEFAULTS: Settings = {
-    "train": {"architecture": "tables"},
+    "baseline": {"max_rows": 200_000},
+    "train": {"architecture": "boosted_trees"},
     "fine_tune": None,
     "cross_validate": None,
     "compress": {
@@ -19,6 +21,6 @@ DEFAULTS: Settings = {
         },
     },
     "search": None,
-    "release": {"max_drop": {"accuracy": 0.02}, "min_agreement": 0.95},
+    "release": {"max_drop": {"accuracy": 0.02, "calibration_error": 0.05}},
     "compare": {"max_drop": {"accuracy": 0.015}},
 }

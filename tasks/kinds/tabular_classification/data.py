@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tasks.core.params.data import Tables
-from tasks.data import classes, tables
+from tasks.data import classes, column_types, tables
+from tasks.data.names import names_of
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train, objects
 from tasks.data.schema import KindData
 from tasks.data.tables import CATEGORIES, FEATURES, NUMBERS, TableEncoder, TableSchema, digests_of, divided, ranges
@@ -41,7 +42,7 @@ class Encoder:
 
 
 def _class_names(chunk: Chunk, params: Tables) -> list[str]:
-    return [name.strip() for name in chunk.columns[params.target].tolist()] if len(chunk) else []
+    return names_of(chunk.columns[params.target].tolist()) if len(chunk) else []
 
 
 class TableData(KindData[ClassTableSchema, Tables]):
@@ -64,10 +65,14 @@ class TableData(KindData[ClassTableSchema, Tables]):
                 names.update(_class_names(chunk, params))
                 yield chunk
 
-        numeric = ranges(noted(), params.numeric)
+        numeric, _ = ranges(noted(), params.numbers, params.decimal)
         return ClassTableSchema(
-            kind=kind, numeric=numeric, categorical=params.categorical, classes=classes.in_order(names - {""})
-        )  # fmt: skip
+            kind=kind,
+            columns=params.columns,
+            numeric=numeric,
+            categorical=params.categories,
+            classes=classes.in_order(names - {""}),
+        )
 
     def good_rows(self, chunk: Chunk, schema: ClassTableSchema, params: Tables) -> tuple[Chunk, list[BadRow]]:
         """Divide a chunk into its good rows, `numbers`, `categories` and `label`, and its bad ones."""
@@ -81,6 +86,10 @@ class TableData(KindData[ClassTableSchema, Tables]):
             bad.append(BadRow(str(sources[row]), f"unknown class: {names[row]!r}"))
         good = {**{name: each[known] for name, each in columns.items()}, TARGET: names[known]}
         return Chunk(good, sources[known], chunk.given), chunk.unreadable + bad
+
+    def completed(self, params: Tables, schema: ClassTableSchema) -> Tables:
+        """Return params with the columns and types that the schema records, where params leave them open."""
+        return column_types.completed(params, schema)
 
     def content_digests(self, chunk: Chunk) -> Array:
         """Return a digest of each row with its class, (rows,) of void: equal values of two classes are no copies."""

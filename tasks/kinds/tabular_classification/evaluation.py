@@ -4,24 +4,18 @@ from tasks.core.params.gates import Baseline
 from tasks.data.columns import Dataset
 from tasks.data.records import Array
 from tasks.data.tables import FEATURES
-from tasks.metrics.kind_evaluation import ClassifierEvaluation
+from tasks.metrics.classifier_evaluation import ClassifierEvaluation
 
 
 class TableEvaluation(ClassifierEvaluation):
     """Probabilities of classes, against the majority class and gradient boosting."""
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
-        """Return probabilities of the test rows, (rows, classes), by method.
+        """Return probabilities of the test rows, (rows, classes), by method."""
+        from tasks.metrics.baselines import answered, boosted, majority_class
 
-        Categories are their indices to the trees, as they are to the network's input.
-        """
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
-        from tasks.metrics.baselines import classified, majority_class
-
-        trees = HistGradientBoostingClassifier(random_state=params.seed)
-        boosted = classified(trees, target, FEATURES, params)
-        return {"majority_class": majority_class(target), "gradient_boosting": boosted}
+        found = answered(boosted(target, params), target.column("test", FEATURES).all(), len(target.classes))
+        return {"majority_class": majority_class(target), "gradient_boosting": found}
 
 
 EVALUATION = TableEvaluation()

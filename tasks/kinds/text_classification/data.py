@@ -1,8 +1,5 @@
 """Rows of texts with one class each: their cleaning, their checks, the tokenizer."""
 
-import html
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,8 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json, sha256, write_json
 from tasks.core.progress import say
 from tasks.data import classes
+from tasks.data.html_text import without_tags
+from tasks.data.names import names_of, spelled
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import KindData, Schema
 from tasks.data.sources.package import packaged_file
@@ -22,7 +21,6 @@ from tasks.kinds.text_classification import PackagedTokenizer, Preprocess, Text,
 
 TOKENIZER, FACTS = "tokenizer.json", "facts.json"
 PADDING, UNKNOWN = "[PAD]", "[UNK]"
-TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")  # not the heart, <3
 
 
 class TextSchema(Schema):
@@ -36,11 +34,7 @@ def cleaned(text: str, params: Text) -> str:
 
     Tags that are written as entities go, too: a text that is clean already then stays as it is.
     """
-    if params.strip_html:
-        text = TAG.sub(" ", html.unescape(text))
-    text = unicodedata.normalize(params.unicode, text)
-    words = "".join(letter if letter.isprintable() else " " for letter in text).split()
-    return " ".join(words)
+    return spelled(without_tags(text) if params.strip_html else text, params.unicode)
 
 
 def _problem(text: str, name: str, schema: TextSchema, params: Text) -> str:
@@ -54,7 +48,7 @@ def _problem(text: str, name: str, schema: TextSchema, params: Text) -> str:
 
 
 def _class_names(chunk: Chunk) -> list[str]:
-    return [" ".join(name.split()) for name in chunk.columns["label"].tolist()]
+    return names_of(chunk.columns["label"].tolist())
 
 
 def labels_of(columns: Columns) -> set[str]:
@@ -119,6 +113,7 @@ class TextData(KindData[TextSchema, Preprocess]):
     schema = TextSchema
     target = "label"
     raw = ("text",)
+    compared = "text"
 
     def observe(self, chunks: Iterable[Chunk], kind: str, params: Preprocess) -> TextSchema:
         """Describe the readable rows.

@@ -1,6 +1,5 @@
 """Rows of sentence pairs: their cleaning, their checks, the tokenizers."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -14,8 +13,10 @@ from tasks.core.errors import DataError
 from tasks.core.files import read_json, sha256, write_json
 from tasks.core.progress import say
 from tasks.data import subword_tokenizer
+from tasks.data.names import spelled
 from tasks.data.records import Array, BadRow, Chunk, Columns, Train
 from tasks.data.schema import KindData, Schema
+from tasks.data.split_keys import KEY, ranks_of
 from tasks.data.splits import Arranged, assign_groups, linked, text_digests
 from tasks.kinds.translation import Preprocess, Sentences
 
@@ -32,8 +33,7 @@ class SentenceSchema(Schema):
 
 def cleaned(text: str, params: Sentences) -> str:
     """Return a sentence without control characters and double spaces; unusual spaces are plain ones."""
-    text = unicodedata.normalize(params.unicode, text)
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return spelled(text, params.unicode)
 
 
 def _problem(pair: dict[str, str], known: dict[str, frozenset[str]], params: Sentences) -> str:
@@ -164,10 +164,15 @@ class SentenceData(KindData[SentenceSchema, Preprocess]):
         """Divide pairs into splits so that no sentence, in either language and whatever its case, is in two of them."""
         split = params.split
         folded = [np.array([text.casefold() for text in columns[side].tolist()], object) for side in SIDES]
-        groups = linked([text_digests(texts) for texts in folded])
+        keys = columns.get(KEY)
+        shared = [keys.astype(np.str_)] if keys is not None and split.group else []
+        groups = linked([*(text_digests(texts) for texts in folded), *shared])
         words = np.array([len(text.split()) for text in columns["source"].tolist()])
         fits = (words >= split.min_words) & (np.bincount(groups)[groups] <= split.max_linked)
-        return Arranged(assign_groups(digests, groups, fits, given, split))
+        if split.by:  # large groups are what was asked for
+            fits = words >= split.min_words if split.time else np.ones(len(words), bool)
+        ranks = ranks_of(keys, split) if keys is not None and split.time else None
+        return Arranged(assign_groups(digests, groups, fits, given, split, ranks))
 
     def parse(self, words: list[str], assets: Path) -> Columns:
         """Read a sentence, named on the command line.

@@ -11,12 +11,14 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from tasks.core.errors import DataError
+from tasks.core.files import write_csv
 from tasks.core.params.gates import Baseline, Evaluate
 from tasks.data import subword_tokenizer
-from tasks.data.columns import Dataset
+from tasks.data.columns import Dataset, evenly
 from tasks.data.records import Array, Columns
+from tasks.kinds.translation import DECODES
 from tasks.kinds.translation.data import TOKENIZERS
-from tasks.metrics.kind_evaluation import KindEvaluation, Scored
+from tasks.metrics.kind_evaluation import KindEvaluation, Predictions, Scored
 from tasks.tflite.translator import SOURCE, Translator
 
 SHOWN = 5
@@ -103,12 +105,15 @@ def sliced(own: Translation, reference: Translation, parts: dict[str, Array], pa
         parts: which rows are in each part, (rows,) of bool, by its name; parts without rows are left out.
         params: of the bootstrap.
     """
+    from tasks.metrics.slices import worst_first
+
     found = [_measured(name, own, reference, part, params) for name, part in parts.items() if part.any()]
-    return sorted(found, key=lambda one: (one["bleu"], one["slice"]))
+    return worst_first(found, "bleu")
 
 
 def _measured(name: str, own: Translation, reference: Translation, part: Array, params: Evaluate) -> dict[str, Any]:
     from tasks.metrics.bootstrap import percentile_interval, resampled
+    from tasks.metrics.slices import slice_record
 
     rows = np.flatnonzero(part)
     draws = [np.ones((len(rows), 1), np.float32), *resampled(len(rows), params.resamples, params.seed)]
@@ -117,14 +122,13 @@ def _measured(name: str, own: Translation, reference: Translation, part: Array, 
         for model in (own, reference)
     )
     lost = np.where(values == before, 0.0, 1 - values / np.maximum(before, 1e-9))
-    return {
-        "slice": name,
-        "rows": len(rows),
-        "bleu": float(values[0]),
+    score = {
+        "value": float(values[0]),
         "interval": percentile_interval(values[1:], params.confidence),
         "drop": float(lost[0]),
         "drop_interval": percentile_interval(lost[1:], params.confidence),
     }
+    return slice_record(name, len(rows), "bleu", score)
 
 
 def _placed(counts: Array, rows: Array, total: int) -> Array:
@@ -161,11 +165,11 @@ def _nearest(known: Array, queries: Array) -> Array:
 
 
 class TranslationEvaluation(KindEvaluation):
-    """Tokens of greedy translations, (rows, max_tokens) of int32, against a copy and the nearest known sentence."""
+    """Tokens of greedy translations, (rows, max_tokens) of int32, against copies, lookups, known sentences."""
 
     primary = "bleu"
     lower_is_better = False
-    decodes = True
+    decodes = DECODES
 
     def infer(self, source: Path | bytes, inputs: Columns, threads: int) -> Array:
         """Return the tokens of greedy translations, (rows, max_tokens) of int32, with padding behind."""
@@ -185,53 +189,42 @@ class TranslationEvaluation(KindEvaluation):
         target = Tokenizer.from_file(str(assets / TOKENIZERS["target"]))
         return subword_tokenizer.decode(output.tolist(), subword_tokenizer.subwords_of(target))
 
-    def measure(
-        self,
-        truth: Array,
-        own: Array,
-        reference: Array,
-        metadata: dict[str, Any],
-        columns: dict[str, Array],
-        params: Evaluate,
-    ) -> dict[str, Any]:
+    def measure(self, predictions: Predictions) -> dict[str, Any]:
         """Measure a model against a reference on the same rows.
 
         Args:
-            truth: target sentences, (rows,) of str.
-            own: tokens of the model's translations, (rows, max_tokens).
-            reference: those of the float32 model.
-            metadata: of the data set; `pieces` are the subwords of the tokens.
-            columns: what the slices ask for, (rows,) each, by name.
-            params: of the stage.
+            predictions: `truth` are target sentences, (rows,) of str; `own` and `reference` are tokens, (rows,
+                max_tokens); `pieces` of `metadata` are the subwords of the tokens.
 
         Returns:
             `scores`: see `tasks.metrics.bootstrap.compared`; `undefined`: nothing; `agreement_with_float32`: the share
             of equal translations; `slices`: quarters of the targets' lengths and the requested slices, the worst first;
             `signatures`: sacrebleu's.
         """
-        from tasks.metrics.bootstrap import compared
-        from tasks.metrics.classifier import slice_columns
+        from tasks.metrics.bootstrap import compared, wilson
+        from tasks.metrics.slices import slice_columns
 
-        targets = [str(text) for text in truth]
-        translations, expected = sentences(own, metadata), sentences(reference, metadata)
+        targets, params = [str(text) for text in predictions.truth], predictions.params
+        translations, expected = (
+            sentences(outputs, predictions.metadata) for outputs in (predictions.own, predictions.reference)
+        )
         measured, before = Translation(targets, translations), Translation(targets, expected)
+        equal = sum(one == other for one, other in zip(translations, expected, strict=True))
+        parts = lengths(targets) | slice_columns(predictions.columns, params.slices)
         return {
             "scores": compared(measured, before, params),
             "undefined": {},
-            "agreement_with_float32": float(
-                np.mean([one == other for one, other in zip(translations, expected, strict=True)])
-            ),
-            "slices": sliced(measured, before, lengths(targets) | slice_columns(columns, params.slices), params),
+            "agreement_with_float32": equal / len(targets),
+            "agreement_interval": wilson(equal, len(targets), params.confidence),
+            "slices": sliced(measured, before, parts, params),
             "signatures": measured.signatures(),
         }
 
     def write_tables(self, truth: Array, own: Array, metadata: dict[str, Any], params: Evaluate, folder: Path) -> None:
         """Write some translations beside what they should be, evenly from all rows."""
-        from tasks.metrics.classifier import write_rows
-
-        chosen = np.unique(np.linspace(0, len(truth) - 1, EXAMPLES).round().astype(int))
+        chosen = evenly(len(truth), EXAMPLES)
         pairs = zip(truth[chosen], sentences(own[chosen], metadata), strict=True)
-        write_rows(folder / "examples.csv", ("reference", "translation"), pairs)
+        write_csv(folder / "examples.csv", ("reference", "translation"), pairs)
 
     def score(self, truth: Array, outputs: Array, metadata: dict[str, Any], params: Evaluate) -> Scored:
         """Compute every metric without intervals."""
@@ -242,15 +235,19 @@ class TranslationEvaluation(KindEvaluation):
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
         """Return translations of the test rows, (rows, 1) of str, by method."""
         from tasks.metrics.baselines import chosen_rows
+        from tasks.metrics.word_lookup import WordLookup
 
         rows = chosen_rows(target, params)
         sources, truths = (target.column("train", side).take(rows) for side in ("source", "target"))
         test_sources = target.column("test", "source").all()
         counts = Counter(target.column("train", "target").all().tolist())
         most = max(sorted(counts), key=lambda text: counts[text])
+        lookup = WordLookup(sources.tolist(), truths.tolist())
+        looked_up = [[lookup.translate(text)] for text in test_sources.tolist()]
         return {
             "copy": test_sources[:, np.newaxis],
             "most_frequent_translation": np.full((len(test_sources), 1), most, object),
+            "word_lookup": np.array(looked_up, object).reshape(-1, 1),
             "nearest_sentence": truths[_nearest(sources, test_sources)][:, np.newaxis],
         }
 

@@ -12,6 +12,7 @@ from tasks.core.params.recipes import Recipe
 from tasks.core.params.sections import Export
 from tasks.data.columns import Dataset
 from tasks.kinds import KindExport
+from tasks.kinds.translation import PRECISIONS
 from tasks.models import translator
 from tasks.models.conversion import plain_calibration, require_plain
 from tasks.models.learning_task import KerasModel
@@ -21,7 +22,6 @@ from tasks.tflite.file import with_first
 from tasks.tflite.slim import require_equal_translations, slim
 from tasks.tflite.translator import ENCODE
 
-PRECISIONS = ("float32", "float16", "dynamic")
 PROOF_ROWS = 10
 
 

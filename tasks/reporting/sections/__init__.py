@@ -14,20 +14,26 @@ def report_page(found: Findings, comparison: dict[str, Any] | None = None) -> st
         found: about the line and the file that the report describes.
         comparison: with the champion, as `champion.section` takes it; None where there is none.
     """
-    from tasks.reporting.sections import decision  # here and below: `compare` needs one section, and no charts
+    from tasks.reporting.sections import headline  # here and below: `compare` needs one section, and no charts
 
     sections = _sections(found, comparison)
-    return html.page("report.html", sections, has_charts=True, headline=decision.headline(found))
+    return html.page(
+        "report.html", sections, has_charts=True, has_box=not found.trial.reason, headline=headline.headline(found)
+    )
 
 
 def _sections(found: Findings, comparison: dict[str, Any] | None) -> list[Section]:
     """Return the decision, then what it rests on, then how the model was made, then what it is for and made from."""
-    from tasks.reporting.sections import champion, decision, provenance, training, transfer
+    from tasks.reporting.sections import champion, decision, examples, provenance, quality, training, transfer, trial
 
     return [
         decision.section(found),
         *([champion.section(comparison)] if comparison else []),
+        *([examples.errors(found)] if found.shown.form else []),
+        trial.section(found),
         *_measurements(found),
+        examples.look(found),
+        quality.section(found),
         training.section(found),
         training.sensitivity(found),
         training.cross_validation(found),

@@ -9,7 +9,7 @@ from tasks.reporting import html, words
 from tasks.reporting.drawing import INK, QUIET, RELEASED, Chart, chart, error_bars, label, named_rows, rounded
 from tasks.reporting.findings import Findings
 from tasks.reporting.html import Block, Cell, Fold, Paragraph, Section, charts, fold, note, ranged, table
-from tasks.reporting.results import header, measured_on, result_rows
+from tasks.reporting.results import columns_explained, header, measured_on, result_rows
 from tasks.reporting.words import FLOAT32
 
 MARGIN = 0.12  # of the range of the sizes' logarithms, round the outermost points
@@ -153,7 +153,7 @@ def recipes(found: Findings) -> Section:
     rows = [(Cell(row[0], is_marked=row[0] == found.recipe), *map(ranged, row[1:])) for row in result_rows(found)]
     return html.section(
         "recipes", "Every recipe beside float32", "Recipes",
-        table("Every recipe", header(found.metrics), rows), note(measured_on(found.float32)),
+        table("Every recipe", header(found.metrics), rows), note(f"{measured_on(found.float32)} {columns_explained()}"),
     )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def data(found: Findings) -> Section:
 
 def version(found: Findings, role: str) -> str:
     """Return the first digits of the digest of a data set."""
-    return str(found.inputs[f"data/ready/{role}/dataset.json"])[:16]
+    return found.dataset_sha256(role)[:16]
 
 
 def lineage(found: Findings) -> Section:

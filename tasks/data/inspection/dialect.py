@@ -1,0 +1,209 @@
+"""How a text table of unknown origin is written: its encoding, separator, quotes, whether it has a header."""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from tasks.core.errors import DataError
+from tasks.data.inspection.names import COLUMN_NAMES, words_of
+
+SAMPLE_BYTES, SAMPLE_ROWS = 1 << 20, 500
+SEPARATORS = (",", ";", "\t", "|")
+SPACES = " "  # columns that are lined up by spaces, as many of the oldest public tables have them
+# The longest first: the mark of UTF-32 begins with that of UTF-16.
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+MAX_CELL = 1 << 24  # characters; a whole book in a cell
+
+Row = list[str]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the rows of a file are written.
+
+    Attributes:
+        encoding: as Python names it.
+        separator: between cells; a space stands for any number of them.
+        quoted: whether quotes around a cell have a meaning.
+        header: whether the first row has the names of the columns.
+        certain: whether the encoding is known, and not what most such files have.
+    """
+
+    encoding: str
+    separator: str
+    quoted: bool
+    header: bool
+    certain: bool = True
+
+
+def dialect_of(path: Path, encoding: str | None = None) -> Dialect:
+    """Find out how a file is written, from its first megabyte.
+
+    Args:
+        path: of the file, gzipped or not.
+        encoding: what the user says it is.
+
+    Raises:
+        DataError: the file is empty, or no text.
+    """
+    sample = _sample(path)
+    found, certain = (encoding, True) if encoding else encoding_of(sample)
+    text = _decoded(sample, found, path)
+    if not text.strip():
+        raise DataError(got=f"{path.name}: no text in it", do="bring a file with rows")
+    separator, quoted = _separated(text, tabs=".tsv" in path.name.lower())
+    rows = list(islice(_rows(io.StringIO(text, newline=""), separator, quoted), SAMPLE_ROWS))
+    return Dialect(found, separator, quoted, has_header(rows), certain)
+
+
+def rows_of(path: Path, dialect: Dialect) -> Iterator[Row]:
+    """Yield every row of a file that is not empty, the header among them.
+
+    Raises:
+        DataError: a byte is none of the encoding, or a quote is never closed.
+    """
+    with opened(path, dialect.encoding) as text:
+        try:
+            yield from _rows(text, dialect.separator, dialect.quoted)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                got=f"{path.name}: bytes that are not {dialect.encoding}: {error.reason}",
+                expected="one encoding in the whole file", do="name the right one: --encoding NAME",
+            ) from None  # fmt: skip
+        except csv.Error as error:
+            raise DataError(got=f"{path.name}: {error}", do="correct the file, and run the command again") from None
+
+
+@contextmanager
+def opened(path: Path, encoding: str) -> Iterator[TextIO]:
+    """Open a text file, gzipped or not; line ends stay as they are."""
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path, "rt", encoding=encoding, newline="") as text:
+            yield text
+    else:
+        with path.open(encoding=encoding, newline="") as text:
+            yield text
+
+
+def encoding_of(sample: bytes) -> tuple[str, bool]:
+    """Return the encoding of a sample, and whether that is certain.
+
+    UTF-8 proves itself. Of what is not UTF-8, Windows-1252 is most common in Europe and America, and nothing in the
+    bytes can prove it.
+    """
+    if marked := next((name for mark, name in MARKS if sample.startswith(mark)), None):
+        return marked, True
+    zeros = sample[:4000].count(0), sample[:4000:2].count(0)
+    if zeros[0] * 4 > len(sample[:4000]):
+        return ("utf-16-be" if zeros[1] * 2 > zeros[0] else "utf-16-le"), True
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return "cp1252", False
+    return "utf-8", True
+
+
+def has_header(rows: list[Row]) -> bool:
+    """Whether the first row names the columns: it is unlike the others, or holds words that name columns."""
+    if len(rows) < 2 or len(set(rows[0])) < len(rows[0]):
+        return False
+    first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    if any(NUMBER.fullmatch(cell.strip()) for cell in first):
+        return [cell.strip() for cell in first] == [str(place) for place in range(len(first))] and bool(others)
+    columns = [[row[place].strip() for row in others] for place in range(len(first))]
+    if any(_are_numbers(column) for column in columns):
+        return True
+    if all("".join(words_of(name)) in COLUMN_NAMES for name in first if name.strip()):
+        return True
+    return any(_names_no_row(name.strip(), column) for name, column in zip(first, columns, strict=True)) and all(
+        len(name.split()) <= 3 and len(name) <= 40 for name in first
+    )
+
+
+def _are_numbers(column: Row) -> bool:
+    filled = [cell for cell in column if cell]
+    return bool(filled) and sum(bool(NUMBER.fullmatch(cell)) for cell in filled) > 0.8 * len(filled)
+
+
+def _names_no_row(name: str, column: Row) -> bool:
+    """Whether a column of few different values, each of them in several rows, has one value that is only on top."""
+    counts = Counter(column)
+    return len(column) >= 4 and len(counts) * 2 <= len(column) and name not in counts
+
+
+def _sample(path: Path) -> bytes:
+    try:
+        if path.suffix.lower() == ".gz":
+            with gzip.open(path) as packed:
+                return packed.read(SAMPLE_BYTES)
+        with path.open("rb") as file:
+            return file.read(SAMPLE_BYTES)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise DataError(got=f"{path.name}: {error}", do="get the file from its source again") from None
+
+
+def _decoded(sample: bytes, encoding: str, path: Path) -> str:
+    try:
+        text: str = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise DataError(
+            got=f"{path.name}, which is not {encoding}: {error}", expected="text",
+            do="name its encoding: --encoding NAME, such as cp1251 or shift_jis",
+        ) from None  # fmt: skip
+    return text
+
+
+def _rows(text: Iterator[str], separator: str, quoted: bool) -> Iterator[Row]:
+    if separator == SPACES:
+        yield from (line.split() for line in text if line.strip())
+        return
+    csv.field_size_limit(MAX_CELL)
+    reader = csv.reader(text, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+    yield from (row for row in reader if row)
+
+
+def _separated(text: str, tabs: bool) -> tuple[str, bool]:
+    """Return the separator that cuts most rows into as many cells, and whether quotes have a meaning."""
+    found = []
+    for separator in ("\t",) if tabs else SEPARATORS:
+        for quoted in (True, False):
+            even, width = _evenness(text, separator, quoted)
+            if width > 1:
+                found.append((round(even, 2), quoted == _prefers_quotes(text, separator), width, separator, quoted))
+    if found and max(found)[0] >= 0.5:
+        return max(found)[3:]
+    even, width = _evenness(text, SPACES, quoted=False)
+    if even > 0.95 and width > 2:
+        return SPACES, False
+    return ("\t", False) if tabs else (",", True)  # one column
+
+
+def _prefers_quotes(text: str, separator: str) -> bool:
+    """Whether quotes that open a cell also close one; tab-separated files often have quotes that are only letters."""
+    opening = len(re.findall(rf'(?:^|{re.escape(separator)})"', text, re.MULTILINE))
+    closing = len(re.findall(rf'"(?:\r?$|{re.escape(separator)})', text, re.MULTILINE))
+    return separator != "\t" or (opening > 0 and abs(opening - closing) * 20 <= opening)
+
+
+def _evenness(text: str, separator: str, quoted: bool) -> tuple[float, int]:
+    """Return the fraction of the rows that have the usual number of cells, and that number."""
+    rows = islice(_rows(io.StringIO(text, newline=""), separator, quoted), SAMPLE_ROWS)
+    try:
+        widths = Counter(len(row) for row in rows)
+    except csv.Error:
+        return 0.0, 0
+    (width, rows_of_it), *_ = widths.most_common(1) or [(0, 0)]
+    return rows_of_it / max(1, widths.total()), width
