@@ -1,12 +1,15 @@
 """`trimline new` makes a line of data in a folder of its own, and leaves nothing behind where it cannot."""
 
 import csv
+import os
 import random
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from flows.new import program
 from tests.flows import toy, wheels
 from tests.tasks.line import tree
 
@@ -35,8 +38,18 @@ def houses(path: Path, rows: int = 400, *, targets: tuple[str, ...] = ("price",)
 def trimline(checkout: Path, *arguments: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*toy.TRIMLINE, *arguments], cwd=folder or checkout, check=False, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL, env={name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [None, "1"])
+def test_the_path_of_the_program_is_shown_where_make_has_started_it(
+    level: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    if level:
+        monkeypatch.setenv("MAKELEVEL", level)
+    assert program() == (str(Path(sys.executable).parent / "trimline") if level else "trimline")
 
 
 def test_a_line_is_made_that_runs_with_no_edit(checkout: Path, tmp_path: Path) -> None:
