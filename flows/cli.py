@@ -70,9 +70,7 @@ exit status:
    65  bad input data
    75  temporary failure, retry
    78  bad configuration
-  130  stopped, by Ctrl-C or SIGTERM
-
-`trimline COMMAND --help` shows the options of a command with an example."""
+  130  stopped, by Ctrl-C or SIGTERM"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,7 +125,10 @@ def chosen(arguments: Sequence[str]) -> Command:
 def listing() -> str:
     """What Trimline does, and each command in one line."""
     commands = "\n".join(f"  {name:10} {command.does}" for name, command in COMMANDS.items())
-    return f"Turns raw data into a small, verified .tflite model, and keeps it up to date.\n\ncommands:\n{commands}"
+    return (
+        "Turns raw data into a small, verified .tflite model, and keeps it up to date.\n\n"
+        f"commands (`trimline COMMAND --help` shows the options, with an example):\n{commands}"
+    )
 
 
 def unknown(name: str) -> str:

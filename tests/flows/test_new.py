@@ -14,6 +14,12 @@ from tests.flows import toy, wheels
 from tests.tasks.line import tree
 
 
+@pytest.fixture(autouse=True)
+def typed_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a person types it, also where `make test` has started these tests."""
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this checkout, whose code runs in the lines that are made in it."""
@@ -38,18 +44,15 @@ def houses(path: Path, rows: int = 400, *, targets: tuple[str, ...] = ("price",)
 def trimline(checkout: Path, *arguments: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*toy.TRIMLINE, *arguments], cwd=folder or checkout, check=False, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, env={name: value for name, value in os.environ.items() if name != "MAKELEVEL"},
+        stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("level", [None, "1"])
-def test_the_path_of_the_program_is_shown_where_make_has_started_it(
-    level: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MAKELEVEL", raising=False)
-    if level:
-        monkeypatch.setenv("MAKELEVEL", level)
-    assert program() == (str(Path(sys.executable).parent / "trimline") if level else "trimline")
+def test_the_path_of_the_program_is_shown_where_make_has_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program() == "trimline"
+    monkeypatch.setenv("MAKELEVEL", "1")
+    assert program() == str(Path(sys.executable).parent / "trimline")
+    assert os.access(program(), os.X_OK)
 
 
 def test_a_line_is_made_that_runs_with_no_edit(checkout: Path, tmp_path: Path) -> None:

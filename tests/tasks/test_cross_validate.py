@@ -28,9 +28,9 @@ OUTPUTS = ["reports/cross_validation.json", "reports/cross_validate"]
 
 
 def params(**changes: Any) -> dict[str, Any]:
-    """The tiny line's parameters, with runs long enough to be killed in their midst, and a file of attributes."""
+    """The tiny line's parameters, with runs long enough to be killed in their midst."""
     tiny = line.tiny_params()
-    tiny["preprocess"]["target"]["attributes"] = "writers.csv"
+    tiny["preprocess"]["target"]["attributes"] = "writers.csv"  # `plan` asks for it; `with_column` adds the column
     tiny["fine_tune"] |= {"head": line.fit(2), "all_layers": line.fit(12)}
     tiny["cross_validate"] |= {"folds": FOLDS, "group": "writer"} | changes
     return tiny
