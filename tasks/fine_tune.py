@@ -31,6 +31,7 @@ def fine_tune(
 ) -> None:
     """Train the head alone, then all layers at a low rate; then the same network from scratch for as many steps.
 
+    The last is left out where `from_scratch_learning_rate` is None.
     Both keep the weights of their least validation loss; `comparison` holds their primary metric on the same test rows,
     that of the head alone, and the data-efficiency curve where the settings have one.
     Where `params` is None the base model is taken as it is, and `comparison` holds its metric alone.
@@ -57,16 +58,19 @@ def fine_tune(
     }
 
     tuned = fine_tuning.clone_for_target(base, metadata, params)
-    scratch = fine_tuning.reinitialised(tuned)
+    compared_models = {"fine_tuned": tuned}
+    if params.from_scratch_learning_rate is not None:
+        compared_models[fine_tuning.FROM_SCRATCH] = fine_tuning.reinitialised(tuned)
     with distributed.ray_cluster_session(params):
         rows = fine_tuning.tune_head(tuned, target, task, params, checkpoints)
         head_only = measured(kind, tuned, target, task)
         rows += fine_tuning.tune_layers(tuned, target, task, params, checkpoints)
-        rows += fine_tuning.from_scratch(
-            scratch, target, task, params, len(rows), checkpoints[fine_tuning.FROM_SCRATCH]
-        )
+        if scratch := compared_models.get(fine_tuning.FROM_SCRATCH):
+            rows += fine_tuning.from_scratch(
+                scratch, target, task, params, len(rows), checkpoints[fine_tuning.FROM_SCRATCH]
+            )
     curve_points = curve(kind, base, target, params, inputs)
-    compared = compare(kind, {"fine_tuned": tuned, fine_tuning.FROM_SCRATCH: scratch}, target, task)
+    compared = compare(kind, compared_models, target, task)
     compared |= {"head_only": head_only, "data_efficiency": curve_points}
     with replacing(model) as folder, replacing(history) as history_file, replacing(comparison) as comparison_file:
         saving.save(tuned, metadata, folder)
@@ -125,15 +129,14 @@ def take_as_it_is(kind: str, base: Path, data: Path, model: Path, history: Path,
 
 
 def compare(kind: str, models: dict[str, Any], target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:
-    """Measure the fine-tuned model and the one from scratch on the test split of the target."""
+    """Measure the fine-tuned model, and the one from scratch where there is one, on the test split of the target."""
     evaluation = evaluation_of(kind)
     compared = {run: measured(kind, network, target, task) for run, network in models.items()}
-    gain = compared["fine_tuned"][evaluation.primary] - compared["from_scratch"][evaluation.primary]
-    return {
-        "primary": evaluation.primary,
-        **compared,
-        "gain_of_transfer": -gain if evaluation.lower_is_better else gain,
-    }
+    document = {"primary": evaluation.primary, **compared}
+    if "from_scratch" in compared:
+        gain = compared["fine_tuned"][evaluation.primary] - compared["from_scratch"][evaluation.primary]
+        document["gain_of_transfer"] = -gain if evaluation.lower_is_better else gain
+    return document
 
 
 def measured(kind: str, network: Any, target: columns.Dataset, task: "LearningTask") -> dict[str, Any]:

@@ -185,12 +185,15 @@ def gain(transfer: dict[str, Any]) -> str:
     if "as_it_is" in transfer:
         return "The pretrained model is used unchanged: nothing was fine-tuned, so no gain of transfer was measured."
     primary = transfer["primary"]
-    runs = ("fine_tuned", "head_only", "from_scratch")
-    tuned, head, scratch = (words.score(primary, transfer[run][primary]) for run in runs)
+    tuned, head = (words.score(primary, transfer[run][primary]) for run in ("fine_tuned", "head_only"))
+    title = words.metric(primary).title
+    if "from_scratch" not in transfer:
+        return f"{title}: fine-tuned {tuned}, head alone {head}; training from scratch was not tried."
+    scratch = words.score(primary, transfer["from_scratch"][primary])
     gained = words.scaled(primary, transfer["gain_of_transfer"])
     points = " points" if words.metric(primary).is_share else ""
     return (
-        f"{words.metric(primary).title}: fine-tuned {tuned}, head alone {head}, from scratch with as many steps "
+        f"{title}: fine-tuned {tuned}, head alone {head}, from scratch with as many steps "
         f"{scratch}; transfer gains {gained:+,.2f}{points}."
     )
 

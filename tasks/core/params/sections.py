@@ -66,9 +66,10 @@ class FineTune(Spread):
         True,
         description="keep the base's batch-norm statistics: better for few rows, and where target and base look alike",
     )
-    from_scratch_learning_rate: Rate = Field(
+    from_scratch_learning_rate: Rate | None = Field(
         3e-3,
-        description="learning rate of the comparison: the same network trained on the target alone, for as many steps",
+        description="learning rate of the comparison: the same network trained on the target alone, for as many steps; "
+        "null for no comparison, which halves the time",
     )
     data_efficiency: DataEfficiency | None = Field(
         None, description="draws the curve of accuracy by number of rows, at its cost; null for none"
@@ -78,6 +79,14 @@ class FineTune(Spread):
     def _batches_divide(self) -> Self:
         deeper = {} if self.last_layers is None else {"last_layers.fit": self.last_layers.fit}
         require_whole_parts(self, {"head": self.head, **deeper, "all_layers": self.all_layers})
+        return self
+
+    @model_validator(mode="after")
+    def _a_curve_compares(self) -> Self:
+        if self.data_efficiency is not None and self.from_scratch_learning_rate is None:
+            raise ValueError(
+                "data_efficiency: compares two starts; give from_scratch_learning_rate a number, or make it null"
+            )
         return self
 
 

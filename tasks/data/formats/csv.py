@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from tasks.data.text_records import (
 UNIT, units = "lines", count_lines
 APART = (b'"', b"\0")  # signs that the two readers may take for something else
 BLOCK_BYTES = 1 << 24
-MAX_CELL = 1 << 17  # bytes; the slow reader refuses more
+MAX_CELL = 1 << 17  # characters of a cell; more is unreadable
 NEWLINE, RETURN = b"\n\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -164,21 +164,35 @@ def chunks(part: FileChunk, params: Records) -> Iterator[Chunk]:
 
 
 def _rows(part: FileChunk, lines: Iterator[str]) -> Iterator[Row]:
-    taken = _Lines(lines)
-    reader, number = csv.reader(taken, delimiter=part.separator, strict=True), part.first
+    number = part.first
+    for cells, count in cells_of(lines, part.separator):
+        if isinstance(cells, csv.Error):
+            yield Row(number, BadRow(f"{part.path.name}:{number}", _problem(cells, number, count)))
+            number += 1
+        else:
+            yield Row(number, cells or None, count)
+            number += count
+
+
+def cells_of(lines: Iterable[str], separator: str) -> Iterator[tuple[list[str] | csv.Error, int]]:
+    """Yield the cells of each row, none for an empty line, and how many lines they were read from.
+
+    In place of cells that cannot be read stands the error; the row behind it begins in the next line.
+    """
+    taken = _Lines(iter(lines))
+    csv.field_size_limit(MAX_CELL)  # of the whole process, where another reader may have set its own
+    reader = csv.reader(taken, delimiter=separator, strict=True)
     while True:
         taken.begin_row()
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield Row(number, BadRow(f"{part.path.name}:{number}", _problem(error, number, taken.count)))
+            yield error, taken.count
             taken.give_back()
-            number += 1
             continue
         if cells is None:
             return
-        yield Row(number, cells or None, taken.count)
-        number += taken.count
+        yield cells, taken.count
 
 
 class _Lines:
@@ -211,6 +225,6 @@ class _Lines:
 
 def _problem(error: csv.Error, number: int, lines: int) -> str:
     if "field limit" in str(error) or "end of data" in str(error):
-        return f"unreadable: a quote that is opened here and not closed within {csv.field_size_limit():,} characters"
+        return f"unreadable: a quote that is opened here and not closed within {MAX_CELL:,} characters"
     more = f" in line {number + lines - 1}, which a quote that is opened here runs to" if lines > 1 else ""
     return f"unreadable: {error}{more}"

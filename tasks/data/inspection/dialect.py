@@ -8,12 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from tasks.core.errors import DataError
+from tasks.data.formats.csv import cells_of
 from tasks.data.inspection.names import COLUMN_NAMES, words_of
 
 SAMPLE_BYTES, SAMPLE_ROWS = 1 << 20, 500
@@ -25,7 +26,6 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
-MAX_CELL = 1 << 24  # characters; a whole book in a cell
 
 Row = list[str]
 
@@ -40,6 +40,7 @@ class Dialect:
         quoted: whether quotes around a cell have a meaning.
         header: whether the first row has the names of the columns.
         certain: whether the encoding is known, and not what most such files have.
+        width: of rows that end with a separator, behind which nothing is; None where they do not.
     """
 
     encoding: str
@@ -47,6 +48,11 @@ class Dialect:
     quoted: bool
     header: bool
     certain: bool = True
+    width: int | None = None
+
+    def trimmed(self, row: Row) -> Row:
+        """Return a row without the empty cell behind its last separator, where that is none of the columns."""
+        return row[:-1] if self.width and len(row) == self.width + 1 and not row[-1].strip() else row
 
 
 def dialect_of(path: Path, encoding: str | None = None) -> Dialect:
@@ -66,25 +72,25 @@ def dialect_of(path: Path, encoding: str | None = None) -> Dialect:
         raise DataError(got=f"{path.name}: no text in it", do="bring a file with rows")
     separator, quoted = _separated(text, tabs=".tsv" in path.name.lower())
     rows = list(islice(_rows(io.StringIO(text, newline=""), separator, quoted), SAMPLE_ROWS))
-    return Dialect(found, separator, quoted, has_header(rows), certain)
+    width = _width_before_the_last_separator(rows)
+    dialect = Dialect(found, separator, quoted, header=False, certain=certain, width=width)
+    return replace(dialect, header=has_header([dialect.trimmed(row) for row in rows]))
 
 
 def rows_of(path: Path, dialect: Dialect) -> Iterator[Row]:
     """Yield every row of a file that is not empty, the header among them.
 
     Raises:
-        DataError: a byte is none of the encoding, or a quote is never closed.
+        DataError: a byte is none of the encoding.
     """
     with opened(path, dialect.encoding) as text:
         try:
-            yield from _rows(text, dialect.separator, dialect.quoted)
+            yield from map(dialect.trimmed, _rows(text, dialect.separator, dialect.quoted))
         except UnicodeDecodeError as error:
             raise DataError(
                 got=f"{path.name}: bytes that are not {dialect.encoding}: {error.reason}",
                 expected="one encoding in the whole file", do="name the right one: --encoding NAME",
             ) from None  # fmt: skip
-        except csv.Error as error:
-            raise DataError(got=f"{path.name}: {error}", do="correct the file, and run the command again") from None
 
 
 @contextmanager
@@ -167,12 +173,27 @@ def _decoded(sample: bytes, encoding: str, path: Path) -> str:
 
 
 def _rows(text: Iterator[str], separator: str, quoted: bool) -> Iterator[Row]:
+    """Yield the cells of each row; one of a quote that swallows lines has a single empty cell."""
     if separator == SPACES:
         yield from (line.split() for line in text if line.strip())
-        return
-    csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(text, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
-    yield from (row for row in reader if row)
+    elif quoted:
+        for cells, _ in cells_of(text, separator):
+            if isinstance(cells, csv.Error):
+                yield [""]
+            elif cells:
+                yield cells
+    else:
+        yield from filter(None, (line.rstrip("\r\n").split(separator) for line in text))
+
+
+def _width_before_the_last_separator(rows: list[Row]) -> int | None:
+    """Return the number of names where the rows below have one cell more, which is empty in all of them."""
+    if len(rows) < 2:
+        return None
+    width = len(rows[0])
+    longer = [row for row in rows[1:] if len(row) == width + 1]
+    ends = len(longer) * 2 > len(rows) and not any(row[-1].strip() for row in longer)
+    return width if ends else None
 
 
 def _separated(text: str, tabs: bool) -> tuple[str, bool]:
@@ -201,9 +222,6 @@ def _prefers_quotes(text: str, separator: str) -> bool:
 def _evenness(text: str, separator: str, quoted: bool) -> tuple[float, int]:
     """Return the fraction of the rows that have the usual number of cells, and that number."""
     rows = islice(_rows(io.StringIO(text, newline=""), separator, quoted), SAMPLE_ROWS)
-    try:
-        widths = Counter(len(row) for row in rows)
-    except csv.Error:
-        return 0.0, 0
+    widths = Counter(len(row) for row in rows)
     (width, rows_of_it), *_ = widths.most_common(1) or [(0, 0)]
     return rows_of_it / max(1, widths.total()), width

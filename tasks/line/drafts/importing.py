@@ -78,6 +78,8 @@ def _changes(table: Table, used: list[Column], dates: Column | None) -> Iterator
             yield f"columns were parted by {_called(dialect.separator)}"
         elif dialect.quoted and dialect.separator == "\t" and _has_quotes(table):
             yield "quotes around cells go"
+        if dialect.width:
+            yield "the separator at the end of each row goes"
     if any(suffix_of(file.path) == ".json" for file in table.files):
         yield "a list in JSON becomes a table"
     for column in used:
@@ -194,7 +196,7 @@ def _strict_rows(root: Path, file: TableFile) -> Iterator[Row]:
         try:
             for number, row in enumerate(row for row in reader if row):
                 if number or not file.names:
-                    yield row
+                    yield file.dialect.trimmed(row)
         except csv.Error as error:
             raise DataError(
                 got=f"{file.path}, line {reader.line_num}: {error}", expected="quotes that open and close a cell",

@@ -60,7 +60,7 @@ def section(found: Findings) -> Section:
     parts: list[Block] = [Paragraph(gain(compared))]
     if "fine_tuned" in compared:
         primary = compared["primary"]
-        rows = [(text, words.score(primary, compared[run][primary])) for run, text in RUNS.items()]
+        rows = [(text, words.score(primary, compared[run][primary])) for run, text in RUNS.items() if run in compared]
         caption = f"On the {compared['fine_tuned']['rows']:,} test rows, as float models"
         parts.append(table(caption, ("training", words.metric(primary).title), rows))
     if points := compared.get("data_efficiency"):
