@@ -111,6 +111,7 @@ def test_there_is_nothing_to_do_then(clone: Path) -> None:
     assert "Data and pipelines are up to date." in run(clone, "dvc", "repro")
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(clone: Path) -> None:
     run(clone, "flows.cli", "set", 'compress.int8.float_layers=["logits"]')
     said = run(clone, "dvc", "repro")
@@ -119,6 +120,7 @@ def test_a_changed_recipe_runs_its_own_stages_and_the_release_and_nothing_else(c
     assert sorted(ran) == sorted([*own, "plan", *line.DECISION])
 
 
+@pytest.mark.slow
 def test_an_impossible_budget_fails_with_the_bounds_and_leaves_the_last_release(clone: Path) -> None:
     before = line.tree(clone / "release")
     run(clone, "flows.cli", "set", "release.max_size_bytes=10")

@@ -48,7 +48,8 @@ def test_two_workers_learn_and_leave_nothing_behind(undisturbed: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_lost_worker_costs_a_restart_and_no_byte(number: int, undisturbed: Path, tmp_path: Path) -> None:
     folder = spread_line(tmp_path / "line")
     stage = line.begin(folder, "train")

@@ -12,9 +12,11 @@ import pytest
 
 from tasks.core.errors import ParamsError
 from tasks.core.files import read_json
+from tasks.core.params.sections import FineTune
 from tasks.core.params.training import Augment
 from tasks.data import columns
 from tasks.line import params_file
+from tasks.reporting.results import gain
 from tests.tasks import line
 
 OUTPUTS = ("models/tuned", "reports/fine_tune")
@@ -51,6 +53,18 @@ def test_the_head_alone_and_training_from_scratch_stand_beside_fine_tuning(tuned
     assert compared["fine_tuned"]["accuracy"] > 0.7
 
 
+def test_without_a_rate_for_it_nothing_is_trained_from_scratch(tuned: Path, tmp_path: Path) -> None:
+    shutil.copytree(tuned, tmp_path / "line")
+    params = line.tiny_params()
+    params["fine_tune"] |= {"head": line.fit(1), "all_layers": line.fit(1), "from_scratch_learning_rate": None}
+    line.write_params(tmp_path / "line", params)
+    compared = comparison(line.run_all(tmp_path / "line", ["fine_tune"]))
+    assert set(compared) == {"primary", "fine_tuned", "head_only", "data_efficiency"}
+    assert "training from scratch was not tried" in gain(compared)
+    with pytest.raises(ValueError, match="compares two starts"):
+        FineTune.model_validate({"from_scratch_learning_rate": None, "data_efficiency": {"fractions": [1.0]}})
+
+
 def test_the_curve_has_both_starts_at_each_fraction_and_seed(tuned: Path) -> None:
     points, train = comparison(tuned)["data_efficiency"], columns.load(tuned / "data/ready/target").rows("train")
     assert [(point["fraction"], point["seed"]) for point in points] == [(0.3, 1), (0.3, 2)]
@@ -59,6 +73,7 @@ def test_the_curve_has_both_starts_at_each_fraction_and_seed(tuned: Path) -> Non
     assert sum(point["pretrained"] - point["from_scratch"] for point in points) > 0
 
 
+@pytest.mark.slow
 def test_a_curve_that_was_killed_goes_on_to_the_same_bytes(tuned: Path, tmp_path: Path) -> None:
     shutil.copytree(tuned, tmp_path / "line")
     for path in OUTPUTS:

@@ -72,7 +72,7 @@ def quantized(model: Any, rows: Array) -> Any:
     return trained(tfmot.quantization.keras.quantize_model(model), rows)
 
 
-@pytest.mark.parametrize("functional", [False, True])
+@pytest.mark.parametrize("functional", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("wrapped", "told", "tolerance"),
     [(pruned, "PruneLowMagnitude", 1e-5), (clustered, "ClusterWeights", 1e-5), (quantized, "QuantizeWrapperV2", 0.1)],

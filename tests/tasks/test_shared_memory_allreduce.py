@@ -117,6 +117,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_the_ring() -> None:
     ports = json.dumps(free_ports(2))
     both = [

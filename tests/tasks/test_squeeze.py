@@ -210,6 +210,13 @@ def test_a_precision_that_the_converter_crashes_on_is_left_out_and_the_best_othe
     assert "int8: left out, the conversion was ended by a crash of native code (SIGSEGV)" in said
     assert set(table(said)) == {"float32", "float16", "dynamic"}
     assert UserFile(options.output).row_shape == (12, 3)
+
+
+@pytest.mark.slow
+def test_a_refusal_says_that_a_precision_crashed_and_the_remedy_that_it_names_helps(
+    options: Options, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, samples = recurrent(tmp_path, unroll=False)
     with pytest.raises(StageError, match=r"int8: left out, .*SIGSEGV"):
         squeeze(replace(options, model=model, samples=samples, max_size=100))
     unrolled, samples = recurrent(tmp_path, unroll=True)  # the remedy of the message

@@ -16,6 +16,11 @@ from tasks.data.records import Array
 from tests.tasks import line
 
 LAYERS = ["conv_0", "conv_1", "logits"]
+BOTH_OR_NEITHER_AND_SLOWLY_EACH = [
+    (False, False),
+    (True, True),
+    *(pytest.param(*one, marks=pytest.mark.slow) for one in ((False, True), (True, False))),
+]
 
 
 @dataclass(frozen=True)
@@ -209,8 +214,7 @@ def test_a_broken_pattern_is_seen() -> None:
     assert zero_blocks(kernel, (4, 1)).tolist() == [[False], [True]]
 
 
-@pytest.mark.parametrize("per_channel", [False, True])
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(("per_channel", "sparse"), BOTH_OR_NEITHER_AND_SLOWLY_EACH)
 def test_kernels_have_as_many_values_as_clusters(
     per_channel: bool, sparse: bool, lab: Lab, pruned: Any, tmp_path: Path
 ) -> None:
@@ -284,8 +288,7 @@ def test_a_model_without_batch_norm_has_nothing_to_measure(lab: Lab) -> None:
         re_estimate_batch_norm(Model(images, layers.Dense(10)(layers.Flatten()(images))), step, lab.training())
 
 
-@pytest.mark.parametrize("clustered", [False, True])
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(("clustered", "sparse"), BOTH_OR_NEITHER_AND_SLOWLY_EACH)
 def test_zeros_and_clusters_survive_quantization_aware_training(
     clustered: bool, sparse: bool, lab: Lab, pruned: Any, tmp_path: Path
 ) -> None:
@@ -383,7 +386,9 @@ class KilledAfter:
             raise Killed
 
 
-@pytest.mark.parametrize("step", ["prune", "cluster", "quantize_aware"])
+@pytest.mark.parametrize(
+    "step", ["prune", *(pytest.param(step, marks=pytest.mark.slow) for step in ("cluster", "quantize_aware"))]
+)
 def test_a_step_that_was_killed_goes_on_to_the_same_weights(step: str, lab: Lab, pruned: Any) -> None:
     from importlib import import_module
 

@@ -49,9 +49,12 @@ def checkpoints(folder: Path) -> list[str]:
     ("name", "moment"),
     [
         ("train", "train: epoch 1 of 30"),
-        ("fine_tune", "all_layers: epoch 1 of 20"),
-        pytest.param(
-            "compress@pruned_qat_int8", "pruned_qat_int8-quantize_aware: epoch 1 of 12", marks=pytest.mark.slow
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in (
+                ("fine_tune", "all_layers: epoch 1 of 20"),
+                ("compress@pruned_qat_int8", "pruned_qat_int8-quantize_aware: epoch 1 of 12"),
+            )
         ),
     ],
 )

@@ -226,6 +226,7 @@ def test_smaller_files_translate_nearly_alike_and_slim_changes_nothing(
         require_equal_translations(float32, small, sources[:1])
 
 
+@pytest.mark.slow
 def test_equal_runs_give_equal_bytes(data: Dataset, network: tuple[Any, Any], float32: bytes) -> None:
     assert exported(network, data, "float32") == float32
     one, other = (trained(data, epochs=1)[0].get_weights() for _ in range(2))
@@ -249,8 +250,9 @@ def test_each_signature_is_a_file_of_its_own(float32: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("step", "changes"),
-    [("prune", {"sparsity": 0.5}), pytest.param("cluster", {"clusters": 8}, marks=pytest.mark.slow)],
+    [("prune", {"sparsity": 0.5}), ("cluster", {"clusters": 8})],
 )
+@pytest.mark.slow
 def test_a_compressed_translator_keeps_what_it_is_asked_for(
     step: str, changes: dict[str, Any], network: tuple[Any, Any], data: Dataset
 ) -> None:

@@ -136,6 +136,7 @@ def test_equal_fits_are_equal_and_a_saved_model_answers_alike(tmp_path: Path) ->
     assert loaded(rows).numpy().tolist() == network(rows).numpy().tolist()
 
 
+@pytest.mark.slow
 def test_pruning_takes_leaves_and_hardly_changes_the_answers(tmp_path: Path) -> None:
     from tasks.compression.recipe import train
     from tasks.kinds import model_of
