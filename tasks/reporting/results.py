@@ -183,7 +183,7 @@ def columns_explained() -> str:
 def gain(transfer: dict[str, Any]) -> str:
     """Say what fine-tuning gained over the same network trained on the target alone, where it was done."""
     if "as_it_is" in transfer:
-        return "The pretrained model is used unchanged: nothing was fine-tuned, so no gain of transfer was measured."
+        return "Nothing was fine-tuned: the base model is used as it is."
     primary = transfer["primary"]
     tuned, head = (words.score(primary, transfer[run][primary]) for run in ("fine_tuned", "head_only"))
     title = words.metric(primary).title

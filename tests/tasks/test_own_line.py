@@ -111,7 +111,7 @@ def test_nothing_is_trained_and_the_pages_say_so(released: Path) -> None:
     assert folds["as_it_is"] is True and {fold["epochs"] for fold in folds["folds"]} == {0}
     for page in ("reports/results.md", "reports/model_card.md", "reports/report.html"):
         text = (released / page).read_text()
-        assert "nothing was fine-tuned" in text and "transfer gains" not in text
+        assert "Nothing was fine-tuned" in text and "transfer gains" not in text
 
 
 def test_the_folds_only_measure_the_model_on_all_rows_and_say_how_many_the_base_data_set_has(released: Path) -> None:

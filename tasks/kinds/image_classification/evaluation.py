@@ -1,5 +1,8 @@
 """Evaluation of images with one class each."""
 
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tasks.core.params.gates import Baseline
@@ -8,6 +11,9 @@ from tasks.data.columns import Column, Dataset
 from tasks.data.records import Array
 from tasks.metrics.classifier_evaluation import ClassifierEvaluation
 
+if TYPE_CHECKING:
+    from tasks.data.image_features import Features
+
 MAX_SIDE = 32  # larger images are shrunk: a weight for each pixel and class learns no more from all of them
 BATCH_ROWS = 1000
 # Pixels of all images together that pretrained features are taken of: about 3 minutes of one core.
@@ -15,23 +21,20 @@ MAX_PIXELS = 70_000_000
 
 
 class ImageEvaluation(ClassifierEvaluation):
-    """Probabilities of classes, against the majority class and linear models of pixels or of pretrained features."""
+    """Probabilities of classes, against the majority class and a linear model of pretrained features or of pixels."""
 
     def baselines(self, target: Dataset, params: Baseline) -> dict[str, Array]:
         """Return probabilities of the test rows, (rows, classes), by method."""
         from tasks.metrics.baselines import chosen_rows, logistic_regression, majority_class, probabilities
 
-        rows, tested, classes = chosen_rows(target, params), np.arange(target.rows("test")), len(target.classes)
-        images, test_images = target.column("train", "image"), target.column("test", "image")
-        labels = target.column("train", "label").take(rows)
-        found = {"majority_class": majority_class(target)}
-        found["logistic_regression"] = probabilities(
-            logistic_regression(), pixels(images, rows), labels, pixels(test_images, tested), classes
-        )
+        rows, tested = chosen_rows(target, params), np.arange(target.rows("test"))
+        name, seen = "logistic_regression", pixels
         if down := shrinking(target.inputs["image"]["shape"], len(rows) + len(tested)):
-            train, test = pretrained_features(images, rows, down), pretrained_features(test_images, tested, down)
-            found["pretrained_features"] = probabilities(logistic_regression(), train, labels, test, classes)
-        return found
+            name, seen = "pretrained_features", partial(pretrained_features, down=down)
+        train, test = seen(target.column("train", "image"), rows), seen(target.column("test", "image"), tested)
+        labels = target.column("train", "label").take(rows)
+        found = probabilities(logistic_regression(), train, labels, test, len(target.classes))
+        return {"majority_class": majority_class(target), name: found}
 
 
 def shrinking(shape: list[int], rows: int) -> int:
@@ -50,11 +53,16 @@ def shrinking(shape: list[int], rows: int) -> int:
 
 def pretrained_features(images: Column, rows: Array, down: int) -> Array:
     """Return the features of images that are shrunk so much, (rows, features) of float32."""
+    batches = np.split(rows, range(BATCH_ROWS, len(rows), BATCH_ROWS))
+    return np.concatenate([_network().of(np.rint(_means(images.take(batch), down, down))) for batch in batches])
+
+
+@cache
+def _network() -> "Features":
+    """Return the network, which knows the images that it has seen: folds of the same rows ask for them again."""
     from tasks.data.image_features import Features
 
-    network = Features()
-    batches = np.split(rows, range(BATCH_ROWS, len(rows), BATCH_ROWS))
-    return np.concatenate([network.of(np.rint(_means(images.take(batch), down, down))) for batch in batches])
+    return Features()
 
 
 def pixels(images: Column, rows: Array) -> Array:

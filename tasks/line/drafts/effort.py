@@ -134,13 +134,15 @@ def of_table(rows: int) -> Effort:
     return Effort([Key("train", network), recipes], [], why, _overhead(3) + rows * 60 * 0.0006 * 1.5)
 
 
-def of_ratings(rows: int) -> Effort:
-    """Return the effort for ratings."""
+def of_ratings(rows: int, *, timed: bool) -> Effort:
+    """Return the effort for ratings; where no time orders them, the whole history counts, and none of it is newer."""
     epochs = 7 if rows <= 250_000 else max(2, round(7 * 250_000 / rows))
-    keys = TARGET if epochs == 7 else [*TARGET, Key("fit", {"epochs": epochs})]
+    ages = [Key("recent", 100, "the whole history"), Key("half_life", 1000, "without a time none is newer")]
+    keys = [*TARGET, *([] if timed else ages)]
+    keys += [] if epochs == 7 else [Key("fit", {"epochs": epochs})]
     return Effort(
         [Key("train", keys), _recipes("float32", "dynamic", "pruned_dynamic", comment="a quarter of the weights zero")],
-        [], "starts from scratch", _overhead(3) + rows * (epochs + 2) * 0.0002,
+        [], "starts from scratch", _overhead(3) + rows * (epochs + 2) * (0.0002 if timed else 0.0004),
     )  # fmt: skip
 
 

@@ -248,7 +248,7 @@ def _of_ratings(files: Files, tables: list[Table], roles: NamedRoles, line: Path
         imported, key = _with_items(files, items, imported, line, name)
         keys.append(key)
     trial, keys = _with_trial(line, imported, "recommendation", keys)
-    work = effort.of_ratings(table.rows)
+    work = effort.of_ratings(table.rows, timed=time is not None)
     seen = (
         f"{table.said()}: {columns['user'].distinct:,} users rated {columns['item'].distinct:,} items, "
         f"{numbers[0]:g} to {numbers[-1]:g}, {'without a time' if time is None else 'with a time'}"
