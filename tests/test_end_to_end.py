@@ -98,16 +98,22 @@ def test_killing_dvc_repro_in_mid_train_leaves_no_process_and_no_half_artifact(c
     assert list((clone / ".trimline/checkpoints").glob("train-*.npz"))
 
 
-def test_the_flow_then_ends_with_the_bytes_of_the_committed_lock(clone: Path, tmp_path: Path) -> None:
+def test_the_killed_stage_then_ends_with_the_bytes_of_the_committed_lock(clone: Path, tmp_path: Path) -> None:
+    run(clone, "dvc", "repro", "train")
+    own = lock_without_measurements(clone / "dvc.lock")
+    assert own == expected_lock(own, tmp_path / "undisturbed", "train")
+    assert not list((clone / ".trimline/checkpoints").glob("*"))
+
+
+@pytest.mark.slow
+def test_the_flow_ends_with_the_bytes_of_the_committed_lock_and_nothing_is_left_to_do(
+    clone: Path, tmp_path: Path
+) -> None:
     said = run(clone, "flows.cli", "run")
     assert "pruned_qat_int8" in said
     assert "reports/report.html" in said
     own = lock_without_measurements(clone / "dvc.lock")
-    assert own == expected_lock(own, tmp_path / "undisturbed", "train")  # the stage that was killed
-    assert not list((clone / ".trimline/checkpoints").glob("*"))
-
-
-def test_there_is_nothing_to_do_then(clone: Path) -> None:
+    assert own == expected_lock(own, tmp_path / "undisturbed", "train")
     assert "Data and pipelines are up to date." in run(clone, "dvc", "repro")
 
 

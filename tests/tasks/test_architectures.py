@@ -118,7 +118,8 @@ def test_conv_net_has_the_layers_that_it_states(filters: list[int]) -> None:
 
 
 @pytest.mark.parametrize("params", [
-    train("separable_text", width=8, filters=[8, 4]), train("transformer_text", width=8, blocks=2, heads=2),
+    train("separable_text", width=8, filters=[8, 4]), train("separable_text", width=8, filters=[8], linear=True),
+    train("transformer_text", width=8, blocks=2, heads=2),
 ])  # fmt: skip
 def test_networks_of_texts_have_the_layers_that_they_state(params: Any) -> None:
     network = architectures.build(params, texts.metadata(50, 8))

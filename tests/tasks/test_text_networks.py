@@ -42,6 +42,13 @@ def separable() -> Any:
     return build("separable_text", width=16, filters=[32], kernel=5)
 
 
+def with_scores() -> Any:
+    network = build("separable_text", width=16, filters=[32], kernel=5, linear=True)
+    scores = network.get_layer("scores")
+    scores.set_weights([np.random.default_rng(0).normal(0, 0.1, scores.get_weights()[0].shape)])
+    return network
+
+
 def transformer() -> Any:
     return build("transformer_text", width=32, blocks=1, heads=4, feed_forward=64)
 
@@ -91,7 +98,7 @@ def file_of(network: Any, precision: str, given: Array) -> bytes:
     return export_of("text_classification").to_tflite(network, metadata, recipe, Data(), export)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("make", [separable, transformer])
+@pytest.mark.parametrize("make", [separable, with_scores, transformer])
 def test_a_network_gives_the_same_answers_as_a_float_and_nearly_as_a_dynamic_file(make: Any) -> None:
     network, given = make(), some_tokens(500)
     expected = softmax(network(given).numpy(), axis=1)
@@ -101,6 +108,16 @@ def test_a_network_gives_the_same_answers_as_a_float_and_nearly_as_a_dynamic_fil
     assert np.allclose(ExportedFile(small, 1).outputs(inputs), expected, atol=0.02)
     assert len(small) < 0.5 * len(whole)
     assert file_of(network, "dynamic", given) == small
+
+
+def test_scores_of_tokens_are_added_up() -> None:
+    network, given = with_scores(), some_tokens(500)
+    alone = separable()
+    for layer in alone.layers:
+        layer.set_weights(network.get_layer(layer.name).get_weights())
+    scores = network.get_layer("scores").get_weights()[0][given].sum(axis=1)
+    assert np.abs(scores).max() > 0.5
+    assert np.allclose(network(given).numpy() - alone(given).numpy(), scores, atol=1e-4)
 
 
 def test_padding_changes_no_answer_of_a_transformer() -> None:

@@ -108,10 +108,11 @@ def of_texts(rows: int, classes: int) -> Effort:
     """Return the effort for texts: a small network of one's own, which takes seconds and has a quarter megabyte."""
     epochs = 25 if rows <= 10_000 else max(4, round(25 * 10_000 / rows))
     fit = {"epochs": epochs, "patience": 5}
-    train = Key("train", [*TARGET, Key("fit", fit, STOPS)])
+    linear = Key("linear", True, "a score of each token for each class, as a linear model has; false: a smaller file")
+    train = Key("train", [*TARGET, linear, Key("fit", fit, STOPS)])
     return Effort(
         [train, _recipes("float32", "dynamic", "pruned_dynamic", comment=SMALLER)],
-        [],
+        [Key("tokenizer", {"vocabulary": 8000, "lowercase": True}, "4000: a file of half the size, less exact")],
         "starts from scratch; `architecture: minilm` under train starts from a language model of 22.6 million weights, "
         "for English: minutes to an hour of training, 23 MB",
         _overhead(3) + rows * (epochs + 8) * 0.0008,
