@@ -1,4 +1,4 @@
-"""Bundles the recipe that the verdict chose, with all that belongs to it: `dvc repro release`."""
+"""Bundles the recipe that the verdict chose, with its lineage: `dvc repro release`."""
 
 import shutil
 from collections.abc import Iterable

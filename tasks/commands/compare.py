@@ -1,4 +1,4 @@
-"""Compares a new release with the current one on the same test rows: `trimline compare CHAMPION CANDIDATE`."""
+"""Compares a challenger, the new release, with the champion on the same rows: `trimline compare CHAMPION CANDIDATE`."""
 
 import sys
 from collections.abc import Mapping, Sequence

@@ -121,7 +121,7 @@ class File:
         return DTYPES.get(self.tensors[index].type)
 
     def scales(self, index: int) -> tuple[Array, Array]:
-        """Return the scales (float64) and zero points (int64) of a tensor: per-channel, or one each; a float's is 1."""
+        """Return the per-channel scales (float64) and zero points (int64) of a tensor, or one each; a float's is 1."""
         quantization = self.tensors[index].quantization
         if quantization is None or quantization.scale is None:
             return np.ones(1), np.zeros(1, np.int64)

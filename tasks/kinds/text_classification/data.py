@@ -63,8 +63,9 @@ def texts_of(columns: Columns) -> list[str]:
 
 
 def trained(params: TrainedTokenizer, texts: Iterator[list[str]]) -> Tokenizer:
-    """Train byte-pair encoding; equal texts give equal bytes. Letters that are unknown become the unknown token.
+    """Train a subword tokenizer, byte-pair encoding; equal texts give equal bytes.
 
+    Letters that are unknown become the unknown token.
     The library's WordPiece gives its tokens other numbers in each process, and has no seed.
     """
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN, fuse_unk=True))
