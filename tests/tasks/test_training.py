@@ -25,9 +25,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A line that was trained in peace, in runs long enough to be killed in their midst."""
     folder = line.create(tmp_path_factory.mktemp("training") / "line")
     params = line.tiny_params()
-    params["train"]["fit"] = line.fit(30)
-    params["fine_tune"] |= {"head": line.fit(2), "all_layers": line.fit(20)}
-    params["compress"]["pruned_qat_int8"]["steps"][1]["fit"] = line.fit(12, 1e-3)
+    params["train"]["fit"] = line.fit(10)
+    params["fine_tune"] |= {"head": line.fit(2), "all_layers": line.fit(6)}
+    params["compress"]["pruned_qat_int8"]["steps"][1]["fit"] = line.fit(4, 1e-3)
     line.write_params(folder, params)
     return line.run_all(folder, [*line.FILES, *OUTPUTS])
 
@@ -48,12 +48,12 @@ def checkpoints(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "moment"),
     [
-        ("train", "train: epoch 1 of 30"),
+        ("train", "train: epoch 1 of 10"),
         *(
             pytest.param(*one, marks=pytest.mark.slow)
             for one in (
-                ("fine_tune", "all_layers: epoch 1 of 20"),
-                ("compress@pruned_qat_int8", "pruned_qat_int8-quantize_aware: epoch 1 of 12"),
+                ("fine_tune", "all_layers: epoch 1 of 6"),
+                ("compress@pruned_qat_int8", "pruned_qat_int8-quantize_aware: epoch 1 of 4"),
             )
         ),
     ],
@@ -85,7 +85,7 @@ def test_nothing_is_left_of_an_undisturbed_run_but_its_outputs(undisturbed: Path
 def test_the_history_has_a_row_per_epoch_and_ends_better_than_it_began(undisturbed: Path) -> None:
     with (undisturbed / "reports/train/history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == list(range(len(rows))) and len(rows) <= 30
+    assert [int(row["step"]) for row in rows] == list(range(len(rows))) and len(rows) <= 10
     assert {row["run"] for row in rows} == {"train"}
     losses = [float(row["val_loss"]) for row in rows]
     assert min(losses) < 0.5 * losses[0]

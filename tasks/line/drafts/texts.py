@@ -84,7 +84,8 @@ def drafted(files: Files, documents: list[Place], lines: dict[Path, str], line: 
     return Draft(
         kind="text_classification", tracked=tracked, rows=len(rows),
         seen=[f"{what} in {len(classes)} classes: {counts}" + (", ..." if len(classes) > 8 else "")],
-        chosen=[f"brought together in {tracked}, as JSON lines", chosen, *trial, work.why], preprocess=keys,
+        chosen=[f"brought together in {tracked}, as JSON lines", chosen, *trial, work.why],
+        preprocess=[*keys, *work.preprocess],
         sections=work.sections, minutes=work.minutes, task=f"Telling texts of {len(classes)} classes apart.",
         limits=f"Learnt from {len(rows):,} texts of {files.source.name}; says one of its classes of any text.",
     )  # fmt: skip
