@@ -50,6 +50,7 @@ def test_the_page_holds_every_module_that_a_kind_needs() -> None:
     assert names == {"__init__.py", "data.py", "model.py", "evaluation.py", "export.py"}
 
 
+@pytest.mark.slow
 def test_the_kind_of_the_page_learns_counts_and_its_file_gives_them(counts: Path) -> None:
     line.run_all(counts, STAGES)
     with np.load(counts / "reports/evaluate/float32/predictions.npz") as found:

@@ -154,9 +154,8 @@ def test_the_whole_minilm_finds_the_similar_sentence_and_is_a_file() -> None:
 
 
 @needs_minilm
-@pytest.mark.parametrize(
-    ("precision", "tolerance"), [pytest.param("float32", 1e-4, marks=pytest.mark.slow), ("dynamic", 0.03)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("dynamic", 0.03)])
 def test_minilm_becomes_a_file_of_builtin_operators(precision: str, tolerance: float) -> None:
     network, given = minilm(), tokens(MAX_TOKENS)
     outputs = ExportedFile(file_of(network, precision, given), 1).outputs({"tokens": given})
