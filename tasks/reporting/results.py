@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
 
 def baselines_section(found: Findings) -> Section:
     """Say what simple baselines reach, metric by metric."""
-    header = ("metric", found.recipe, *(_named(name) for name in found.baseline["baselines"]))
+    header = ("metric", found.recipe, *(words.method(name) for name in found.baseline["baselines"]))
     return html.section(
         "baselines", "Is the network worth it?", "Baselines",
         Paragraph(f"{against_baseline(found)} {summary(found)}"),
@@ -49,7 +49,7 @@ def baselines_section(found: Findings) -> Section:
 def summary(found: Findings) -> str:
     """Say what all simple methods reach."""
     document, primary = found.baseline, found.baseline["primary"]
-    reached = {_named(name): values[primary] for name, values in document["baselines"].items()}
+    reached = {words.method(name): values[primary] for name, values in document["baselines"].items()}
     listed = ", ".join(f"{name} {words.score(primary, value)}" for name, value in reached.items())
     fitted, title = words.counted(document["training_rows"], "training row"), words.metric(primary).title
     return f"Simple methods on the same rows, fitted on at most {fitted}: {title} {listed}."
@@ -64,10 +64,6 @@ def _rows(document: dict[str, Any], measured: dict[str, Any]) -> list[tuple[str,
         )
         for name, score in measured["scores"].items()
     ]
-
-
-def _named(method: str) -> str:
-    return method.replace("_", " ")
 
 
 SECOND = ("f1_macro", "r2", "chrf")  # shown beside the primary metric, the first that the kind has

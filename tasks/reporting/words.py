@@ -78,6 +78,14 @@ def metric(name: str) -> Metric:
     return Metric(name.replace("_", " "), "", is_share=False)
 
 
+METHODS = {"ease": "EASE", "tfidf_linear": "TF-IDF with a linear model"}
+
+
+def method(name: str) -> str:
+    """Return how a simple method of `baseline.json` is called."""
+    return METHODS.get(name, name.replace("_", " "))
+
+
 def number(value: float, digits: int) -> str:
     """Write a number with thousands separated and no minus before a zero."""
     return f"{round(value, digits) + 0.0:,.{digits}f}"

@@ -24,3 +24,8 @@ def test_noise_in_an_interval_is_zero_and_a_tiny_unit_is_none() -> None:
     assert words.interval("roc_auc_macro", [-2.6e-8, 0.0023]) == "[0.0000, 0.0023]"
     assert words.interval("rmse", [4.114e-13, 1.185e-12]) == "[4.114e-13, 1.185e-12]"
     assert words.interval("rmse", [5.144e24, 1.0e25]) == "[5.144e+24, 1e+25]"
+
+
+def test_simple_methods_have_the_names_of_the_field() -> None:
+    named = [words.method(name) for name in ("tfidf_linear", "ease", "logistic_regression")]
+    assert named == ["TF-IDF with a linear model", "EASE", "logistic regression"]

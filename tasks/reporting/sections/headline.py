@@ -73,7 +73,7 @@ def warnings(found: Findings) -> list[str]:
 
 def strongest(found: Findings) -> str:
     """Name the strongest simple method."""
-    return str(found.verdict["baselines"]["strongest"] or "none").replace("_", " ")
+    return words.method(found.verdict["baselines"]["strongest"] or "none")
 
 
 def loses(found: Findings) -> bool:
