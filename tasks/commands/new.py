@@ -14,12 +14,13 @@ from tasks.core.files import write_json
 from tasks.core.progress import say
 from tasks.data.inspection.files import Files, found_at
 from tasks.data.inspection.pictures import pictures_in
-from tasks.data.inspection.tables import tables_in
+from tasks.data.inspection.tables import Table, tables_in
 from tasks.line import params_file
-from tasks.line.drafts import catalogues, pictures, records, texts
+from tasks.line.drafts import catalogues, parallel, picture_labels, pictures, records, texts
 from tasks.line.drafts.choices import Choices
 from tasks.line.drafts.draft import Draft, Key, params_text
 
+MIN_CLASSES = 2
 FACTS = "new.json"  # for the flow: what DVC has to add, and what to say
 UNREAD = {
     ".xlsx": "save it as CSV",
@@ -60,19 +61,26 @@ def drafted(files: Files, choices: Choices, folder: Path, name: str) -> Draft:
         level = choices.one_of("class-folder", ["first", "last"])
         found = pictures_in(files, level)  # type: ignore[arg-type]
         if kind or 2 * (len(found.places) + len(found.stray)) > len(files.paths):
+            if len(found.classes) < MIN_CLASSES:
+                found = picture_labels.with_labels(files, found, _tables(files, choices), choices)
             return pictures.drafted(files, found, folder, name)
     if kind in {None, "translation"} and files.ending([".mo"]):
         return catalogues.drafted(files, folder, name)
     if kind in {None, "text_classification"} and (documents := texts.document_places(files)):
         return texts.drafted(files, documents, {}, folder, name)
-    tables = [
-        table for table in tables_in(files, choices.given("encoding")) if table.rows > 1 and len(table.columns) > 1
-    ]
+    if kind in {None, "translation"} and (sides := parallel.sides_in(files, choices)):
+        return parallel.drafted(files, sides, folder, name)
+    every = _tables(files, choices)
+    tables = [table for table in every if table.rows > 1]
     if not tables and kind in {None, "text_classification"} and (lines := texts.line_files(files)):
         return texts.drafted(files, [], lines, folder, name)
     if not tables:
-        raise _unread(files)
+        raise _unread(files, every)
     return records.drafted(files, tables, choices, folder, name)
+
+
+def _tables(files: Files, choices: Choices) -> list[Table]:
+    return [table for table in tables_in(files, choices.given("encoding")) if len(table.columns) > 1]
 
 
 def _bytes(size: str) -> int:
@@ -81,12 +89,17 @@ def _bytes(size: str) -> int:
     return int(size)
 
 
-def _unread(files: Files) -> DataError:
+def _unread(files: Files, tables: list[Table]) -> DataError:
+    if tables:
+        return DataError(
+            got=f"{tables[0].files[0].path} with names of {len(tables[0].columns)} columns and no rows below",
+            expected="rows to learn from, dozens at least", do="bring the rows",
+        )  # fmt: skip
     suffix = next((path.suffix.lower() for path in files.paths if path.suffix.lower() in UNREAD), "")
     return DataError(
         got=f"{files.source.name} with {files.counted()}, and nothing to learn from in it",
         expected="pictures in a folder for each class; a table with columns; texts with classes; pairs of sentences",
-        do=UNREAD.get(suffix, "bring data in one of these forms; docs/how-to/new.md has an example of each"),
+        do=UNREAD.get(suffix, "bring data in one of these forms; docs/how-to/new.md shows each"),
     )
 
 

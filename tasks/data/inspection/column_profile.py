@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -12,18 +12,26 @@ from tasks.data.tables import MISSING
 
 # What people write for "no value", beside what the readers know of.
 PLACEHOLDERS = frozenset({"-", "--", ".", "*", "unknown", "missing", "#na", "nat", "(null)", "-nan"})
+NEGATIVE = "\u2212"  # the sign of typesetters
 PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-DECIMAL_COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+")
+GROUPED = "'\u2019 \u00a0\u202f"  # what else stands between thousands
+WITH_POINT = re.compile(rf"(\d{{1,3}}([,{GROUPED}]\d{{3}})+|\d+)(\.\d+)?|\.\d+")
+WITH_COMMA = re.compile(rf"(\d{{1,3}}([.{GROUPED}]\d{{3}})+|\d+)(,\d+)?|,\d+")
 POINTS_FOR_THOUSANDS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")
-# 1,234.5 or $12 or 7.5 %: a number in the dress of a report.
-DRESSED = re.compile(r"[$€£¥]?\s?[-+]?\s?[$€£¥]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[%$€£¥]?")
+# $12, 7.5 %, 48,411 km: a number in the dress of a report, a unit before or behind it.
+DRESSED = re.compile(
+    rf"(?P<before>[$€£¥]|[A-Z]{{3}}(?=\s))?\s?(?P<sign>[-+\u2212]?)\s?(?P<after_sign>[$€£¥])?"
+    rf"(?P<number>[\d.,{GROUPED}]*\d)\s?(?P<behind>[$€£¥%‰]|°?[^\W\d_]{{1,6}}[²³]?(/[^\W\d_]{{1,4}})?)?"
+)
 DATE = re.compile(
     r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?"
     r"\s?(Z|[-+]\d{2}:?\d{2}|AM|PM|am|pm)?"
 )
 NEARLY_ALL = 0.95  # of the cells that are filled: so many have to be numbers, or dates
 
-Written = Literal["plain", "comma", "dressed"]
+Written = Literal["plain", "comma", "dressed", "dressed_comma"]
+WITH_POINTS: tuple[Written, ...] = ("plain", "dressed", "comma", "dressed_comma")
+WITH_COMMAS: tuple[Written, ...] = ("plain", "comma", "dressed_comma", "dressed")
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,8 @@ class Column:
         blanks: cells without a value.
         counts: the different values without blanks, each with how many rows have it.
         holds: `number`, `date`, `text`, or `nothing`.
-        written: how its numbers are written.
+        written: how its numbers are written: `comma` before the decimals, `dressed` with a unit or groups of thousands.
+        units: that numbers have; where they are several, it holds texts.
         placeholders: what stands for no value in it, such as `?`, with how often.
         whole: whether its numbers are whole.
         words: mean number of words of a value.
@@ -51,6 +60,7 @@ class Column:
     counts: Counter[str]
     holds: Literal["number", "date", "text", "nothing"]
     written: Written
+    units: tuple[str, ...]
     placeholders: dict[str, int]
     whole: bool
     words: float
@@ -98,30 +108,51 @@ def profile(name: str, place: int, cells: Sequence[str], *, commas: bool = False
     """
     counts = Counter(cell.strip() for cell in cells)
     blanks = sum(counts.pop(value) for value in list(counts) if value.casefold() in MISSING)
-    holds, written = _holds(counts, ("plain", "comma", "dressed") if commas else ("plain", "dressed", "comma"))
+    holds, written, units = _holds(counts, WITH_COMMAS if commas else WITH_POINTS)
     placeholders = {}
     if holds in {"number", "date"}:
         placeholders = {value: counts.pop(value) for value in list(counts) if value.casefold() in PLACEHOLDERS}
     rows_with = max(1, counts.total())
     return Column(
         name=name.strip(), place=place, rows=len(cells), blanks=blanks + sum(placeholders.values()), counts=counts,
-        holds=holds, written=written, placeholders=placeholders,
+        holds=holds, written=written, units=units, placeholders=placeholders,
         whole=holds == "number" and all(_is_whole(value, written) for value in counts),
         words=sum(len(value.split()) * rows for value, rows in counts.items()) / rows_with,
         first=tuple(value for value in (cell.strip() for cell in cells[:50]) if value),
     )  # fmt: skip
 
 
+def with_points_for_thousands(columns: list[Column]) -> list[Column]:
+    """Read 2.552 as 2552 where another column of the table has decimal commas and all points part thousands."""
+    if not any(column.written in {"comma", "dressed_comma"} and any("," in value for value in column.counts)
+               for column in columns):  # fmt: skip
+        return columns
+    return [_whole_thousands(column) if _has_thousands(column) else column for column in columns]
+
+
+def _has_thousands(column: Column) -> bool:
+    pointed = [value for value in column.counts if "." in value]
+    fits = all(POINTS_FOR_THOUSANDS.fullmatch(value) for value in pointed)
+    return column.holds == "number" and column.written == "plain" and bool(pointed) and fits
+
+
+def _whole_thousands(column: Column) -> Column:
+    return replace(column, written="comma", whole=all(_is_whole(value, "comma") for value in column.counts))
+
+
 def _holds(
     counts: Counter[str], ways: tuple[Written, ...]
-) -> tuple[Literal["number", "date", "text", "nothing"], Written]:
+) -> tuple[Literal["number", "date", "text", "nothing"], Written, tuple[str, ...]]:
     told = Counter({value: rows for value, rows in counts.items() if value.casefold() not in PLACEHOLDERS})
     if not told:
-        return ("text" if counts else "nothing"), "plain"
+        return ("text" if counts else "nothing"), "plain", ()
+    if _fraction(told, DATE.fullmatch) >= NEARLY_ALL and _fraction(told, PLAIN.fullmatch) < NEARLY_ALL:
+        return "date", "plain", ()
     for written in ways:
         if _fraction(told, partial(is_number, written=written)) >= NEARLY_ALL:
-            return "number", written
-    return ("date" if _fraction(told, DATE.fullmatch) >= NEARLY_ALL else "text"), "plain"
+            units = tuple(sorted({unit for value in told if (unit := unit_of(value))}))
+            return ("number", written, units) if len(units) < 2 else ("text", "plain", units)
+    return "text", "plain", ()
 
 
 def _fraction(counts: Counter[str], fits: Callable[[str], object]) -> float:
@@ -133,8 +164,16 @@ def is_number(text: str, written: Written) -> bool:
     if PLAIN.fullmatch(text):
         return True
     if written == "comma":
-        return bool(DECIMAL_COMMA.fullmatch(text) or POINTS_FOR_THOUSANDS.fullmatch(text))
-    return written == "dressed" and bool(DRESSED.fullmatch(text))
+        return bool(WITH_COMMA.fullmatch(text.lstrip("+-")))
+    if written == "plain" or not (found := DRESSED.fullmatch(text)):
+        return False
+    return bool((WITH_COMMA if written == "dressed_comma" else WITH_POINT).fullmatch(found["number"]))
+
+
+def unit_of(text: str) -> str:
+    """Return what stands before or behind a number that is no plain one; nothing where nothing does."""
+    found = None if PLAIN.fullmatch(text) else DRESSED.fullmatch(text)
+    return "".join(filter(None, (found["before"], found["after_sign"], found["behind"]))) if found else ""
 
 
 def as_number(text: str, written: Written) -> float:
@@ -144,12 +183,12 @@ def as_number(text: str, written: Written) -> float:
 
 def plain_number(text: str, written: Written) -> str:
     """Return a number as the readers take it: with a decimal point, without anything around or between."""
-    if written == "comma":
-        pointed = text.replace(".", "") if "," in text or POINTS_FOR_THOUSANDS.fullmatch(text) else text
-        return pointed.replace(",", ".")
-    if written == "dressed" and not PLAIN.fullmatch(text):
-        return re.sub(r"[^\d.eE+-]", "", text)
-    return text
+    is_plain = PLAIN.fullmatch(text) and not (written != "dressed" and POINTS_FOR_THOUSANDS.fullmatch(text))
+    if written == "plain" or is_plain or not (found := DRESSED.fullmatch(text)):
+        return text
+    point, groups = (",", ".") if written in {"comma", "dressed_comma"} else (".", ",")
+    digits = re.sub(f"[{re.escape(groups)}{GROUPED}]", "", found["number"]).replace(point, ".")
+    return f"{'-' if found['sign'] in {'-', NEGATIVE} else ''}{digits}"
 
 
 def _is_whole(text: str, written: Written) -> bool:

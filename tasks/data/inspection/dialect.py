@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TextIO
 
 from tasks.core.errors import DataError
 from tasks.data.formats.csv import cells_of
 from tasks.data.inspection.names import COLUMN_NAMES, words_of
+from tasks.data.tables import MISSING
 
 SAMPLE_BYTES, SAMPLE_ROWS = 1 << 20, 500
 SEPARATORS = (",", ";", "\t", "|")
@@ -26,6 +27,9 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+
+MAX_ABOVE, COMMENTS, MIN_ROWS_WITH_UNITS = 20, ("#", "//", "%"), 6
+UNIT = re.compile(r"[^\W\d_]|[%‰€$£¥°]")
 
 Row = list[str]
 
@@ -41,6 +45,8 @@ class Dialect:
         header: whether the first row has the names of the columns.
         certain: whether the encoding is known, and not what most such files have.
         width: of rows that end with a separator, behind which nothing is; None where they do not.
+        above: lines on top that are no rows: titles, comments.
+        units: whether the row below the header has the units of the columns.
     """
 
     encoding: str
@@ -49,6 +55,12 @@ class Dialect:
     header: bool
     certain: bool = True
     width: int | None = None
+    above: int = 0
+    units: bool = False
+
+    def is_row(self, number: int) -> bool:
+        """Whether a line, counted from 0 without empty ones, is the header or a row."""
+        return number >= self.above and not (self.units and number == self.above + 1)
 
     def trimmed(self, row: Row) -> Row:
         """Return a row without the empty cell behind its last separator, where that is none of the columns."""
@@ -72,9 +84,14 @@ def dialect_of(path: Path, encoding: str | None = None) -> Dialect:
         raise DataError(got=f"{path.name}: no text in it", do="bring a file with rows")
     separator, quoted = _separated(text, tabs=".tsv" in path.name.lower())
     rows = list(islice(_rows(io.StringIO(text, newline=""), separator, quoted), SAMPLE_ROWS))
-    width = _width_before_the_last_separator(rows)
-    dialect = Dialect(found, separator, quoted, header=False, certain=certain, width=width)
-    return replace(dialect, header=has_header([dialect.trimmed(row) for row in rows]))
+    above = _lines_above(rows)
+    width = _width_before_the_last_separator(rows[above:])
+    dialect = Dialect(found, separator, quoted, header=False, certain=certain, width=width, above=above)
+    below = [dialect.trimmed(row) for row in rows[above:]]
+    if has_header(below):
+        return replace(dialect, header=True, units=_has_units(below))
+    without = [below[0], *below[2:]]
+    return replace(dialect, header=True, units=True) if _has_units(below) and has_header(without) else dialect
 
 
 def rows_of(path: Path, dialect: Dialect) -> Iterator[Row]:
@@ -85,7 +102,8 @@ def rows_of(path: Path, dialect: Dialect) -> Iterator[Row]:
     """
     with opened(path, dialect.encoding) as text:
         try:
-            yield from map(dialect.trimmed, _rows(text, dialect.separator, dialect.quoted))
+            lines = enumerate(_rows(text, dialect.separator, dialect.quoted))
+            yield from (dialect.trimmed(row) for number, row in lines if dialect.is_row(number))
         except UnicodeDecodeError as error:
             raise DataError(
                 got=f"{path.name}: bytes that are not {dialect.encoding}: {error.reason}",
@@ -124,19 +142,50 @@ def encoding_of(sample: bytes) -> tuple[str, bool]:
 
 def has_header(rows: list[Row]) -> bool:
     """Whether the first row names the columns: it is unlike the others, or holds words that name columns."""
-    if len(rows) < 2 or len(set(rows[0])) < len(rows[0]):
+    first = rows[0] if rows else []
+    others = [row for row in rows[1:] if len(row) == len(first)]
+    if not others or sum(bool(cell.strip()) for cell in first) * 2 < len(first):
         return False
-    first, others = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     if any(NUMBER.fullmatch(cell.strip()) for cell in first):
-        return [cell.strip() for cell in first] == [str(place) for place in range(len(first))] and bool(others)
+        return [cell.strip() for cell in first] == [str(place) for place in range(len(first))]
     columns = [[row[place].strip() for row in others] for place in range(len(first))]
-    if any(_are_numbers(column) for column in columns):
-        return True
+    return any(_are_numbers(column) for column in columns) or (len(set(first)) == len(first) and _names(first, columns))
+
+
+def _names(first: Row, columns: list[Row]) -> bool:
+    """Whether a row names columns of which none holds numbers."""
     if all("".join(words_of(name)) in COLUMN_NAMES for name in first if name.strip()):
         return True
     return any(_names_no_row(name.strip(), column) for name, column in zip(first, columns, strict=True)) and all(
         len(name.split()) <= 3 and len(name) <= 40 for name in first
     )
+
+
+def _lines_above(rows: list[Row]) -> int:
+    """Return how many lines on top are titles or comments: they fill few of the cells that most rows have."""
+    (width, _), *_ = Counter(map(len, rows)).most_common(1) or [(0, 0)]
+    if width < 2:
+        return 0
+    above = len(list(takewhile(lambda row: _is_no_row(row, width), rows[:MAX_ABOVE])))
+    return above if above * 2 < len(rows) else 0
+
+
+def _is_no_row(row: Row, width: int) -> bool:
+    filled = sum(bool(cell.strip()) for cell in row)
+    if len(row) != width and (len(row) == 1 or row[0].lstrip().startswith(COMMENTS)):
+        return True
+    return width > 2 and filled <= max(1, width // 4)
+
+
+def _has_units(rows: list[Row]) -> bool:
+    """Whether the row below the header has units: letters or signs in columns of numbers, and no number."""
+    if len(rows) < MIN_ROWS_WITH_UNITS or len(rows[1]) != len(rows[0]):
+        return False
+    others = [row for row in rows[2:] if len(row) == len(rows[0])]
+    columns = [[row[place].strip() for row in others] for place in range(len(rows[0]))]
+    cells = [cell.strip() for cell, column in zip(rows[1], columns, strict=True) if _are_numbers(column)]
+    signs = [cell for cell in cells if UNIT.search(cell) and cell.casefold() not in MISSING]
+    return len(cells) > 1 and bool(signs) and not any(NUMBER.match(cell) for cell in cells)
 
 
 def _are_numbers(column: Row) -> bool:

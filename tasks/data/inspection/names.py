@@ -11,21 +11,33 @@ def _words(text: str) -> frozenset[str]:
 TARGETS = _words("target label labels y")
 LABELS = _words(
     "label labels class classes category categories target intent sentiment topic spam tag emotion y language polarity "
-    "labeltext labelname classname airlinesentiment subject genre"
+    "labeltext labelname classname airlinesentiment subject genre queue department kategorie klasse categorie categoria"
 )
 TEXTS = _words(
     "text texts message messages sms sentence sentences review reviews comment comments content body tweet utterance "
     "query document question headline"
 )
 TIMES = _words(
-    "date datetime time timestamp day ts period unixreviewtime reviewtime created createdat reviewdate purchasedate"
+    "date datetime time timestamp day ts period unixreviewtime reviewtime created createdat reviewdate purchasedate "
+    "datum zeit zeitpunkt zeitstempel fecha"
 )
-USERS = _words("user userid uid customer customerid client clientid reviewer reviewerid reader readerid memberid")
+USERS = _words(
+    "user userid uid customer customerid client clientid reviewer reviewerid reader readerid memberid "
+    "nutzer nutzerid benutzer kunde kundennr kundenid utilisateur utilisateurid usuario utente"
+)
 ITEMS = _words(
     "item itemid movie movieid film filmid book bookid isbn product productid asin track trackid song songid artist "
-    "artistid anime animeid article articleid game gameid recipe recipeid business businessid joke jokeid"
+    "artistid anime animeid article articleid game gameid recipe recipeid business businessid joke jokeid "
+    "sku artikel artikelnr produkt produktid buch produit livre producto libro prodotto"
 )
-RATINGS = _words("rating ratings score stars rate bookrating overall reviewscore")
+RATINGS = _words(
+    "rating ratings score stars rate bookrating overall reviewscore sterne bewertung etoiles estrellas valoracion voto"
+)
+# How often: the more, the better. Less sure than a rating, as such numbers are predicted, too.
+COUNTS = _words(
+    "purchases purchase quantity qty count counts plays playcount listens listencount clicks views visits orders "
+    "anzahl menge"
+)
 TITLES = _words("title name movietitle booktitle product productname artistname trackname")
 # All columns of such names: a file without numbers has a header.
 OTHERS = _words("id name source translation answer title description answer category1 category2 author url")
@@ -43,11 +55,12 @@ GROUPS = _words(
 )
 LANGUAGES = _words(
     "en fr de es it pt nl pl ru zh ja ko ar tr sv da fi no cs el hu ro uk hi english french german spanish italian "
-    "portuguese dutch polish russian chinese japanese korean arabic turkish swedish source target src tgt"
+    "portuguese dutch polish russian chinese japanese korean arabic turkish swedish source target src tgt "
+    "englisch deutsch franzosisch spanisch italienisch francais anglais espanol italiano nederlands polski svenska"
 )
 NO_TEXTS = _words("name title address street city ticket url link file filename path email phone author company")
 ID_NAME = re.compile(r"(^|_)(id|index|idx|uuid|guid|key|rowid|unnamed_0|row|no|nr)$")
-COLUMN_NAMES = TARGETS | LABELS | TEXTS | TIMES | USERS | ITEMS | RATINGS | TITLES | OTHERS | LANGUAGES
+COLUMN_NAMES = TARGETS | LABELS | TEXTS | TIMES | USERS | ITEMS | RATINGS | COUNTS | TITLES | OTHERS | LANGUAGES
 
 
 def words_of(name: str) -> list[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import takewhile
@@ -66,6 +66,7 @@ class Pictures:
         unreadable: of those that cannot be read, relative paths.
         other: pictures whose suffix the reader does not take, by suffix.
         stray: pictures in no class folder.
+        named_by: the files that say the classes, where the folders do not.
     """
 
     places: list[Place]
@@ -73,6 +74,7 @@ class Pictures:
     unreadable: list[Path]
     other: Counter[str]
     stray: list[Path]
+    named_by: tuple[Path, ...] = ()
 
     @property
     def classes(self) -> Counter[str]:
@@ -132,6 +134,25 @@ def pictures_in(files: Files, level: Level | None = None) -> Pictures:
     return Pictures(
         [place for place, _ in whole], [header for _, header in whole],
         [place.path for place, header in zip(placed, headers, strict=True) if header is None], other, stray,
+    )  # fmt: skip
+
+
+def labelled(files: Files, found: Pictures, classes: Mapping[Path, str], named_by: Iterable[Path]) -> Pictures:
+    """Return the pictures of a folder with the classes that something else than their folders says.
+
+    Args:
+        files: of the folder.
+        found: its pictures by their folders.
+        classes: of the pictures that have one.
+        named_by: the files that say so.
+    """
+    paths = sorted(classes)
+    headers = list(_headers([files.root / path for path in paths]))
+    whole = [(path, header) for path, header in zip(paths, headers, strict=True) if header is not None]
+    return Pictures(
+        [Place(path, classes[path], None) for path, _ in whole], [header for _, header in whole],
+        [path for path, header in zip(paths, headers, strict=True) if header is None], found.other,
+        sorted({*found.stray, *(place.path for place in found.places)} - set(paths)), tuple(named_by),
     )  # fmt: skip
 
 

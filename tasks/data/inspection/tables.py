@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import DataError
-from tasks.data.inspection.column_profile import Column, profile
+from tasks.data.inspection.column_profile import Column, profile, with_points_for_thousands
 from tasks.data.inspection.dialect import Dialect, Row, dialect_of, opened, rows_of
 from tasks.data.inspection.files import Files, split_of, suffix_of
 from tasks.data.records import SplitName
@@ -31,6 +31,7 @@ class TableFile:
         dialect: of a text file, None of JSON and Parquet.
         split: that its name or its folder says, None where neither does.
         bytes: its size.
+        renamed: whether a name was there twice, and has a number now.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class TableFile:
     dialect: Dialect | None
     split: SplitName | None
     bytes: int
+    renamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Table:
             DataError: there is none.
         """
         for column in self.columns:
-            if wanted == column.name or (not self.header and wanted == str(column.place)):
+            if wanted in {column.name, column.title} or (not self.header and wanted == str(column.place)):
                 return column
         names = ", ".join(repr(column.name) if self.header else str(column.place) for column in self.columns[:12])
         raise DataError(
@@ -121,10 +123,21 @@ def _opened(root: Path, path: Path, encoding: str | None) -> TableFile:
     if suffix_of(path) in TEXT_SUFFIXES:
         dialect = dialect_of(absolute, encoding)
         first = next(rows_of(absolute, dialect), [])
-        names = tuple(name.strip() for name in first) if dialect.header else ()
-        return TableFile(path, names, len(first), dialect, split_of(path), size)
+        given = tuple(name.strip() for name in first) if dialect.header else ()
+        names = _told_apart(given)
+        return TableFile(path, names, len(first), dialect, split_of(path), size, renamed=names != given)
     names = _parquet_names(absolute) if suffix_of(path) == ".parquet" else _json_names(absolute)
     return TableFile(path, names, len(names), None, split_of(path), size)
+
+
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names as they are where each is there once; else a number behind the second of a name, and for none."""
+    if len(set(names)) == len(names):
+        return names
+    found: list[str] = []
+    for place, name in enumerate(names):
+        found.append(name if name and name not in found else f"{name or 'column'}_{place}")
+    return tuple(found)
 
 
 def cells_of(root: Path, file: TableFile) -> Iterator[Row]:
@@ -158,6 +171,8 @@ def _table(root: Path, group: list[TableFile]) -> Table:
     commas = group[0].dialect is not None and group[0].dialect.separator != ","
     cells = list(zip(*rows, strict=True)) or [()] * width
     columns = [profile(names[place], place, cells[place], commas=commas) for place in range(width)]
+    if group[0].dialect:
+        columns = with_points_for_thousands(columns)
     return Table(group, columns, total, whole, ragged, rows[:1000])
 
 
@@ -213,7 +228,7 @@ def _json_names(path: Path) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or isinstance(value, dict | list):  # no kind reads an object or a list in a cell
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

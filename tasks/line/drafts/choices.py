@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tasks.core.errors import DataError, ParamsError
 
+MAX_SHOWN = 4  # readings in an error
 NONE = "none"  # what an option says for "leave it"
 
 
@@ -56,11 +57,12 @@ class Choices:
             return _asked(question, readings)
         if sure or len(readings) == 1:
             return readings[0].value
-        first, second = readings[:2]
+        shown = readings[:MAX_SHOWN]
+        ways = {2: "two", 3: "three"}.get(len(readings), str(len(readings)))
         raise DataError(
-            got=f"data that can be read in two ways: {first.meaning}, or {second.meaning}",
+            got=f"data that can be read in {ways} ways: {', or '.join(reading.meaning for reading in shown)}",
             expected="to know which",
-            do=f"--{option} {_quoted(first.value)} or --{option} {_quoted(second.value)}",
+            do=" or ".join(f"--{option} {_quoted(reading.value)}" for reading in shown),
         )
 
     def text(self, option: str, question: str, default: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.core.errors import DataError
 from tasks.core.files import require_free_space
 from tasks.data.inspection.column_profile import Column, plain_number
-from tasks.data.inspection.dialect import Row, opened
+from tasks.data.inspection.dialect import Dialect, Row, opened
 from tasks.data.inspection.files import Files, suffix_of
 from tasks.data.inspection.tables import Table, TableFile, cells_of
 from tasks.line.drafts.draft import INCOMING
@@ -71,25 +71,36 @@ def import_table(
 def _changes(table: Table, used: list[Column], dates: Column | None) -> Iterator[str]:
     """Say why a table cannot be read as it is."""
     for dialect in {file.dialect for file in table.files if file.dialect}:
-        suffixes = {suffix_of(file.path) for file in table.files}
-        if dialect.encoding not in ENCODINGS:
-            yield f"{dialect.encoding} becomes UTF-8" + ("" if dialect.certain else " (a guess: --encoding NAME)")
-        if any(READ_AS.get(suffix) != dialect.separator for suffix in suffixes):
-            yield f"columns were parted by {_called(dialect.separator)}"
-        elif dialect.quoted and dialect.separator == "\t" and _has_quotes(table):
-            yield "quotes around cells go"
-        if dialect.width:
-            yield "the separator at the end of each row goes"
+        yield from _dialect_changes(table, dialect)
+    if any(file.renamed for file in table.files):
+        yield f"columns with the name of another one, or none, are called {', '.join(_renamed(table))}"
     if any(suffix_of(file.path) == ".json" for file in table.files):
         yield "a list in JSON becomes a table"
     for column in used:
         if column.written != "plain":
-            yield f"numbers such as {_example(column)} in {column.title} become plain ones"
+            example = _example(column)
+            yield f"{example!r} in {column.title} is read as {plain_number(example, column.written)}"
         if column.placeholders:
             shown = ", ".join(f"{count} {value!r}" for value, count in column.placeholders.items())
             yield f"no value for {shown} in {column.title}"
     if dates:
         yield f"dates such as {next(iter(dates.counts))} in {dates.title} become seconds since 1970"
+
+
+def _dialect_changes(table: Table, dialect: Dialect) -> Iterator[str]:
+    suffixes = {suffix_of(file.path) for file in table.files}
+    if dialect.encoding not in ENCODINGS:
+        yield f"{dialect.encoding} becomes UTF-8" + ("" if dialect.certain else " (a guess: --encoding NAME)")
+    if any(READ_AS.get(suffix) != dialect.separator for suffix in suffixes):
+        yield f"columns were parted by {_called(dialect.separator)}"
+    elif dialect.quoted and dialect.separator == "\t" and _has_quotes(table):
+        yield "quotes around cells go"
+    if dialect.width:
+        yield "the separator at the end of each row goes"
+    if dialect.above:
+        yield f"{dialect.above} lines above the {'header' if dialect.header else 'rows'} go"
+    if dialect.units:
+        yield "the row of units below the header goes"
 
 
 def _called(separator: str) -> str:
@@ -101,7 +112,11 @@ def _has_quotes(table: Table) -> bool:
 
 
 def _example(column: Column) -> str:
-    return repr(next(value for value in column.counts if value != plain_number(value, column.written)))
+    return next(value for value in column.counts if value != plain_number(value, column.written))
+
+
+def _renamed(table: Table) -> Iterator[str]:
+    return (name for place, name in enumerate(table.files[0].names) if name.endswith(f"_{place}"))
 
 
 def _target(file: TableFile, name: str, suffix: str, *, changed: bool, several: bool) -> Path:
@@ -194,8 +209,9 @@ def _strict_rows(root: Path, file: TableFile) -> Iterator[Row]:
     with opened(root / file.path, file.dialect.encoding) as text:
         reader = csv.reader(text, delimiter=file.dialect.separator, strict=True)
         try:
+            header = file.dialect.above if file.names else -1
             for number, row in enumerate(row for row in reader if row):
-                if number or not file.names:
+                if number != header and file.dialect.is_row(number):
                     yield file.dialect.trimmed(row)
         except csv.Error as error:
             raise DataError(

@@ -1,6 +1,6 @@
 """The draft of a line for pictures: what was seen, how they are brought in, what a run starts from."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from pydantic import Field
@@ -31,7 +31,7 @@ def drafted(files: Files, found: Pictures, line: Path, name: str) -> Draft:
         raise DataError(
             got=f"{len(found.places)} pictures of the classes {sorted(found.classes)}",
             expected="a folder for each class, of which there are at least two: cat/1.jpg, dog/2.jpg",
-            do="put the pictures into folders that are called as their classes",
+            do="put the pictures into folders called as their classes, or a table of names and classes beside them",
         )
     tracked, moved = _brought(files, found, line, name)
     split, chosen = split_of_rows(len(found.places), found.splits, "pictures")
@@ -57,9 +57,11 @@ def _names(found: Pictures) -> str:
 
 def _seen(files: Files, found: Pictures) -> list[str]:
     few = [f"{name} ({count})" for name, count in found.classes.items() if count < FEW_IN_A_CLASS]
-    pictures = {place.path for place in found.places} | set(found.unreadable) | set(found.stray)
+    pictures = {place.path for place in found.places} | {*found.unreadable, *found.stray, *found.named_by}
     rest = files.counted(but=pictures)
-    lines = found.said()
+    lines = [*found.said(), *_classes_amiss(found)]
+    if found.named_by:
+        lines.append(f"classes as {', '.join(map(str, found.named_by))} names them")
     if few:
         lines.append(f"few pictures of {', '.join(few[:6])}: little can be learnt of them, and nothing measured")
     if found.unreadable:
@@ -76,6 +78,20 @@ def _seen(files: Files, found: Pictures) -> list[str]:
     if rest and not found.other:
         lines.append(f"other files, left out: {rest}")
     return lines
+
+
+def _classes_amiss(found: Pictures) -> list[str]:
+    """Say which classes have names that differ in case alone, and which have no picture to learn from."""
+    by_name = defaultdict[str, list[str]](list)
+    for name in sorted(found.classes):
+        by_name[name.casefold()].append(name)
+    lines = [
+        f"{' and '.join(names)} are two classes, whose names differ in case alone; one folder makes them one"
+        for names in by_name.values() if len(names) > 1
+    ]  # fmt: skip
+    learnt = {place.name for place in found.places if place.split in {None, "train"}}
+    missing = [name for name in sorted(found.classes) if name not in learnt]
+    return [*lines, *([f"no picture to learn from has the class {', '.join(missing[:6])}"] if missing else [])]
 
 
 def _brought(files: Files, found: Pictures, line: Path, name: str) -> tuple[Path, list[str]]:

@@ -16,12 +16,12 @@ from tasks.line.drafts import effort
 from tasks.line.drafts.choices import Choices, Reading
 from tasks.line.drafts.draft import Draft, Key
 from tasks.line.drafts.importing import Imported, import_table
+from tasks.line.drafts.rating_roles import rating_roles
 from tasks.line.drafts.roles import (
     NamedRoles,
     TableRoles,
     is_text,
     pair_roles,
-    rating_roles,
     table_roles,
     text_roles,
 )
@@ -30,6 +30,7 @@ from tasks.line.drafts.trial import Trial, tried, typed_section
 
 TABLES = ("regression", "tabular_classification")
 KINDS = ("image_classification", "text_classification", *TABLES, "recommendation", "translation")
+MAX_CLASSES_SAID = 8
 MAX_CHARACTERS = 20_000  # of a text: a book is no row
 
 SPLIT_ROLES = frozenset({"time", "group"})
@@ -147,6 +148,8 @@ def _first_keys(imported: Imported, columns: dict[str, Column], comment: str = "
 
 
 def _of_table(files: Files, table: Table, roles: TableRoles, line: Path, name: str) -> Draft:
+    if roles.kind == "tabular_classification":
+        _require_classes(roles.target)
     features = [*roles.numeric, *roles.categorical]
     names = role_names([*features, roles.target])
     imported = import_table(files, table, [*features, roles.target], line, name, dates=roles.time)
@@ -168,11 +171,36 @@ def _of_table(files: Files, table: Table, roles: TableRoles, line: Path, name: s
     left = [f"left out: {reasons}"] if reasons else []
     return Draft(
         kind=roles.kind, tracked=imported.tracked, rows=table.rows,
-        seen=[f"{table.said()}, {predicted} is predicted ({holds}; {why})"],
+        seen=[f"{table.said()}, {predicted} is predicted ({holds}; {why})",
+              *(classes_said(roles.target) if roles.kind == "tabular_classification" else [])],
         chosen=[*left, chosen, *imported.changes, *trial, work.why], preprocess=[*keys, *work.preprocess],
         sections=work.sections, minutes=work.minutes,
         task=f"Predicting {roles.target.title} from {len(features)} columns.", limits=_limits(table, files),
     )  # fmt: skip
+
+
+def _require_classes(label: Column) -> None:
+    if label.distinct < 2:
+        raise DataError(
+            got=f"one class, {next(iter(label.counts), 'which is empty')!r}, in {label.title}",
+            expected="rows of at least two classes",
+            do="bring rows of another class, or name the column of the classes: --target NAME, of texts --label NAME",
+        )
+
+
+def classes_said(label: Column) -> list[str]:
+    """Say which classes there are, the rarest last, and whether some of them look like several in one."""
+    counts = label.counts.most_common()
+    shown = counts if len(counts) <= MAX_CLASSES_SAID else [*counts[:4], ("...", 0), *counts[-3:]]
+    said = [f"classes: {', '.join(f'{name} {count:,}' if count else name for name, count in shown)}"]
+    parts = [frozenset(re.split(r"\s*[;|,]\s*", name)) for name in label.counts]
+    several = [names for names in parts if len(names) > 1]
+    if len(several) * 3 > len(parts) and len(frozenset().union(*parts)) < len(parts):
+        name = next(name for name, names in zip(label.counts, parts, strict=True) if len(names) > 1)
+        said.append(
+            f"classes such as {name!r} seem to be several; nothing here learns several of a row: each is its own"
+        )
+    return said
 
 
 def _limits(table: Table, files: Files) -> str:
@@ -181,6 +209,7 @@ def _limits(table: Table, files: Files) -> str:
 
 def _of_texts(files: Files, tables: list[Table], roles: NamedRoles, line: Path, name: str) -> Draft:
     table, label = tables[0], roles.columns["label"]
+    _require_classes(label)
     imported = import_table(files, table, [], line, name, dates=roles.time)
     split, chosen = split_of_rows(table.rows, table.splits, "texts", roles.group, roles.time)
     columns = roles.columns | ({} if table.splits else _split_roles(roles.group, roles.time))
@@ -189,7 +218,8 @@ def _of_texts(files: Files, tables: list[Table], roles: NamedRoles, line: Path, 
     work = effort.of_texts(table.rows, label.distinct)
     return Draft(
         kind="text_classification", tracked=imported.tracked, rows=table.rows,
-        seen=[f"{table.said()}, texts in {roles.columns['text'].title}, {label.distinct} classes in {label.title}"],
+        seen=[f"{table.said()}, texts in {roles.columns['text'].title}, {label.distinct} classes in {label.title}",
+              *classes_said(label)],
         chosen=[*_left(roles), chosen, *imported.changes, *trial, work.why], preprocess=[*keys, *work.preprocess],
         sections=work.sections, minutes=work.minutes,
         task=f"Telling texts of {label.distinct} classes apart.", limits=_limits(table, files),
@@ -233,6 +263,12 @@ def _of_ratings(files: Files, tables: list[Table], roles: NamedRoles, line: Path
     time = columns.pop("time", None)
     rating = columns["rating"]
     numbers = rating.numbers()
+    if len(numbers) < 2:
+        raise DataError(
+            got=f"ratings in {rating.title} that are all {next(iter(rating.counts), 'blank')}",
+            expected="at least two different ones",
+            do="count how often each user took each item, a row for each two, and name that column: --rating NAME",
+        )
     used = [*columns.values(), *([time] if time else [])]
     items = _items(tables, columns["item"])
     imported = import_table(files, table, used, line, name, dates=time)

@@ -4,22 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tasks.core.errors import DataError
-from tasks.data.inspection.column_profile import Column
+from tasks.data.inspection.column_profile import Column, is_number
 from tasks.data.inspection.names import (
     CLASS_WORDS,
     GROUPS,
     ID_NAME,
-    ITEMS,
     LABELS,
     LANGUAGES,
     NO_TEXTS,
     PERHAPS_TARGETS,
-    RATINGS,
     TARGET_WORDS,
     TARGETS,
     TEXTS,
     TIMES,
-    USERS,
     words_of,
 )
 from tasks.data.inspection.tables import Table
@@ -84,58 +81,20 @@ def mean_characters(column: Column) -> float:
     return sum(len(value) * rows for value, rows in column.counts.items()) / max(1, column.filled)
 
 
-def _named(columns: Iterable[Column], names: frozenset[str]) -> Column | None:
+def named(columns: Iterable[Column], names: frozenset[str]) -> Column | None:
+    """Return the first column whose whole name is one of some; None where there is none."""
     return next((column for column in columns if "".join(words_of(column.name)) in names), None)
 
 
-def rating_roles(table: Table, choices: Choices, *, asked: bool) -> NamedRoles | None:
-    """Return who rated what, how high and when; None where the columns do not say that.
-
-    Args:
-        table: the ratings.
-        choices: options name columns.
-        asked: whether the user says that these are ratings: then they stand in the usual order where none is named.
-    """
-    found = {
-        role: _option_or(table, choices, role, _named(table.columns, names))
-        for role, names in (("user", USERS), ("item", ITEMS), ("rating", RATINGS), ("time", TIMES))
-    }
-    if any(found[role] is None for role in ("user", "item", "rating")):
-        columns = _rated_in_order(table, asked)
-        if columns is None:
-            return None
-        found = dict(zip(("user", "item", "rating", "time"), [*columns, None], strict=False))
-    known = {role: column for role, column in found.items() if column is not None}
-    if not asked and max(known["user"].distinct, known["item"].distinct) >= known["user"].filled:
-        return None
-    left = [column.title for column in table.columns if column not in known.values()]
-    return NamedRoles(known, left, "who rated what" + (" when" if "time" in known else ""))
-
-
-def _option_or(table: Table, choices: Choices, option: str, default: Column | None) -> Column | None:
-    wanted = choices.given(option)
-    if wanted is None:
-        return default
-    return None if wanted == NONE else table.column(wanted)
-
-
-def _rated_in_order(table: Table, asked: bool) -> list[Column] | None:
-    """Return user, item, rating, and time if it is there, by the form of the columns: the ratings are few numbers."""
-    first = table.columns[:4]
-    if table.header and not asked:
-        return None
-    if len(first) < 3 or first[2].holds != "number" or first[2].distinct > 20:
-        return None
-    has_time = len(first) == 4 and first[3].holds == "number" and min(first[3].numbers(), default=0) > 1e8
-    if not asked and not has_time:
-        return None
-    return first if has_time else first[:3]
+SIDES = frozenset({"source", "target", "src", "tgt"})
 
 
 def pair_roles(table: Table, choices: Choices, *, asked: bool) -> NamedRoles | None:
     """Return the two columns of sentences that say the same in two languages; None where there are none."""
     texts = [column for column in table.columns if column.holds == "text" and column.distinct > 0.3 * column.filled]
     named = [column for column in texts if set(words_of(column.name)) & LANGUAGES]
+    if len(named) > 2:  # "source" may be where a pair is from
+        named = [column for column in named if set(words_of(column.name)) & (LANGUAGES - SIDES)]
     given = [choices.given("source"), choices.given("text")]
     if asked and all(given):
         texts = [table.column(str(name)) for name in given]
@@ -157,12 +116,12 @@ def text_roles(table: Table, choices: Choices, *, asked: bool) -> NamedRoles | N
     """
     texts = [column for column in table.columns if is_text(column)]
     wanted = choices.given("text")
-    text = table.column(wanted) if wanted else _named(texts, TEXTS) or max(texts, key=mean_characters, default=None)
+    text = table.column(wanted) if wanted else named(texts, TEXTS) or max(texts, key=mean_characters, default=None)
     if text is None:
         text = max(table.columns, key=mean_characters, default=None) if asked else None
     if text is None:
         return None
-    label = _label_of(table, text, choices, asked)
+    label = label_of(table, text, choices, asked)
     if label is None:
         return None
     others = [column for column in table.columns if column not in (text, label)]
@@ -173,7 +132,12 @@ def text_roles(table: Table, choices: Choices, *, asked: bool) -> NamedRoles | N
     )
 
 
-def _label_of(table: Table, text: Column, choices: Choices, asked: bool) -> Column | None:
+def label_of(table: Table, text: Column, choices: Choices, asked: bool) -> Column | None:
+    """Return the column of the classes of what another column has or names; None where no column may be that.
+
+    Raises:
+        DataError: several may be.
+    """
     wanted = choices.given("label") or choices.given("target")
     if wanted:
         return table.column(wanted)
@@ -214,6 +178,7 @@ def table_roles(table: Table, kind: str | None, choices: Choices) -> TableRoles:
         DataError: nothing says which column is the target, or nothing is left to predict it from.
     """
     target, because = _target_of(table, choices)
+    _require_one_unit(target)
     others = [column for column in table.columns if column is not target]
     group, time = _group_of(table, others, choices), _time_of(table, others, choices)
     left: dict[str, str] = {}
@@ -231,6 +196,14 @@ def table_roles(table: Table, kind: str | None, choices: Choices) -> TableRoles:
     return TableRoles(
         kind or _kind_of(target, choices), target, numeric, categorical, left, group, time, because
     )  # fmt: skip
+
+
+def _require_one_unit(target: Column) -> None:
+    if len(target.units) > 1 and _are_many(target):
+        raise DataError(
+            got=f"{target.title} in several units: {', '.join(target.units[:6])}", expected="numbers of one unit",
+            do="bring them to one unit, or each to a column of its own, and run the command again",
+        )  # fmt: skip
 
 
 def _target_of(table: Table, choices: Choices) -> tuple[Column, str]:
@@ -308,20 +281,28 @@ def _is_id(column: Column) -> bool:
 
 def _unusable(column: Column, group: Column | None, time: Column | None) -> str:
     """Say why nothing can be learnt from a column; nothing where something can."""
+    numbers = sum(rows for value, rows in column.counts.items() if is_number(value, "dressed"))
     reasons = {
         "says what belongs together": column is group,
         "says when": column is time,
-        "empty": column.holds == "nothing",
+        "no text and no number in it": column.holds == "nothing",
         "all equal": column.distinct < 2,
         "an id": _is_id(column),
         "dates, which no kind reads": column.holds == "date",
-        f"{column.distinct:,} different texts": column.holds == "text" and column.distinct > _most_categories(column),
+        f"numbers in several units: {', '.join(column.units[:4])}": len(column.units) > 1 and _are_many(column),
+        f"numbers beside texts such as {_no_number(column)!r}": 2 * numbers > column.filled and _are_many(column),
+        f"{column.distinct:,} different texts": _are_many(column),
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def _most_categories(column: Column) -> int:
-    return min(MAX_CATEGORIES, max(20, column.filled // 2))
+def _are_many(column: Column) -> bool:
+    """Whether a column of texts has too many different ones to be categories."""
+    return column.holds == "text" and column.distinct > min(MAX_CATEGORIES, max(20, column.filled // 2))
+
+
+def _no_number(column: Column) -> str:
+    return next((value for value in column.counts if not is_number(value, "dressed")), "")
 
 
 def _group_of(table: Table, others: list[Column], choices: Choices) -> Column | None:

@@ -6,7 +6,7 @@ from tasks.core.params import Settings
 from tasks.data.inspection.column_profile import Column
 from tasks.line.drafts.draft import Key
 
-FEW_ROWS = 2_000
+FEW_ROWS, FEW_TEST_ROWS = 2_000, 50
 MANY_ROWS = 200_000
 
 
@@ -24,9 +24,12 @@ def split_of_rows(
     """
     fractions = _fractions(rows)
     if "test" in given or "validation" in given:
-        split = {part: "given" if part in given else fraction for part, fraction in fractions.items()}
+        split: Settings = {part: "given" if part in given else fraction for part, fraction in fractions.items()}
         return Key("split", split, "`given`: as the folders say"), f"the split is given: {', '.join(sorted(given))}"
+    fractions = _fractions(rows)
     shown = f"{fractions['test']:.0%} of the {what} measure, {fractions['validation']:.0%} choose the weights"
+    if (few := round(fractions["test"] * rows)) < FEW_TEST_ROWS:
+        shown += f" (with {few} test rows no figure is sure)"
     column, key = (time, "time") if time else (group, "group")
     if column is None:
         return Key("split", fractions, "fractions of each class, or of all rows"), f"{shown}, by chance"
@@ -34,7 +37,7 @@ def split_of_rows(
     return Key("split", {**fractions, key: key}, how), f"{shown}; {how}"
 
 
-def _fractions(rows: int) -> Settings:
+def _fractions(rows: int) -> dict[str, float]:
     if rows < FEW_ROWS:
         return {"validation": 0.15, "test": 0.25}
     return {"validation": 0.1, "test": 0.2} if rows < MANY_ROWS else {"validation": 0.05, "test": 0.1}

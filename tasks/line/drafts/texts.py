@@ -1,5 +1,7 @@
 """The draft of a line for texts that are files: a folder of them for each class, or a file of lines for each."""
 
+import email
+import email.policy
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from tasks.line.drafts.splits import split_of_rows
 
 MIN_DOCUMENTS, MIN_LINES, MAX_FILES = 20, 10, 200
 NO_DATA = frozenset({"readme", "license", "licence", "about", "changelog", "citation"})
-DOCUMENTS = frozenset({".txt", ""})  # mails of the oldest collections have no suffix
+DOCUMENTS = frozenset({".txt", "", ".eml", ".htm", ".html", ".md"})  # the oldest collections of mails have no suffix
 
 
 def document_places(files: Files) -> list[Place]:
@@ -36,7 +38,7 @@ def line_files(files: Files) -> dict[Path, str]:
     The classes are what tells the names apart: of spam.txt and ham.txt the stem, of polarity.neg and polarity.pos the
     suffix.
     """
-    paths = [path for path in files.paths if stem_of(path).casefold() not in NO_DATA and _has_lines(files.root / path)]
+    paths = [path for path in files.paths if stem_of(path).casefold() not in NO_DATA and has_lines(files.root / path)]
     if not 2 <= len(paths) <= MAX_FILES or len({path.parent for path in paths}) > 3:
         return {}
     stems, suffixes = {path.stem for path in paths}, {path.suffix for path in paths}
@@ -45,7 +47,8 @@ def line_files(files: Files) -> dict[Path, str]:
     return {path: path.stem for path in paths} if suffixes == {".txt"} else {}
 
 
-def _has_lines(path: Path) -> bool:
+def has_lines(path: Path) -> bool:
+    """Whether a file begins with several lines of text."""
     with path.open("rb") as file:
         sample = file.read(1 << 16)
     return sample.count(b"\n") >= MIN_LINES and b"\0" not in sample
@@ -62,6 +65,10 @@ def drafted(files: Files, documents: list[Place], lines: dict[Path, str], line: 
         name: of the line.
     """
     rows = list(_documents(files, documents) if documents else _lines(files, lines))
+    rest = files.counted(but=[place.path for place in documents] or lines)
+    left = [f"other files, left out: {rest}"] if rest else []
+    if blank := 0 if documents else sum(_blank_lines(files.root / path) for path in lines):
+        left.append(f"{blank:,} blank lines are left out")
     given = {split for split, _ in rows if split}
     classes = Counter(row["label"] for _, row in rows)
     tracked = import_rows(((Path(split or "", "texts.jsonl"), row) for split, row in rows), line, name)
@@ -84,7 +91,7 @@ def drafted(files: Files, documents: list[Place], lines: dict[Path, str], line: 
     return Draft(
         kind="text_classification", tracked=tracked, rows=len(rows),
         seen=[f"{what} in {len(classes)} classes: {counts}" + (", ..." if len(classes) > 8 else "")],
-        chosen=[f"brought together in {tracked}, as JSON lines", chosen, *trial, work.why],
+        chosen=[*left, f"brought together in {tracked}, as JSON lines", chosen, *trial, work.why],
         preprocess=[*keys, *work.preprocess],
         sections=work.sections, minutes=work.minutes, task=f"Telling texts of {len(classes)} classes apart.",
         limits=f"Learnt from {len(rows):,} texts of {files.source.name}; says one of its classes of any text.",
@@ -96,17 +103,31 @@ Text = tuple[SplitName | None, dict[str, str]]
 
 def _documents(files: Files, places: list[Place]) -> Iterator[Text]:
     for place in places:
-        yield place.split, {"text": _read(files.root / place.path), "label": place.name}
+        yield place.split, {"text": _document(files.root / place.path), "label": place.name}
 
 
 def _lines(files: Files, lines: dict[Path, str]) -> Iterator[Text]:
     for path, label in lines.items():
-        for text in _read(files.root / path).split("\n"):
+        for text in read(files.root / path).split("\n"):
             if text.strip():
                 yield split_of(path), {"text": text.rstrip("\r"), "label": label}
 
 
-def _read(path: Path) -> str:
+def _document(path: Path) -> str:
+    """Return the text of a file; of a mail its subject and its text, without the other headers."""
+    if path.suffix.lower() != ".eml":
+        return read(path)
+    mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    body = mail.get_body(("plain", "html"))
+    return f"{mail['subject'] or ''}\n{body.get_content() if body else ''}"
+
+
+def _blank_lines(path: Path) -> int:
+    return sum(not text.strip() for text in read(path).removesuffix("\n").split("\n"))
+
+
+def read(path: Path) -> str:
+    """Return the content of a text file, whatever its encoding."""
     content = path.read_bytes()
     encoding, _ = encoding_of(content)
     return content.decode(encoding, "replace")

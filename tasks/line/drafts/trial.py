@@ -18,6 +18,7 @@ from tasks.line.params import kind_settings, known_defaults, merged
 
 MAX_CHUNKS = 40  # of up to 10,000 rows: a trial of a large file looks at its first rows alone
 COPIES, CONTRADICTIONS = "copies of another row", "copies with another class"
+RATED_AGAIN = "further ratings of an item by the same user"  # the reader drops them as copies
 MARGIN = 1.25  # later data may be a little worse
 
 
@@ -64,6 +65,7 @@ def tried(raw: Path, kind: str, preprocess: Settings, architecture: str | None =
     reader, rules = import_module(f"tasks.data.formats.{params.format}"), data_of(kind)
     schema = rules.observe(_few(reader, raw, params), kind, params)
     rows, seen, reasons = 0, dict[Any, Any](), Counter[str]()
+    copies = RATED_AGAIN if kind == "recommendation" else COPIES
     for chunk in _few(reader, raw, params):
         rows += len(chunk) + len(chunk.unreadable)
         good, bad = rules.good_rows(chunk, schema, params)
@@ -72,12 +74,12 @@ def tried(raw: Path, kind: str, preprocess: Settings, architecture: str | None =
             pairs = zip(rules.content_digests(good).tolist(), rules.strata(good.columns).tolist(), strict=True)
             for digest, stratum in pairs:
                 if digest in seen:
-                    reasons[COPIES if seen[digest] == stratum else CONTRADICTIONS] += 1
+                    reasons[copies if seen[digest] == stratum else CONTRADICTIONS] += 1
                 seen.setdefault(digest, stratum)
     reasons = +reasons
-    unread = reasons.total() - reasons[COPIES]
+    unread = reasons.total() - reasons[copies]
     found = Trial(
-        rows, unread, reasons if params.duplicates == "drop" else reasons - Counter({COPIES: reasons[COPIES]})
+        rows, unread, reasons if params.duplicates == "drop" else reasons - Counter({copies: reasons[copies]})
     )
     if unread * 2 > rows:
         raise DataError(
