@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from itertools import filterfalse
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -14,6 +15,8 @@ from prefect.logging import get_run_logger
 from flows.errors import Refused
 
 PROGRESS_LINE = re.compile(r"^\[ *(\d+)%\] ")
+# What native libraries say for information: "INFO: Created a delegate", "I0000 00:00:1795.. file.cc:213] applied".
+INFORMATION = re.compile(r"INFO: |I\d{4} \d\d:\d\d:")
 SECONDS_BETWEEN_UPDATES = 1.0
 RESULT_TABLE = Path("reports/results.md")
 MODEL_CARD = Path("reports/model_card.md")
@@ -48,11 +51,12 @@ def refuse_equal_keys(stages: Iterable[str]) -> None:
 def log(lines: Generator[str, None, None], follow: Callable[[str], None] | None = None) -> None:
     """Write a child's output to the run's log as it comes, and hand each line to `follow`.
 
+    What native libraries say for information is left out; warnings and errors of theirs are not.
     However this is left, also by a cancellation inside the logger, the iterator is closed and the child ends at once.
     """
     logger = get_run_logger()
     with closing(lines):
-        for line in lines:
+        for line in filterfalse(INFORMATION.match, lines):
             logger.info("%s", line)
             if follow:
                 follow(line)

@@ -65,6 +65,7 @@ def test_shipped_files_are_found_in_the_checkout_and_in_the_installed_package(in
     assert there.read_bytes() == (ROOT / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_line_without_source_runs_and_serves_on_the_installed_package_alone(folder: Path, installed: Path) -> None:
     """With Prefect's own server and worker. The company's `flows` and `tasks` would end whoever imports them."""
     trimline = str(installed / "trimline")

@@ -24,12 +24,16 @@ def test_a_failed_stage_gives_its_status_and_one_screen_without_a_traceback(
     root: Path, api: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_server(api, monkeypatch)
-    toy.add_stage(root, "bad", "echo got a cat, expected a dog && exit 65")
+    (root / "bad.sh").write_text(
+        "echo INFO: Created a delegate\necho W: odd\necho got a cat, expected a dog\nexit 65\n"
+    )
+    toy.add_stage(root, "bad", "sh bad.sh")
     status, said = finish(root, "--stages", "bad")
     assert status == 65
     assert "stage 'bad' ended with status 65" in said
     assert "got a cat, expected a dog" in said
     assert "Traceback" not in said
+    assert "W: odd" in said and "delegate" not in said
     assert len(said.splitlines()) < 25
 
 

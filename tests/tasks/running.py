@@ -76,7 +76,7 @@ def wait_until(true: Callable[[], Any], seconds: float, told: str) -> Any:
     return found
 
 
-def require_none_left(folder: Path, seconds: float = 20) -> None:
+def require_none_left(folder: Path, seconds: float = 60) -> None:
     wait_until(lambda: not processes_of(folder), seconds, "the end of all processes")
 
 

@@ -231,6 +231,7 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes_in_another_number_of_processes(
     undisturbed: Path, tmp_path: Path
 ) -> None:

@@ -225,3 +225,12 @@ def test_class_names_that_differ_in_case_and_classes_without_training_pictures_a
     said = capsys.readouterr().out
     assert "Dog and dog are two classes, whose names differ in case alone" in said
     assert "no picture to learn from has the class Dog" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "starts"), [(200, "the {} is", True), (1600, "the {} is", False), (200, "{}", False)]
+)
+def test_few_english_texts_start_from_a_language_model(rows: int, words: str, starts: bool, tmp_path: Path) -> None:
+    cells = [(words.format(sentence(8)), "ab"[place % 2]) for place in range(rows)]
+    train = drafted(table(tmp_path / "t.csv", ("text", "label"), cells), tmp_path / "line")["train"]
+    assert ("architecture" in train) is starts  # type: ignore[operator]

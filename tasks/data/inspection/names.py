@@ -58,6 +58,9 @@ LANGUAGES = _words(
     "portuguese dutch polish russian chinese japanese korean arabic turkish swedish source target src tgt "
     "englisch deutsch franzosisch spanisch italienisch francais anglais espanol italiano nederlands polski svenska"
 )
+ENGLISH = _words(  # the commonest words, that most texts have
+    "the of and to in is that it for you with this are be have on not at but from they we what my was his her your"
+)
 NO_TEXTS = _words("name title address street city ticket url link file filename path email phone author company")
 ID_NAME = re.compile(r"(^|_)(id|index|idx|uuid|guid|key|rowid|unnamed_0|row|no|nr)$")
 COLUMN_NAMES = TARGETS | LABELS | TEXTS | TIMES | USERS | ITEMS | RATINGS | COUNTS | TITLES | OTHERS | LANGUAGES

@@ -10,7 +10,7 @@ from tasks.core.errors import DataError
 from tasks.core.params import Settings
 from tasks.data.inspection.column_profile import Column
 from tasks.data.inspection.files import Files
-from tasks.data.inspection.names import TEXTS, TITLES, words_of
+from tasks.data.inspection.names import ENGLISH, TEXTS, TITLES, words_of
 from tasks.data.inspection.tables import Table
 from tasks.line.drafts import effort
 from tasks.line.drafts.choices import Choices, Reading
@@ -215,7 +215,7 @@ def _of_texts(files: Files, tables: list[Table], roles: NamedRoles, line: Path, 
     columns = roles.columns | ({} if table.splits else _split_roles(roles.group, roles.time))
     keys = [*_first_keys(imported, columns), *text_keys(roles.columns["text"].counts), split]
     trial, keys = _with_trial(line, imported, "text_classification", keys)
-    work = effort.of_texts(table.rows, label.distinct)
+    work = effort.of_texts(table.rows, are_english(roles.columns["text"].counts))
     return Draft(
         kind="text_classification", tracked=imported.tracked, rows=table.rows,
         seen=[f"{table.said()}, texts in {roles.columns['text'].title}, {label.distinct} classes in {label.title}",
@@ -228,6 +228,12 @@ def _of_texts(files: Files, tables: list[Table], roles: NamedRoles, line: Path, 
 
 def _left(roles: NamedRoles) -> list[str]:
     return [f"left out: {', '.join(roles.left_out)}"] if roles.left_out else []
+
+
+def are_english(texts: Iterable[str]) -> bool:
+    """Whether most texts have one of the commonest words of English."""
+    texts = list(texts)
+    return sum(not ENGLISH.isdisjoint(text.casefold().split()) for text in texts) > 0.6 * len(texts)
 
 
 def text_keys(texts: Iterable[str]) -> list[Key]:

@@ -13,7 +13,7 @@ from tasks.data.records import SplitName
 from tasks.line.drafts import effort
 from tasks.line.drafts.draft import Draft, Key
 from tasks.line.drafts.importing import Imported, import_rows
-from tasks.line.drafts.records import _with_trial, text_keys
+from tasks.line.drafts.records import _with_trial, are_english, text_keys
 from tasks.line.drafts.splits import split_of_rows
 
 MIN_DOCUMENTS, MIN_LINES, MAX_FILES = 20, 10, 200
@@ -81,7 +81,7 @@ def drafted(files: Files, documents: list[Place], lines: dict[Path, str], line: 
         split,
     ]
     trial, keys = _with_trial(line, imported, "text_classification", keys)
-    work = effort.of_texts(len(rows), len(classes))
+    work = effort.of_texts(len(rows), are_english(row["text"] for _, row in rows))
     what = (
         f"{len(rows):,} files, a text each,"
         if documents
