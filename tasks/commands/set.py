@@ -1,6 +1,7 @@
 """Changes values of `params.yaml`, keeping its comments: `trimline set train.fit.epochs=3`."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,8 +25,12 @@ Change values of params.yaml, or of the file that is named first. Its comments s
 anything is written."""
 
 
+WORD = re.compile(r"[A-Za-z_][\w./@-]*")
+CONSTANTS = {"none", "null", "true", "false", "yes", "no", "on", "off"}  # written in JSON, or meant as a text in quotes
+
+
 def set_values(path: Path, changes: list[str]) -> None:
-    """Apply `section.key=JSON` items, check the whole result, then write it.
+    """Apply `section.key=JSON` items, check the whole result, then write it. A word needs no quotes.
 
     A key need not stand in the file: one that only has a default is added, with the mappings around it.
 
@@ -169,6 +174,8 @@ def _parsed(change: str, value: str) -> Any:
     try:
         return json.loads(value)
     except json.JSONDecodeError:
+        if WORD.fullmatch(value) and value.casefold() not in CONSTANTS:
+            return value  # a shell takes the quotes of a text away
         raise ParamsError(
             got=change, expected='section.key=JSON, such as train.fit.epochs=3 or report.name="digits"', do="correct it"
         ) from None

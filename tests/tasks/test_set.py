@@ -63,6 +63,11 @@ def test_a_file_that_is_none_is_named_and_left_alone(tmp_path: Path, content: st
     assert (path.read_text() if path.exists() else None) == content
 
 
+def test_a_word_needs_no_quotes(path: Path) -> None:
+    set_values(path, ["train.architecture=conv_net", "report.name=my_digits"])
+    assert "name: my_digits" in path.read_text(encoding="utf-8")
+
+
 def test_a_bound_is_added_to_the_default_bounds(path: Path) -> None:
     set_values(path, ["compare.max_drop.f1_macro=0.02"])
     assert line.params_of(path.parent).compare.max_drop == {"accuracy": 0.015, "f1_macro": 0.02}
@@ -109,7 +114,9 @@ def test_an_entry_of_a_list_is_named_by_its_place_and_a_step_by_its_name_too(ste
         (["train.fit.epoch=3"], "'epochs'"),
         (["train.filters.3=8"], "['0', '1', '2']"),
         (["train.fit.epochs.more=3"], "at 'more' one of []"),
-        (["train.fit.epochs=three"], "section.key=JSON"),
+        (["train.fit.epochs=3 4"], "section.key=JSON"),
+        (["report.name=None"], "section.key=JSON"),
+        (["train.fit.epochs=three"], "train.fit.epochs"),
         (["train.fit.epochs"], "section.key=JSON"),
         (["train.fit.epochs=0"], "greater than 0"),
         (["evaluate.confidence=0.9", "train.fit.epochs=0"], "greater than 0"),
