@@ -7,17 +7,18 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import Task, flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
+from prefect.states import Completed
 
 from flows import dvc, subprocesses
 from flows.errors import Busy, Refused, StageFailed
-from flows.ui import PAGES_STAGE, StageProgress, log, refuse_equal_keys, show_pages
+from flows.ui import PAGES_STAGE, StageProgress, log, name_run, outcome_of, refuse_equal_keys, show_pages
 from flows.workspace import clean_clone, head, line_root
 
 SECONDS_WORTH_SAYING = 30.0
@@ -36,17 +37,23 @@ def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     retry_delay_seconds=[2, 10, 60],
     retry_condition_fn=is_busy,
 )
-def run_stage(stage: str, root: Path) -> None:
-    """Let DVC bring one stage up to date, and show what it says while it works."""
-    progress = StageProgress(stage)
+def run_stage(stage: str, root: Path) -> State[None] | None:
+    """Let DVC bring one stage up to date, and show what it says while it works; one that has not changed is cached."""
+    progress, skipped = StageProgress(stage), list[str]()
+
+    def follow(line: str) -> None:
+        progress.follow(line)
+        skipped.extend([line] if line == dvc.skipping(stage) else [])
+
     progress.show(0)
-    log(dvc.reproduce(root, stage), progress.follow)
-    progress.show(100)
+    log(dvc.reproduce(root, stage), follow)
+    progress.remove()
+    return Completed(name="Cached", message="nothing that it depends on has changed") if skipped else None
 
 
 @flow(name="pipeline")
 def pipeline(stages: list[str] | None = None, overrides: dict[str, Any] | None = None, pull: bool = True) -> str:
-    """Bring the model line up to date and return the result table.
+    """Bring the model line up to date and return the result table; the run's name and state say the verdict.
 
     Args:
         stages: Only these stages (`compress@int8`) or groups of stages (`compress`); all if not given.
@@ -56,12 +63,25 @@ def pipeline(stages: list[str] | None = None, overrides: dict[str, Any] | None =
     """
     root = line_root()
     if not overrides:
-        return run_stages(root, stages, pull=pull)
+        return shown_in(root, stages, pull=pull)
     with clean_clone(root) as clone:
         apply_overrides(clone, overrides)
-        table = run_stages(clone, stages, pull=pull, shared_cache=True)
+        table = shown_in(clone, stages, pull=pull, shared_cache=True)
         get_run_logger().info("the clone with these overrides is removed now; nothing was committed")
         return table
+
+
+def shown_in(root: Path, stages: Sequence[str] | None, *, pull: bool, shared_cache: bool = False) -> str:
+    """Run stages in a folder; return the result table in a state that the verdict names, which Prefect unwraps."""
+    line = line_root().resolve().name
+    try:
+        table = run_stages(root, stages, pull=pull, shared_cache=shared_cache)
+    except StageFailed as failure:
+        name_run(line, outcome_of(root) if failure.result_table else f"{failure.name} failed")
+        raise
+    outcome = outcome_of(root)
+    name_run(line, outcome)
+    return cast(str, Completed(name=outcome, data=table))
 
 
 def run_stages(root: Path, wanted: Sequence[str] | None = None, *, pull: bool, shared_cache: bool = False) -> str:

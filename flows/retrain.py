@@ -11,13 +11,14 @@ from prefect.runtime import flow_run
 from flows import dvc, subprocesses
 from flows.errors import CommandFailed, StageFailed
 from flows.pipeline import run_stages
-from flows.ui import log
+from flows.ui import log, name_run
 from flows.workspace import clean_clone, fetched, git, line_root, publish_where
 
 POINTERS = ("dvc.lock", "*.dvc")  # the tracked files that say which artifacts belong to a commit
 PLANS = "plan/*.json"  # an output that git keeps and not DVC's cache; git's `*` takes folders below, too
 AUTHOR = {"user.name": "Trimline", "user.email": "trimline@localhost"}
 MODEL = "trimline"
+NOTHING = "Nothing to publish"
 BUNDLE = Path("release")
 
 
@@ -44,6 +45,7 @@ def retrain(branch: str | None = None, upstream: str | None = None) -> str:
         said = publish(clone, branch or new_branch())
     create_markdown_artifact(said, key="publication", description="What this run published, or why nothing")
     get_run_logger().info("%s", said)
+    name_run(root.resolve().name, "Nothing new" if said.startswith(NOTHING) else "Published")
     return said
 
 
@@ -84,7 +86,7 @@ def publish(clone: Path, branch: str) -> str:
     not at all.
     """
     if not git(clone, "status", "--porcelain", "--", *POINTERS):
-        return "Nothing to publish: the new data and the stages left `dvc.lock` and every `.dvc` file as they were."
+        return f"{NOTHING}: the new data and the stages left `dvc.lock` and every `.dvc` file as they were."
     if dvc.has_default_remote(clone):
         log(dvc.push(clone))
     for key, value in AUTHOR.items():

@@ -12,8 +12,10 @@ import copy
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -81,10 +83,17 @@ def say_results(table: str, *, in_clone: bool) -> None:
     """Print the result table, and the path of the report where it outlives the run."""
     from flows.ui import REPORT
 
-    sys.stdout.write(f"\n{table}\n")
+    sys.stdout.write(f"\n{wrapped(table) if sys.stdout.isatty() else table}\n")
     if REPORT.exists() and not in_clone:
         sys.stdout.write(f"The whole report: {REPORT}\n")
     sys.stdout.flush()
+
+
+def wrapped(text: str) -> str:
+    """Return a text whose sentences fit the terminal; rows of tables stay as they are."""
+    columns = shutil.get_terminal_size().columns
+    lines = (line if line.startswith("|") else textwrap.fill(line, columns) for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -123,8 +132,14 @@ def make_terse() -> None:
     """Give every handler that writes to the terminal the terse format, and leave out links that lead nowhere."""
     from prefect.settings import PREFECT_API_URL
 
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(Terse("%(asctime)s %(subject)s | %(message)s", datefmt="%H:%M:%S"))
+    from flows.terminal import StageLines
+
+    root = logging.getLogger()
+    if sys.stdout.isatty():
+        root.handlers = [StageLines()]
+    shape = "%(message)s" if sys.stdout.isatty() else "%(asctime)s %(subject)s | %(message)s"
+    for handler in root.handlers:
+        handler.setFormatter(Terse(shape, datefmt="%H:%M:%S"))
         if not PREFECT_API_URL.value():  # a server without pages, gone when this command is done
             handler.addFilter(lambda record: not record.getMessage().startswith("View at "))
 

@@ -1,5 +1,6 @@
 """The Prefect UI: one progress artifact per stage, the log, the pages that a run leaves."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+from prefect import get_client
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from flows.errors import Refused
 
@@ -21,6 +24,7 @@ SECONDS_BETWEEN_UPDATES = 1.0
 RESULT_TABLE = Path("reports/results.md")
 MODEL_CARD = Path("reports/model_card.md")
 REPORT = Path("reports/report.html")
+VERDICT = Path("reports/verdict.json")
 PAGES_STAGE = "report"  # writes all three, whatever the verdict; `release` follows it and may refuse
 PAGES = {"result-table": RESULT_TABLE, "model-card": MODEL_CARD}
 OTHER_KEYS = ("whole-report", "overrides", "publication")
@@ -63,7 +67,7 @@ def log(lines: Generator[str, None, None], follow: Callable[[str], None] | None 
 
 
 class StageProgress:
-    """The progress artifact of one stage, renewed at most once a second.
+    """The progress artifact of one stage, renewed at most once a second, and gone when the stage is done.
 
     If Prefect's API fails, the stage goes on: hours of training are worth more than a bar. The failure is logged, once,
     and there are no further updates of this stage.
@@ -83,18 +87,44 @@ class StageProgress:
 
     def show(self, percentage: float) -> None:
         """Show `percentage` now."""
+        self.updated_at = time.monotonic()
+        if self.artifact is None:
+            self._ask(lambda: self._create(percentage))
+        else:
+            self._ask(lambda: update_progress_artifact(cast(UUID, self.artifact), percentage))
+
+    def remove(self) -> None:
+        """Take the bar away: the stage is done, and its task run says so."""
+        if self.artifact:
+            with get_client(sync_client=True) as client:
+                self._ask(lambda: client.delete_artifact(cast(UUID, self.artifact)))
+
+    def _create(self, percentage: float) -> None:
+        artifact = create_progress_artifact(percentage, artifact_key(self.stage), f"Stage {self.stage}")
+        self.artifact = cast(UUID, artifact)  # a coroutine only where an event loop runs
+
+    def _ask(self, request: Callable[[], object]) -> None:
         if self.is_broken:
             return
-        self.updated_at = time.monotonic()
         try:
-            if self.artifact is None:
-                artifact = create_progress_artifact(percentage, artifact_key(self.stage), f"Stage {self.stage}")
-                self.artifact = cast(UUID, artifact)  # a coroutine only where an event loop runs
-            else:
-                update_progress_artifact(self.artifact, percentage)
+            request()
         except Exception as error:  # whatever the API's client raises: see the class
             self.is_broken = True
             get_run_logger().warning("no more progress of %s in the Prefect UI: %r", self.stage, error)
+
+
+def name_run(line: str, outcome: str) -> None:
+    """Call this flow run by its line and its outcome, in front of the name that Prefect gave it."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(cast(UUID, flow_run.id), name=f"{line}: {outcome} ({flow_run.name})")
+
+
+def outcome_of(root: Path) -> str:
+    """Say in a word or two what the verdict of a run is; where it has none, that it is done."""
+    if not (root / VERDICT).exists():
+        return "Done"
+    verdict = json.loads((root / VERDICT).read_text(encoding="utf-8"))
+    return f"Released {verdict['chosen']}" if verdict["released"] else "Not released"
 
 
 def show_pages(root: Path) -> str:

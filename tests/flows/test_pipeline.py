@@ -2,7 +2,8 @@ import contextlib
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -68,19 +69,25 @@ def test_the_flow_runs_dvcs_stages_in_dvcs_order_and_leaves_the_bytes_of_dvc_rep
         assert (root / name).read_bytes() == (first[0] / name).read_bytes()
 
 
-def test_a_run_shows_its_pages_and_the_progress_of_each_stage(first: tuple[Path, State[str]]) -> None:
+def test_a_run_shows_its_pages_and_is_named_by_its_line_and_its_verdict(first: tuple[Path, State[str]]) -> None:
     root, state = first
     assert error(state) == (root / "reports/results.md").read_text()
-    for key in ["make", "copy-b", "copy-a", "late", "report", "release"]:
-        progress = toy.artifact(key)
-        assert (progress.type, progress.data) == ("progress", 100.0)
+    assert state.name == "Done"
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(cast(UUID, state.state_details.flow_run_id))
+        shown = {artifact.key for artifact in client.read_artifacts() if artifact.type == "progress"}
+    assert run.name.startswith("toy: Done (")
+    assert not shown & {"make", "copy-b", "copy-a", "late", "report", "release"}  # they are done
     assert toy.artifact("result-table").data == error(state)
     assert toy.artifact("model-card").data == "# A toy\n"
     assert f"`{root / 'reports/report.html'}`" in str(toy.artifact("whole-report").data)
 
 
-def test_unchanged_stages_are_skipped(ran: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run_flow()
+def test_unchanged_stages_are_skipped_and_shown_as_cached(ran: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (ran / "reports/verdict.json").write_text('{"released": true, "chosen": "int8"}')
+    state = run_flow()
+    assert state.name == "Released int8"
+    assert {run.state_name for run in task_runs(state, 6)} == {"Cached"}
     said = [record.getMessage() for record in caplog.records]
     assert [name for name in STAGES if f"Stage '{name}' didn't change, skipping" not in said] == []
 

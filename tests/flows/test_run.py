@@ -1,4 +1,9 @@
+import contextlib
+import os
+import pty
 import signal
+import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -33,7 +38,7 @@ def test_a_failed_stage_gives_its_status_and_one_screen_without_a_traceback(
     assert "stage 'bad' ended with status 65" in said
     assert "got a cat, expected a dog" in said
     assert "Traceback" not in said
-    assert "W: odd" in said and "delegate" not in said
+    assert "bad | W: odd" in said and "bad | INFO" not in said
     assert len(said.splitlines()) < 25
 
 
@@ -43,6 +48,33 @@ def test_the_result_table_comes_last(root: Path, api: str, monkeypatch: pytest.M
     status, said = finish(root, "--stages", "release")
     assert status == 0
     assert said.endswith("| bytes |\n|---|\n| 16 |\n\nThe whole report: reports/report.html\n")
+
+
+def on_terminal(root: Path, *arguments: str) -> str:
+    """What the command writes to a terminal of 100 columns."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (40, 100))
+    with subprocess.Popen([*COMMAND, *arguments], cwd=root, stdin=its, stdout=its, stderr=its) as command:
+        os.close(its)
+        said = b""
+        with contextlib.suppress(OSError):  # Linux says so that the other end is closed
+            while part := os.read(ours, 1 << 16):
+                said += part
+        assert command.wait(timeout=120) == 0
+    os.close(ours)
+    return said.decode()
+
+
+def test_a_terminal_has_a_line_for_each_stage(root: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_server(api, monkeypatch)
+    said = on_terminal(root)
+    lines = [line.rpartition("\r\x1b[K")[2].rstrip() for line in said.split("\r\n")]
+    begin = lines.index("stage 1 of 6: make")
+    assert lines[begin : begin + 6] == [
+        "stage 1 of 6: make", "stage 2 of 6: copy@b  [ 50%] half", "stage 3 of 6: copy@a  [ 50%] half",
+        "stage 4 of 6: late", "stage 5 of 6: report", "stage 6 of 6: release",
+    ]  # fmt: skip
+    assert "\n| bytes |" in said and "Finished in state" not in said and "Running stage" not in said
 
 
 def test_a_release_that_is_refused_fails_after_the_results_are_shown(
