@@ -26,10 +26,6 @@ ADVICE = re.compile(  # on git, after every stage that ran; `git status` says th
     r"\s*$|To track the changes with git|\s+git add |To enable auto staging|\s+dvc config core.autostage"
     r"|Use `dvc push` to send|Data and pipelines are up to date"
 )
-UNSAID = re.compile(  # of each stage, by DVC and by Prefect: a terminal has one line for it
-    r"Running stage '|> |Stage '.+' didn't change|(Updating|Generating) lock file|Finished in state "
-    r"|Beginning (sub)?flow run"
-)
 REMOTE = re.compile(r"""'remote "(.+)"'""")
 PASSING = re.compile(  # DVC's lock, or a bucket that it asks for new data and that does not answer
     r"is busy, it is being blocked|Unable to acquire lock|Could not connect to the endpoint URL|timeout on endpoint URL"

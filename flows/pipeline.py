@@ -43,7 +43,8 @@ def run_stage(stage: str, root: Path) -> State[None] | None:
 
     def follow(line: str) -> None:
         progress.follow(line)
-        skipped.extend([line] if line == dvc.skipping(stage) else [])
+        if line == dvc.skipping(stage):
+            skipped.append(line)
 
     progress.show(0)
     log(dvc.reproduce(root, stage), follow)

@@ -5,9 +5,12 @@ import re
 import shutil
 import sys
 
-from flows.dvc import UNSAID
 from flows.ui import PROGRESS_LINE
 
+UNSAID = re.compile(  # of each stage, by DVC and by Prefect: a terminal has one line for it
+    r"Running stage '|> |Stage '.+' didn't change|(Updating|Generating) lock file|Finished in state "
+    r"|Beginning (sub)?flow run"
+)
 STAGE = re.compile(r"stage \d+ of \d+: ")
 RENEW = "\r\x1b[K"  # to the begin of the line, which is cleared
 

@@ -124,7 +124,7 @@ def _of_few_texts(rows: int) -> Effort:
         [],
         "starts from MiniLM, which has learnt from a billion English sentences: a file of 23 MB; "
         "`architecture: separable_text` is a file of less than half a megabyte, from scratch",
-        _overhead(2) + rows * (2 * forward + epochs * backward + 2 * forward) + 60,
+        _overhead(2) + rows * (4 * forward + epochs * backward) + 60,
     )  # fmt: skip
 
 

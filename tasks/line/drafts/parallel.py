@@ -11,7 +11,7 @@ from tasks.line.drafts.choices import Choices, Reading
 from tasks.line.drafts.draft import Draft, Key
 from tasks.line.drafts.importing import Imported, import_rows
 from tasks.line.drafts.records import pairs_draft
-from tasks.line.drafts.texts import NO_DATA, has_lines, read
+from tasks.line.drafts.texts import NO_DATA, has_lines, lines_of
 
 Sides = tuple[Path, Path]
 
@@ -26,7 +26,7 @@ def sides_in(files: Files, choices: Choices) -> Sides | None:
     if len(paths) != 2 or not all(_language(path) and has_lines(files.root / path) for path in paths):
         return None
     first, second = sorted(paths, key=lambda path: (_language(path) not in FIRST, path))
-    counts = [len(_sentences(files.root / path)) for path in (first, second)]
+    counts = [len(lines_of(files.root / path)) for path in (first, second)]
     if counts[0] != counts[1]:
         if choices.given("kind") or abs(counts[0] - counts[1]) * 10 <= max(counts):
             raise DataError(
@@ -51,16 +51,12 @@ def _language(path: Path) -> str:
     return last if last in LANGUAGES else ""
 
 
-def _sentences(path: Path) -> list[str]:
-    return read(path).removesuffix("\n").split("\n")
-
-
 def drafted(files: Files, sides: Sides, line: Path, name: str) -> Draft:
     """Return the draft of a line for two parallel files, which are brought in as JSON lines.
 
     Lines that are blank on one side are left to the reader, which names them.
     """
-    source, target = (_sentences(files.root / path) for path in sides)
+    source, target = (lines_of(files.root / path) for path in sides)
     both = [
         (Path("pairs.jsonl"), {"source": one.strip(), "target": other.strip()})
         for one, other in zip_longest(source, target, fillvalue="")

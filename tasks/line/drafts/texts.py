@@ -67,7 +67,7 @@ def drafted(files: Files, documents: list[Place], lines: dict[Path, str], line: 
     rows = list(_documents(files, documents) if documents else _lines(files, lines))
     rest = files.counted(but=[place.path for place in documents] or lines)
     left = [f"other files, left out: {rest}"] if rest else []
-    if blank := 0 if documents else sum(_blank_lines(files.root / path) for path in lines):
+    if blank := 0 if documents else sum(not text.strip() for path in lines for text in lines_of(files.root / path)):
         left.append(f"{blank:,} blank lines are left out")
     given = {split for split, _ in rows if split}
     classes = Counter(row["label"] for _, row in rows)
@@ -108,7 +108,7 @@ def _documents(files: Files, places: list[Place]) -> Iterator[Text]:
 
 def _lines(files: Files, lines: dict[Path, str]) -> Iterator[Text]:
     for path, label in lines.items():
-        for text in read(files.root / path).split("\n"):
+        for text in lines_of(files.root / path):
             if text.strip():
                 yield split_of(path), {"text": text.rstrip("\r"), "label": label}
 
@@ -122,8 +122,9 @@ def _document(path: Path) -> str:
     return f"{mail['subject'] or ''}\n{body.get_content() if body else ''}"
 
 
-def _blank_lines(path: Path) -> int:
-    return sum(not text.strip() for text in read(path).removesuffix("\n").split("\n"))
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a text file, blank ones among them."""
+    return read(path).removesuffix("\n").split("\n")
 
 
 def read(path: Path) -> str:
